@@ -1,0 +1,15 @@
+// What each *_pymod.cpp adds to the module.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace kriss::bind {
+
+void add_blas(pybind11::module_& m);
+void add_math(pybind11::module_& m);
+void add_spline(pybind11::module_& m);
+void add_sketch(pybind11::module_& m);
+void add_solve(pybind11::module_& m);
+void add_gp(pybind11::module_& m);
+
+}  // namespace kriss::bind

@@ -1,0 +1,32 @@
+// kriss._core: one sub-module per family.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "cpu.hpp"
+#include "families.hpp"
+#include "pool.hpp"
+
+namespace py = pybind11;
+
+PYBIND11_MODULE(_core, m) {
+    m.doc() = "Compiled kernels of KRISS. Private: arguments are validated by the Python layer.";
+
+    m.def("cpu_level", [] { return std::string(kriss::cpu_level_name()); }, "Instruction-set level in use.");
+    m.def("cpu_level_reason", &kriss::cpu_level_reason, "Why that level was chosen.");
+    m.def("cpu_levels_built", &kriss::cpu_levels_built, "Levels compiled into this module.");
+    m.def("compiler", [] { return std::string(__VERSION__); }, "Compiler that built this module.");
+    m.def("num_threads", &kriss::num_threads, "Threads that a call uses by default.");
+    m.def("set_num_threads", &kriss::set_num_threads, py::arg("n"), "Set the process-wide number of threads.");
+
+    kriss::bind::add_blas(m);
+    py::module_ math = m.def_submodule("math", "Elementary functions and the counter-based generator.");
+    kriss::bind::add_math(math);
+    py::module_ spline = m.def_submodule("spline", "Piecewise polynomials.");
+    kriss::bind::add_spline(spline);
+    py::module_ sketch = m.def_submodule("sketch", "Sketches and least squares.");
+    kriss::bind::add_sketch(sketch);
+    py::module_ solve = m.def_submodule("solve", "Sparse iterative solvers.");
+    kriss::bind::add_solve(solve);
+    py::module_ gp = m.def_submodule("gp", "Gaussian-process covariances.");
+    kriss::bind::add_gp(gp);
+}

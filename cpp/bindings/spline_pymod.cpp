@@ -1,0 +1,8 @@
+#include "arrays.hpp"
+#include "families.hpp"
+
+namespace kriss::bind {
+
+void add_spline(py::module_& m) { (void)m; }
+
+}  // namespace kriss::bind

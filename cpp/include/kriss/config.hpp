@@ -1,0 +1,42 @@
+// The only file that knows which compiler reads it: g++, clang++, nvcc, and which instruction-set level.
+//
+// Everything that generates code in these headers lives in `namespace kriss` inside an inline namespace named
+// after the instruction-set level of the translation unit (KRISS_ISA). The same template compiled for x86-64-v2
+// and for x86-64-v4 therefore has two different symbols and the linker cannot merge them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__CUDACC__)
+#define KRISS_HD __host__ __device__
+#else
+#define KRISS_HD
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define KRISS_ALWAYS_INLINE inline __attribute__((always_inline))
+#define KRISS_NOINLINE __attribute__((noinline))
+#define KRISS_RESTRICT __restrict__
+#else
+#define KRISS_ALWAYS_INLINE inline
+#define KRISS_NOINLINE
+#define KRISS_RESTRICT
+#endif
+
+#ifndef KRISS_ISA
+#define KRISS_ISA base
+#endif
+
+#define KRISS_NAMESPACE_BEGIN                                                                                          \
+    namespace kriss {                                                                                                  \
+    inline namespace KRISS_ISA {
+#define KRISS_NAMESPACE_END                                                                                            \
+    }                                                                                                                  \
+    }
+
+namespace kriss {
+
+using index_t = std::ptrdiff_t;  // every size, stride and loop counter
+
+}  // namespace kriss

@@ -1,0 +1,235 @@
+#include "pool.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+namespace kriss {
+namespace {
+
+int available_cores() {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        const int n = CPU_COUNT(&set);
+        if (n > 0) {
+            return n;
+        }
+    }
+#endif
+    const unsigned n = std::thread::hardware_concurrency();
+    return n == 0 ? 1 : static_cast<int>(n);
+}
+
+int initial_threads() {
+    if (const char* s = std::getenv("KRISS_NUM_THREADS"); s != nullptr) {
+        const long n = std::strtol(s, nullptr, 10);
+        if (n >= 1 && n <= 4096) {
+            return static_cast<int>(n);
+        }
+    }
+    return available_cores();
+}
+
+std::atomic<int>& threads_setting() {
+    static std::atomic<int> n{initial_threads()};
+    return n;
+}
+
+inline void cpu_relax() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+// One parallel region. Workers take chunks from `next` until it runs out or `stop` is set.
+struct Job {
+    Executor::Task task = nullptr;
+    void* ctx = nullptr;
+    index_t n = 0;
+    index_t grain = 1;
+    index_t chunks = 0;
+    int helpers = 0;  // workers that may join besides the caller
+    std::atomic<index_t> next{0};
+    std::atomic<bool> stop{false};
+};
+
+thread_local bool inside_region = false;
+
+class Pool {
+   public:
+    // Waking a sleeping thread costs some 5-50 us, about as long as a short vector pass; a worker therefore spins for
+    // a moment after its last chunk before it sleeps, so that the passes of one iteration find it awake.
+    static constexpr int spins = 4000;
+
+    ~Pool() {
+        {
+            std::lock_guard lock(mutex_);
+            quit_ = true;
+            epoch_.fetch_add(1, std::memory_order_release);
+        }
+        wake_.notify_all();
+        for (auto& t : threads_) {
+            t.join();
+        }
+    }
+
+    bool try_acquire() { return busy_.try_lock(); }
+    void release() { busy_.unlock(); }
+
+    void run(Job& job, bool (*poll)(void*), void* self) {
+        while (static_cast<int>(threads_.size()) < job.helpers) {
+            const int id = static_cast<int>(threads_.size());
+            threads_.emplace_back([this, id, seen = epoch_.load()] { work(id, seen); });
+        }
+        {
+            std::lock_guard lock(mutex_);
+            job_ = &job;
+            epoch_.fetch_add(1, std::memory_order_release);
+        }
+        wake_.notify_all();
+        drain(job, poll, self);
+        {
+            // From here on nobody joins; a worker that is still waking up is not waited for.
+            std::lock_guard lock(mutex_);
+            job_ = nullptr;
+        }
+        for (int i = 0; joined_.load(std::memory_order_acquire) != 0; ++i) {
+            if (i < spins) {
+                cpu_relax();
+            } else {
+                std::this_thread::yield();
+            }
+        }
+    }
+
+    static void drain(Job& job, bool (*poll)(void*), void* self) {
+        inside_region = true;
+        for (;;) {
+            if (job.stop.load(std::memory_order_relaxed)) {
+                break;
+            }
+            const index_t c = job.next.fetch_add(1, std::memory_order_relaxed);
+            if (c >= job.chunks) {
+                break;
+            }
+            const index_t begin = c * job.grain;
+            const index_t end = begin + job.grain < job.n ? begin + job.grain : job.n;
+            job.task(job.ctx, begin, end);
+            if (poll != nullptr && poll(self)) {
+                job.stop.store(true, std::memory_order_relaxed);
+            }
+        }
+        inside_region = false;
+    }
+
+   private:
+    void work(int id, unsigned seen) {
+        for (;;) {
+            for (int i = 0; i < spins && epoch_.load(std::memory_order_acquire) == seen; ++i) {
+                cpu_relax();
+            }
+            Job* job = nullptr;
+            {
+                std::unique_lock lock(mutex_);
+                wake_.wait(lock, [&] { return epoch_.load(std::memory_order_relaxed) != seen; });
+                seen = epoch_.load(std::memory_order_relaxed);
+                if (quit_) {
+                    return;
+                }
+                if (job_ != nullptr && id < job_->helpers) {
+                    job = job_;
+                    joined_.fetch_add(1, std::memory_order_relaxed);
+                }
+            }
+            if (job != nullptr) {
+                drain(*job, nullptr, nullptr);
+                joined_.fetch_sub(1, std::memory_order_release);
+            }
+        }
+    }
+
+    std::mutex busy_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::vector<std::thread> threads_;
+    std::atomic<unsigned> epoch_{0};
+    std::atomic<int> joined_{0};
+    Job* job_ = nullptr;
+    bool quit_ = false;
+};
+
+std::atomic<Pool*> the_pool{nullptr};
+
+// In a forked child the worker threads do not exist and the mutexes may be held: forget the pool (a small leak) and
+// let the next parallel region build another.
+void forget_pool() { the_pool.store(nullptr); }
+
+Pool& pool() {
+    Pool* p = the_pool.load(std::memory_order_acquire);
+    if (p == nullptr) {
+        static std::once_flag once;
+        std::call_once(once, [] {
+#if defined(__unix__) || defined(__APPLE__)
+            pthread_atfork(nullptr, nullptr, [] {
+                inside_region = false;
+                forget_pool();
+            });
+#endif
+        });
+        auto fresh = std::make_unique<Pool>();
+        if (the_pool.compare_exchange_strong(p, fresh.get())) {
+            // Never destroyed: at exit the threads end with the process, and joining them from a static destructor
+            // hangs when another library has already torn its own state down.
+            p = fresh.release();
+        }
+    }
+    return *p;
+}
+
+}  // namespace
+
+int num_threads() { return threads_setting().load(std::memory_order_relaxed); }
+
+void set_num_threads(int n) { threads_setting().store(n < 1 ? 1 : n, std::memory_order_relaxed); }
+
+void pool_run(int workers, index_t n, index_t grain, Executor::Task task, void* ctx, bool (*poll)(void*), void* self) {
+    Job job;
+    job.task = task;
+    job.ctx = ctx;
+    job.n = n;
+    job.grain = grain;
+    job.chunks = (n + grain - 1) / grain;
+    const index_t most = job.chunks - 1;
+    job.helpers = static_cast<int>(static_cast<index_t>(workers) - 1 < most ? workers - 1 : most);
+    if (job.helpers > 0 && !inside_region) {
+        Pool& p = pool();
+        if (p.try_acquire()) {
+            p.run(job, poll, self);
+            p.release();
+            return;
+        }
+    }
+    const bool nested = inside_region;
+    Pool::drain(job, poll, self);
+    inside_region = nested;
+}
+
+}  // namespace kriss
+
+// The C entry points by which threadpoolctl reads and sets the pool (python/kriss/_threads.py).
+extern "C" {
+__attribute__((visibility("default"))) int kriss_get_num_threads() { return kriss::num_threads(); }
+__attribute__((visibility("default"))) void kriss_set_num_threads(int n) { kriss::set_num_threads(n); }
+}

@@ -1,0 +1,47 @@
+// kriss._cuda: imports without a driver and says what it finds.
+#include <cuda_runtime_api.h>
+#include <pybind11/pybind11.h>
+
+#include <string>
+
+#include "families.hpp"
+
+namespace py = pybind11;
+
+namespace {
+
+int device_count() {
+    int n = 0;
+    return cudaGetDeviceCount(&n) == cudaSuccess ? n : 0;
+}
+
+std::string describe() {
+    int n = 0;
+    const cudaError_t error = cudaGetDeviceCount(&n);
+    if (error != cudaSuccess) {
+        cudaGetLastError();  // clear it: a machine without a driver is not an error
+        return std::string("built, no device (") + cudaGetErrorString(error) + ")";
+    }
+    if (n == 0) {
+        return "built, no device";
+    }
+    cudaDeviceProp prop{};
+    cudaGetDeviceProperties(&prop, 0);
+    return std::string(prop.name) + ", " + std::to_string(n) + " device(s)";
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_cuda, m) {
+    m.doc() = "CUDA kernels of KRISS. Private: called with device pointers by kriss._device.";
+    m.def("device_count", &device_count, "Usable CUDA devices; 0 where there is no driver.");
+    m.def("describe", &describe, "One line on the device, or on why there is none.");
+    py::module_ spline = m.def_submodule("spline", "Piecewise polynomials.");
+    kriss::cuda::add_spline(spline);
+    py::module_ sketch = m.def_submodule("sketch", "Sketches.");
+    kriss::cuda::add_sketch(sketch);
+    py::module_ solve = m.def_submodule("solve", "Conjugate gradients.");
+    kriss::cuda::add_solve(solve);
+    py::module_ gp = m.def_submodule("gp", "Covariance assembly.");
+    kriss::cuda::add_gp(gp);
+}

@@ -1,0 +1,77 @@
+"""Swap SciPy routines for their mirrors, on request and for a while."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import threading
+from collections.abc import Iterator
+
+# Path below `scipy` -> other modules of SciPy that hold the same object under the same name and whose functions
+# call it from there. Only what is listed can be swapped.
+SWAPPABLE: dict[str, tuple[str, ...]] = {
+    "interpolate.CubicSpline": ("scipy.interpolate._cubic",),
+    "linalg.lstsq": ("scipy.linalg._basic",),
+    "sparse.linalg.cg": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.iterative"),
+}
+
+_lock = threading.RLock()
+
+
+@contextlib.contextmanager
+def use_in_scipy(*names: str) -> Iterator[None]:
+    """Let SciPy's own names point at the KRISS mirrors inside a ``with`` block.
+
+    Code that looks the routine up while the block runs (``scipy.linalg.lstsq(...)``) gets the mirror; a name bound
+    before (``from scipy.linalg import lstsq``) does not change.
+
+    Parameters
+    ----------
+    *names : str
+        Paths below ``scipy``: ``"linalg.lstsq"``, ``"sparse.linalg.cg"``, ``"interpolate.CubicSpline"``.
+
+    Raises
+    ------
+    ValueError
+        If a name has no mirror; nothing is swapped then.
+
+    Notes
+    -----
+    The swap is process-wide, as module attributes are. Blocks nest; each restores on exit, also after an error, what
+    it found on entry. Blocks that overlap in several threads must end in the reverse order of their start.
+
+    Examples
+    --------
+    >>> import kriss, scipy.linalg
+    >>> before = scipy.linalg.lstsq
+    >>> with kriss.use_in_scipy("linalg.lstsq"):
+    ...     swapped = scipy.linalg.lstsq is not before
+    >>> swapped, scipy.linalg.lstsq is before
+    (True, True)
+    """
+    for name in names:
+        if name not in SWAPPABLE:
+            raise ValueError(f"{name!r} has no mirror; there are {', '.join(map(repr, sorted(SWAPPABLE)))}")
+    places: list[tuple[object, str, object]] = []
+    with _lock:
+        try:
+            for name in names:
+                path, attribute = name.rsplit(".", 1)
+                mirror = getattr(importlib.import_module(f"kriss.scipy.{path}"), attribute)
+                for module_name in (f"scipy.{path}", *SWAPPABLE[name]):
+                    module = importlib.import_module(module_name)
+                    places.append((module, attribute, getattr(module, attribute)))
+                    setattr(module, attribute, mirror)
+        except BaseException:
+            _restore(places)
+            raise
+    try:
+        yield
+    finally:
+        with _lock:
+            _restore(places)
+
+
+def _restore(places: list[tuple[object, str, object]]) -> None:
+    for module, attribute, original in reversed(places):
+        setattr(module, attribute, original)

@@ -1,0 +1,1 @@
+"""Mirrors of `scipy.sparse.linalg`."""

@@ -1,0 +1,1 @@
+"""Native API of `kriss.spline`."""

@@ -1,0 +1,1 @@
+"""Public helpers for testing numerical code: galleries, backward errors, references."""
