@@ -17,34 +17,34 @@ std::string cpu_levels_built();  // "v2 v3 v4"
 
 }  // namespace kriss
 
-// Declares the tables of one family, one per level, and the accessor that picks among them.
-// A table is a struct of function pointers with plain arguments, so it has one type at every level.
+// Declares the tables of one family, one per level (kriss::tables::<level>::name), and the accessor kriss::name() that
+// picks among them. A table is a struct of function pointers with plain arguments, so it has one type at every level.
 #if defined(KRISS_HAVE_X86_LEVELS)
 #define KRISS_DECLARE_TABLE(Type, name)                                                                                \
     namespace kriss {                                                                                                  \
-    namespace v2 {                                                                                                     \
-    extern const Type name##_table;                                                                                    \
+    namespace tables::v2 {                                                                                             \
+    extern const Type name;                                                                                            \
     }                                                                                                                  \
-    namespace v3 {                                                                                                     \
-    extern const Type name##_table;                                                                                    \
+    namespace tables::v3 {                                                                                             \
+    extern const Type name;                                                                                            \
     }                                                                                                                  \
-    namespace v4 {                                                                                                     \
-    extern const Type name##_table;                                                                                    \
+    namespace tables::v4 {                                                                                             \
+    extern const Type name;                                                                                            \
     }                                                                                                                  \
     inline const Type& name() {                                                                                        \
         switch (cpu_level()) {                                                                                         \
-            case CpuLevel::v4: return v4::name##_table;                                                                \
-            case CpuLevel::v3: return v3::name##_table;                                                                \
-            default: return v2::name##_table;                                                                          \
+            case CpuLevel::v4: return tables::v4::name;                                                                \
+            case CpuLevel::v3: return tables::v3::name;                                                                \
+            default: return tables::v2::name;                                                                          \
         }                                                                                                              \
     }                                                                                                                  \
     }
 #else
 #define KRISS_DECLARE_TABLE(Type, name)                                                                                \
     namespace kriss {                                                                                                  \
-    namespace base {                                                                                                   \
-    extern const Type name##_table;                                                                                    \
+    namespace tables::base {                                                                                           \
+    extern const Type name;                                                                                            \
     }                                                                                                                  \
-    inline const Type& name() { return base::name##_table; }                                                           \
+    inline const Type& name() { return tables::base::name; }                                                           \
     }
 #endif

@@ -14,7 +14,7 @@ import scipy.sparse as sps
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.signedinteger[Any]]
 
-_PROMOTE = {
+_PROMOTE: dict[np.dtype[Any], np.dtype[Any]] = {
     np.dtype(np.float32): np.dtype(np.float32),
     np.dtype(np.float64): np.dtype(np.float64),
     np.dtype(np.float16): np.dtype(np.float32),
@@ -25,9 +25,9 @@ def real_dtype(value: np.dtype[Any], name: str, *, single: bool = True) -> np.dt
     """The dtype a kernel will work in: float32 stays (if `single`), integers and bool become float64."""
     if value.kind in "biu":
         return np.dtype(np.float64)
-    native = value.newbyteorder("=")
+    native: np.dtype[Any] = value.newbyteorder("=")
     if native in _PROMOTE:
-        return _PROMOTE[native] if single else np.dtype(np.float64)
+        return np.dtype(np.float64) if not single else np.dtype(_PROMOTE[native])
     raise TypeError(f"{name} has dtype {value}, expected real numbers (float64, float32, or integers)")
 
 
@@ -162,13 +162,14 @@ def csr(
     """
     if not sps.issparse(value):
         raise TypeError(f"{name} must be a SciPy sparse matrix or array, not {type(value).__name__}")
-    if value.ndim != 2:
-        raise ValueError(f"{name} has shape {value.shape}, expected a 2-D matrix")
-    rows, cols = (int(n) for n in value.shape)
+    source: Any = value
+    if source.ndim != 2:
+        raise ValueError(f"{name} has shape {source.shape}, expected a 2-D matrix")
+    rows, cols = (int(n) for n in source.shape)
     if square and rows != cols:
         raise ValueError(f"{name} has shape {(rows, cols)}, expected a square matrix")
-    work = real_dtype(value.dtype, name) if dtype is None else np.dtype(dtype)
-    matrix: Any = value if value.format == "csr" else value.tocsr()
+    work = real_dtype(source.dtype, name) if dtype is None else np.dtype(dtype)
+    matrix: Any = source if source.format == "csr" else source.tocsr()
     if matrix.format == "csr":
         _check_structure(matrix.indptr, matrix.indices, matrix.data, rows, cols, name)
     if not matrix.has_canonical_format:
@@ -200,9 +201,7 @@ def _check_structure(
         raise ValueError(f"{name}.indptr decreases at row {int(np.argmax(steps < 0))}")
     nnz = int(indptr[-1])
     if nnz > indices.size or nnz > data.size:
-        raise ValueError(
-            f"{name}.indptr[-1] is {nnz}, but indices holds {indices.size} and data {data.size} entries"
-        )
+        raise ValueError(f"{name}.indptr[-1] is {nnz}, but indices holds {indices.size} and data {data.size} entries")
     if nnz:
         used = indices[:nnz]
         low, high = int(used.min()), int(used.max())
@@ -231,5 +230,3 @@ def seed64(rng: RngLike, name: str = "rng") -> int:
     if rng < 0:
         raise ValueError(f"{name} must not be negative, not {rng}")
     return int(np.random.SeedSequence(int(rng)).generate_state(1, np.uint64)[0])
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from importlib import metadata, util
+from importlib import import_module, metadata, util
 from pathlib import Path
 from typing import Literal, overload
 
@@ -97,9 +97,7 @@ def _version_of(package: str) -> str | None:
 def _cuda_state() -> str:
     if util.find_spec("kriss._cuda") is None:
         return "not built"
-    from kriss import _cuda  # type: ignore[attr-defined]
-
-    return str(_cuda.describe())
+    return str(import_module("kriss._cuda").describe())
 
 
 @overload
