@@ -1,0 +1,140 @@
+"""Where a figure was measured: processor, versions, threads, BLAS, load and memory bandwidth."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+import threadpoolctl
+
+import kriss
+from kriss import _backend
+
+ROOT = Path(__file__).resolve().parent.parent
+PEERS = ("numba", "scikit-learn", "torch", "cupy", "dask", "matplotlib")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def _cpu_model() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _caches() -> dict[str, str]:
+    found = {}
+    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        with contextlib.suppress(OSError):
+            kind = (index / "type").read_text().strip()
+            if kind != "Instruction":
+                found[f"L{(index / 'level').read_text().strip()}"] = (index / "size").read_text().strip()
+    return found
+
+
+def _git(*args: str) -> str | None:
+    done = subprocess.run(["git", "-C", str(ROOT), *args], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def describe(threads: int) -> dict[str, Any]:
+    """Everything that a reader needs to place the figures of a run."""
+    versions = {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
+    versions |= {name: found for name in PEERS if (found := _version(name)) is not None}
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "--short=12", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--", "cpp", "python", "cuda", "benchmarks/*.py")),
+        "cpu": _cpu_model(),
+        "cores": cores(),
+        "caches": _caches(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "load_at_start": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "threads": threads,
+        "versions": versions,
+        "kriss": kriss.show_config("dicts"),
+        "thread_pools": [
+            {key: pool.get(key) for key in ("user_api", "internal_api", "version", "architecture", "num_threads")}
+            | {"library": Path(str(pool.get("filepath", ""))).name}
+            for pool in threadpoolctl.threadpool_info()
+        ],
+    }
+
+
+@contextlib.contextmanager
+def limited_to(threads: int) -> Iterator[None]:
+    """Ours and every peer on `threads` threads: KRISS, every BLAS and OpenMP library loaded, and Numba."""
+    before = kriss.get_num_threads()
+    kriss.set_num_threads(threads)
+    numba = None
+    with contextlib.suppress(ImportError):
+        import numba
+
+        numba_before = numba.get_num_threads()
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    try:
+        with threadpoolctl.threadpool_limits(threads):
+            yield
+    finally:
+        kriss.set_num_threads(before)
+        if numba is not None:
+            numba.set_num_threads(numba_before)
+
+
+_bandwidth: dict[tuple[int, int], float] = {}
+
+# Far above the last cache of the machines at hand: what main memory gives.
+MAIN_MEMORY = 192 << 20
+
+
+def triad_bandwidth(threads: int, working_set: int = MAIN_MEMORY) -> float:
+    """Bytes per second of ``a = b + s * c`` over three arrays of `working_set` bytes in all; the best of many runs.
+
+    Counted as 24 bytes per element (two reads, one write), as STREAM does: the read that a write-allocate cache adds
+    is not counted, so that code which only reads can go above this figure.
+    """
+    if (threads, working_set) in _bandwidth:
+        return _bandwidth[threads, working_set]
+    n = max(working_set // 24, 1024)
+    b, c, a = (np.full(n, value) for value in (1.0, 2.0, 0.0))
+    triad = _backend.kernels("math").triad if hasattr(_backend.kernels("math"), "triad") else None
+    if triad is None:
+
+        def triad(s: float, b: Any, c: Any, a: Any, workers: int) -> None:
+            np.multiply(c, s, out=a)
+            np.add(a, b, out=a)
+
+    inner = max(1, int(5e-3 / (24 * n / 10e9)))
+    best = np.inf
+    triad(3.0, b, c, a, threads)
+    for _ in range(15):
+        start = time.perf_counter()
+        for _ in range(inner):
+            triad(3.0, b, c, a, threads)
+        best = min(best, (time.perf_counter() - start) / inner)
+    if not np.all(a == 7.0):
+        raise RuntimeError("triad gave a wrong result")
+    _bandwidth[threads, working_set] = 24 * n / best
+    return _bandwidth[threads, working_set]
