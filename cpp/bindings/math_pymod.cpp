@@ -1,8 +1,37 @@
 #include "arrays.hpp"
 #include "families.hpp"
+#include "kriss/philox.hpp"
 #include "math_kernels.hpp"
 
 namespace kriss::bind {
+
+namespace {
+
+// One overload per precision: f(x, out, workers) fills out, which has x's size and may be x.
+template <class T>
+void add_unary(py::module_& m, const char* name, typename ElementaryKernels<T>::Unary ElementaryKernels<T>::* kernel,
+               const char* doc) {
+    m.def(
+        name,
+        [kernel](const array<T>& x, array<T>& out, int workers) {
+            if (x.size() != out.size()) {
+                throw py::value_error("out must have the size of x");
+            }
+            call(workers, [&](const Executor& ex) {
+                (elementary<T>(math_kernels()).*kernel)(static_cast<index_t>(x.size()), x.data(), out.mutable_data(),
+                                                        ex);
+            });
+        },
+        py::arg("x").noconvert(), py::arg("out").noconvert(), py::arg("workers"), doc);
+}
+
+template <class T>
+void add_elementary(py::module_& m) {
+    using K = ElementaryKernels<T>;
+    add_unary<T>(m, "exp", &K::exp, "out = exp(x)");
+}
+
+}  // namespace
 
 void add_math(py::module_& m) {
     m.def(
@@ -14,6 +43,15 @@ void add_math(py::module_& m) {
         },
         py::arg("s"), py::arg("b").noconvert(), py::arg("c").noconvert(), py::arg("a").noconvert(), py::arg("workers"),
         "a = b + s * c: the yardstick of memory bandwidth.");
+    add_elementary<double>(m);
+    add_elementary<float>(m);
+    m.def(
+        "philox4x32",
+        [](std::uint64_t key, std::uint64_t counter_hi, std::uint64_t counter_lo) {
+            const PhiloxBlock b = philox4x32(key, counter_hi, counter_lo);
+            return py::make_tuple(b.v[0], b.v[1], b.v[2], b.v[3]);
+        },
+        py::arg("key"), py::arg("counter_hi"), py::arg("counter_lo"), "One block of the counter-based generator.");
 }
 
 }  // namespace kriss::bind

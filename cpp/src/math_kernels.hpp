@@ -6,9 +6,27 @@
 
 namespace kriss {
 
+// out[i] = f(x[i]) for i < n. out may be x itself, but must not overlap it otherwise.
+template <class T>
+struct ElementaryKernels {
+    using Unary = void (*)(index_t n, const T* x, T* out, const Executor& ex);
+    Unary exp;
+};
+
 struct MathKernels {
     void (*triad)(index_t n, double s, const double* b, const double* c, double* a, const Executor& ex);
+    ElementaryKernels<double> f64;
+    ElementaryKernels<float> f32;
 };
+
+template <class T>
+const ElementaryKernels<T>& elementary(const MathKernels& k) {
+    if constexpr (sizeof(T) == 8) {
+        return k.f64;
+    } else {
+        return k.f32;
+    }
+}
 
 }  // namespace kriss
 

@@ -1,0 +1,120 @@
+"""Vector kernels of elementary functions: special values, both backends bit for bit, workers, in-place use."""
+
+import numpy as np
+import pytest
+
+from kriss import _backend
+from kriss._backend import kernels
+
+UNARY = ["exp"]
+DTYPES = [np.float64, np.float32]
+
+
+def run(name, x, workers=1, module=None):
+    out = np.empty_like(x)
+    getattr(module or kernels("math"), name)(x, out, workers)
+    return out
+
+
+def bits(a):
+    return a.view(f"u{a.dtype.itemsize}")
+
+
+def same_bits(a, b):
+    """Equal bit patterns; NaNs count as equal whatever their payload."""
+    return np.array_equal(bits(a)[~np.isnan(a)], bits(b)[~np.isnan(b)]) and np.array_equal(np.isnan(a), np.isnan(b))
+
+
+def samples(dtype, n=20011, seed=5):
+    """Ordinary values, every binade of both signs, subnormals, and the special values."""
+    rng = np.random.default_rng(seed)
+    info = np.finfo(dtype)
+    ordinary = rng.uniform(-30, 30, n)
+    # Uniform bit patterns of one sign up to infinity, then both signs.
+    top = int(bits(np.array([np.inf], dtype))[0])
+    random_bits = rng.integers(0, top, n, dtype=np.uint64).astype(f"u{np.dtype(dtype).itemsize}").view(dtype)
+    special = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, info.max, -info.max, info.tiny, -info.tiny]
+    special += [info.smallest_subnormal, -info.smallest_subnormal, info.eps, -info.eps, 1 + info.eps, 1 - info.epsneg]
+    return np.concatenate([ordinary.astype(dtype), random_bits, -random_bits, np.array(special, dtype)])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", UNARY)
+def test_backends_return_the_same_bits(name, dtype):
+    if _backend.core() is None or not _backend.has_numba():
+        pytest.skip("needs both backends")
+    from kriss._numba import math as twin
+
+    x = samples(dtype)
+    assert same_bits(run(name, x, module=_backend.core().math), run(name, x, module=twin))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", UNARY)
+def test_workers_and_chunking_do_not_matter(name, dtype):
+    x = samples(dtype, n=30000)
+    one = run(name, x, 1)
+    for workers in (2, 4):
+        assert same_bits(one, run(name, x, workers))
+    # Element by element: the vector body and the scalar remainder of a loop agree.
+    part = np.ascontiguousarray(x[::997])
+    single = np.concatenate([run(name, part[i : i + 1]) for i in range(part.size)])
+    assert same_bits(single, one[::997])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", UNARY)
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 5, 10, 50])
+def test_small_sizes_and_in_place(name, dtype, n):
+    x = np.linspace(0.1, 2.0, n).astype(dtype)
+    kept = x.copy()
+    out = run(name, x)
+    assert np.array_equal(x, kept)
+    getattr(kernels("math"), name)(x, x, 1)
+    assert same_bits(x, out)
+
+
+def test_wrong_dtype_and_size_are_refused():
+    f = kernels("math").exp
+    with pytest.raises(TypeError):
+        f(np.zeros(3), np.zeros(3, np.float32), 1)
+    with pytest.raises(TypeError):
+        f(np.zeros(3, np.int64), np.zeros(3), 1)
+    with pytest.raises(ValueError, match="out"):
+        f(np.zeros(3), np.zeros(4), 1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_exp_special_values(dtype):
+    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e4, -1e4], dtype)
+    assert np.array_equal(run("exp", x), np.array([1, 1, np.inf, 0, np.nan, np.inf, 0], dtype), equal_nan=True)
+
+
+def test_exp_at_the_borders():
+    # The largest argument that does not overflow, the smallest that gives a normal and a non-zero result.
+    x = np.array([709.782712893384, 709.7827128933841, -708.3964185322641, -745.1332191019411, -745.1332191019412])
+    y = run("exp", x)
+    assert np.isfinite(y[0]) and np.isinf(y[1])
+    assert abs(y[2] / np.finfo(float).tiny - 1) < 2e-13
+    assert y[3] == 5e-324 and y[4] == 0.0
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_triad(workers, rng):
+    b, c = rng.standard_normal((2, 100001))
+    a = np.empty_like(b)
+    kernels("math").triad(1.5, b, c, a, workers)
+    assert np.array_equal(a, b + 1.5 * c)
+
+
+def test_philox_known_answers():
+    f = kernels("math").philox4x32
+    ones = 2**64 - 1
+    assert f(0, 0, 0) == (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)
+    assert f(ones, ones, ones) == (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)
+    assert f(0x299F31D0A4093822, 0x0370734413198A2E, 0x85A308D3243F6A88) == (
+        0xD16CFE09,
+        0x94FDCCEB,
+        0x5001E420,
+        0x24126EA1,
+    )
