@@ -9,9 +9,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.report import seconds  # noqa: E402  (the checkout is not installed)
+
 README = ROOT / "README.md"
 BEGIN = "<!-- figures: begin, written by tools/readme_table.py -->"
 END = "<!-- figures: end -->"
+FAMILIES = ("gp", "sketch", "solve", "spline")
 
 
 def main() -> int:
@@ -21,7 +26,7 @@ def main() -> int:
     text = README.read_text()
     head, rest = text.split(BEGIN)
     _, tail = rest.split(END)
-    fresh = head + BEGIN + "\n" + table() + END + tail
+    fresh = f"{head}{BEGIN}\n{table()}{END}{tail}"
     if args.check:
         if fresh != text:
             print("the README's figures differ from benchmarks/results: run python tools/readme_table.py")
@@ -32,7 +37,34 @@ def main() -> int:
 
 
 def table() -> str:
-    raise NotImplementedError
+    """One line per promised case: both medians, their ratio, both accuracies."""
+    lines = ["", "| case | KRISS | peer | ratio | asked | accuracy: KRISS, peer |", "|---|---|---|---|---|---|"]
+    where = None
+    for family in FAMILIES:
+        path = ROOT / "benchmarks" / "results" / f"{family}.json"
+        if not path.exists():
+            continue
+        payload = json.loads(path.read_text())
+        where = payload["machine"]
+        for row in payload["rows"]:
+            for target in row["targets"]:
+                peers = [peer for peer in row["peers"] if target["text"].endswith(f"x {peer['name']}")]
+                if not peers or target["measured"] is None:
+                    continue
+                peer, ours = peers[0], row["ours"]
+                accuracy = "-"
+                if ours["accuracy"] is not None and peer["accuracy"] is not None:
+                    accuracy = f"{row['accuracy_name']}: {ours['accuracy']:.1e}, {peer['accuracy']:.1e}"
+                asked = target["text"].split("x ")[0].replace(">=", "≥") + "×"
+                met = "" if target["met"] else " (missed)"
+                lines.append(
+                    f"| {family}: {row['name']} | {seconds(ours['median'])} | {peer['name']}, "
+                    f"{seconds(peer['median'])} | {peer['ratio']:.1f}×{met} | {asked} | {accuracy} |"
+                )
+    if where is None:
+        return ""
+    lines += ["", f"{where['cpu']}, {where['threads']} threads for everyone, {str(where['date'])[:10]}.", ""]
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
