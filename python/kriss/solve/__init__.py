@@ -1,1 +1,9 @@
-"""Native API of `kriss.solve`."""
+"""Iterative solvers for sparse linear systems, and their preconditioners."""
+
+from __future__ import annotations
+
+from kriss.solve._cg import cg
+from kriss.solve._precond import SSOR, Jacobi
+from kriss.solve._result import SolveResult
+
+__all__ = ["SSOR", "Jacobi", "SolveResult", "cg"]

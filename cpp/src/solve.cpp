@@ -1,0 +1,50 @@
+#include "solve.hpp"
+
+#include <cstdint>
+#include <memory>
+
+#include "kriss/solve/reduce.hpp"
+#include "kriss/solve/ssor.hpp"
+#include "solve_kernels.hpp"
+
+namespace kriss {
+
+template <class T, class I>
+CgOutcome solve_cg(const CsrView<T, I>& a, const T* b, T* x, Precond precond, const SsorView<T, I>& sweep,
+                   const CgProblem& problem, const Executor& ex) {
+    const index_t n = a.rows;
+    const bool ssor = precond == Precond::ssor;
+    const auto size = static_cast<std::size_t>(n);
+    const std::unique_ptr<T[]> work(new T[size * (ssor ? 4 : 3)]);
+    const std::unique_ptr<double[]> part(new double[2 * static_cast<std::size_t>(chunk_count(n))]);
+
+    const CgOperator<T> op{&a, csr_kernels<T, I>().apply_dot};
+    CgPreconditioner<T> m;
+    if (ssor) {
+        m.self = &sweep;
+        m.apply_dot = csr_kernels<T, I>().ssor;
+    } else if (precond == Precond::jacobi) {
+        m.inverse = sweep.inverse;
+    }
+    CgOptions options = problem.options;
+    if (problem.residuals != nullptr) {
+        options.ctx = problem.residuals;
+        options.record = [](void* ctx, double norm) { static_cast<std::vector<double>*>(ctx)->push_back(norm); };
+    }
+    T* r = work.get();
+    T* p = r + size;
+    T* q = p + size;
+    T* z = ssor ? q + size : nullptr;
+    return cg_kernels<T>().cg(n, op, b, x, m, options, r, p, q, z, part.get(), for_size(ex, a.indptr[n]));
+}
+
+template CgOutcome solve_cg(const CsrView<float, std::int32_t>&, const float*, float*, Precond,
+                            const SsorView<float, std::int32_t>&, const CgProblem&, const Executor&);
+template CgOutcome solve_cg(const CsrView<float, std::int64_t>&, const float*, float*, Precond,
+                            const SsorView<float, std::int64_t>&, const CgProblem&, const Executor&);
+template CgOutcome solve_cg(const CsrView<double, std::int32_t>&, const double*, double*, Precond,
+                            const SsorView<double, std::int32_t>&, const CgProblem&, const Executor&);
+template CgOutcome solve_cg(const CsrView<double, std::int64_t>&, const double*, double*, Precond,
+                            const SsorView<double, std::int64_t>&, const CgProblem&, const Executor&);
+
+}  // namespace kriss

@@ -1,0 +1,37 @@
+// Conjugate gradients on a CSR matrix with a built-in preconditioner: work space, and the whole loop in one call.
+#pragma once
+
+#include <vector>
+
+#include "kriss/executor.hpp"
+#include "kriss/solve/cg.hpp"
+#include "kriss/solve/ssor.hpp"
+#include "kriss/view.hpp"
+
+namespace kriss {
+
+enum class Precond : int { none = 0, jacobi = 1, ssor = 2 };
+
+struct CgProblem {
+    CgOptions options;
+    std::vector<double>* residuals = nullptr;  // ||r|| before the first iteration and after each, if wanted
+};
+
+// x: (n), the start on entry. sweep.inverse: (n) for jacobi and ssor; the rest of sweep for ssor only.
+template <class T, class I>
+CgOutcome solve_cg(const CsrView<T, I>& a, const T* b, T* x, Precond precond, const SsorView<T, I>& sweep,
+                   const CgProblem& problem, const Executor& ex);
+
+// Below this many stored entries a product takes about as long as waking a thread.
+inline constexpr index_t serial_entries = 50000;
+
+// ex itself, or a serial copy if the work is small
+inline Executor for_size(const Executor& ex, index_t entries) {
+    Executor out = ex;
+    if (entries < serial_entries) {
+        out.workers = 1;
+    }
+    return out;
+}
+
+}  // namespace kriss

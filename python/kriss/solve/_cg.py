@@ -1,0 +1,358 @@
+"""Conjugate gradients: the native entry point."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sps
+from scipy.sparse.linalg import LinearOperator, aslinearoperator
+
+from kriss import _validate as check
+from kriss._backend import backend, kernels
+from kriss.solve._driven import cg_driven
+from kriss.solve._precond import SSOR, Jacobi
+from kriss.solve._result import STATUS, SolveResult
+
+Array = npt.NDArray[Any]
+Callback = Callable[[Array], object]
+
+NONE, JACOBI, SSOR_CODE = 0, 1, 2
+
+
+class Precond(NamedTuple):
+    """A preconditioner as the kernels take it; `apply` is set for one that only Python can call."""
+
+    name: str
+    code: int
+    inverse: Array
+    matrix: check.Csr | None
+    where: Array
+    omega: float
+    apply: Callable[[Array], Array] | None
+
+
+def cg(
+    A: object,
+    b: npt.ArrayLike,
+    x0: npt.ArrayLike | None = None,
+    *,
+    rtol: float = 1e-5,
+    atol: float = 0.0,
+    maxiter: int | None = None,
+    M: object = None,
+    callback: Callback | None = None,
+    residuals: bool = False,
+    workers: int | None = None,
+    check_finite: bool = True,
+) -> SolveResult:
+    """Solve ``A x = b`` for a symmetric positive definite A by conjugate gradients.
+
+    Parameters
+    ----------
+    A : sparse matrix or array, dense array, or LinearOperator, shape (n, n)
+        Real, symmetric, positive definite; symmetry is not checked. A SciPy sparse matrix runs wholly in compiled
+        code; an operator is called once per iteration. A CuPy CSR matrix runs on its GPU.
+    b : array_like, shape (n,)
+        Right-hand side; a CuPy array if A is one.
+    x0 : array_like, shape (n,), optional
+        Where to start; zero by default. It is not modified.
+    rtol, atol : float
+        Stop once ``||b - A x|| <= max(rtol ||b||, atol)``.
+    maxiter : int, optional
+        Most iterations; 10 n by default.
+    M : {None, "jacobi", "ssor"} or preconditioner, shape (n, n)
+        An approximation of the inverse of A, symmetric positive definite: a name (built from A), an instance of
+        `Jacobi` or `SSOR`, or any linear operator, sparse or dense matrix.
+    callback : callable, optional
+        ``callback(xk)`` after each iteration, with a read-only view of the current x.
+    residuals : bool
+        Keep the norm of the residual before the first iteration and after each.
+    workers : int, optional
+        Threads; `kriss.get_num_threads` by default. The result does not depend on it.
+    check_finite : bool
+        Refuse NaN and infinity in A, b and x0. Otherwise they end the iteration with status ``"non_finite"``.
+
+    Returns
+    -------
+    SolveResult
+        Unpacks as ``x, info``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, shape or value, the index arrays of A are malformed, a diagonal entry needed
+        by the preconditioner is missing or zero (the row is named), or M says that it is not linear.
+
+    Notes
+    -----
+    Per iteration: 2 nnz + 10 n flops and 12 nnz + 84 n bytes (float64, 32-bit indices); Jacobi adds 3 n flops and
+    16 n bytes, SSOR 2 nnz + 6 n flops and 12 nnz + 80 n bytes. Memory: three vectors besides x, four with SSOR.
+    Sums are kept in double precision and in a fixed order, so the result has the same bits for any number of
+    workers. Float32 is kept if both A and b are float32.
+
+    The iteration stops at once when some p'Ap or r'z is not positive: then A or M is not positive definite. Once the
+    residual carried along meets the tolerance, b - A x is recomputed; if it misses, the iteration restarts once from
+    it, and a second miss is reported as ``"stagnated"``. Data far from 1 are scaled by powers of two, which changes
+    no bit of the result short of over- or underflow.
+
+    References
+    ----------
+    M. R. Hestenes, E. Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res. NBS 49 (1952),
+    section 3.
+    Y. Saad, "Iterative Methods for Sparse Linear Systems", 2nd ed., SIAM 2003, algorithm 9.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kriss.solve import cg
+    >>> from kriss.testing import poisson2d
+    >>> A = poisson2d(30)
+    >>> b = np.ones(900)
+    >>> result = cg(A, b, rtol=1e-10, M="ssor")
+    >>> result.status
+    'converged'
+    >>> bool(np.linalg.norm(b - A @ result.x) <= 1e-10 * np.linalg.norm(b))
+    True
+    >>> x, info = result
+    """
+    started = time.perf_counter()
+    rtol = check.scalar(rtol, "rtol", low=0.0)
+    atol = check.scalar(atol, "atol", low=0.0)
+    threads = check.workers(workers)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, not {type(callback).__name__}")
+    matrix, operator, dtype = _matrix(A, b, check_finite)
+    n = matrix.shape[0] if matrix is not None else int(operator.shape[0])
+    rhs = check.real_array(b, "b", ndim=1, dtype=dtype, finite=check_finite)
+    if rhs.shape != (n,):
+        raise ValueError(f"b has shape {rhs.shape}, expected ({n},)")
+    start = None if x0 is None else check.real_array(x0, "x0", ndim=1, dtype=dtype, finite=check_finite)
+    if start is not None and start.shape != (n,):
+        raise ValueError(f"x0 has shape {start.shape}, expected ({n},)")
+    most = 10 * n if maxiter is None else check.integer(maxiter, "maxiter", low=0)
+
+    # Powers of two that bring A and b near 1, so that squares neither over- nor underflow: (sA A)(sB/sA x) = sB b.
+    a_shift = 0 if matrix is None else _shift(matrix.data)
+    b_shift = _shift(rhs)
+    if a_shift and matrix is not None:
+        matrix = matrix._replace(data=np.ldexp(matrix.data, a_shift))
+    if b_shift:
+        rhs = np.ldexp(rhs, b_shift)
+    precond = preconditioner(M, matrix, n, dtype, a_shift)
+    ks = kernels("solve")
+    b_norm = math.sqrt(ks.dot(rhs, rhs, threads))
+    x = np.zeros(n, dtype)
+    if start is not None:
+        np.ldexp(start, b_shift - a_shift, out=x)
+    zero_start = not x.any()
+    tol = max(rtol * b_norm, _ldexp(atol, b_shift))
+    params = {
+        "rtol": rtol, "atol": atol, "maxiter": most, "M": precond.name, "dtype": dtype.name,
+        "scaling": (a_shift, b_shift),
+    }  # fmt: skip
+    if precond.code == SSOR_CODE:
+        params["omega"] = precond.omega
+    solving = time.perf_counter()
+
+    def result(status: str, iterations: int, matvecs: int, norm: float, history: Any) -> SolveResult:
+        out = np.ldexp(x, a_shift - b_shift) if a_shift != b_shift else x
+        kept = np.ldexp(np.asarray(history, dtype=np.float64), -b_shift) if residuals else None
+        return SolveResult(
+            out, status, iterations, _ldexp(norm, -b_shift), kept, matvecs,
+            solving - started, time.perf_counter() - solving, backend(), params,
+        )  # fmt: skip
+
+    if b_norm == 0.0:
+        x[:] = 0
+        return result("converged", 0, 0, 0.0, [0.0])
+    history: Any
+    with np.errstate(all="ignore"):
+        if matrix is not None and callback is None and precond.apply is None:
+            code, iterations, matvecs, norm, history = run_builtin(
+                ks, matrix, rhs, x, precond, tol, most, zero_start, False, residuals, threads
+            )
+        else:
+            hook = None if callback is None else functools.partial(_call, callback, x, a_shift - b_shift)
+            code, iterations, matvecs, norm, history = cg_driven(
+                ks,
+                product_of(ks, matrix, operator, threads),
+                rhs,
+                x,
+                precond.inverse if precond.code == JACOBI else np.empty(0, dtype),
+                apply_of(ks, precond, threads),
+                hook,
+                tol=tol,
+                maxiter=most,
+                zero_start=zero_start,
+                scipy_rules=False,
+                workers=threads,
+            )
+    return result(STATUS[code], iterations, matvecs, norm, history)
+
+
+def _matrix(A: Any, b: object, finite: bool) -> tuple[check.Csr | None, Any, np.dtype[Any]]:
+    """A as (checked CSR or None, operator or None, working dtype)."""
+    b_dtype = check.real_dtype(np.asarray(b).dtype, "b")
+    if sps.issparse(A):
+        a_dtype = check.real_dtype(A.dtype, "A")
+        dtype = np.result_type(a_dtype, b_dtype)
+        return check.csr(A, "A", square=True, finite=finite, dtype=dtype), None, dtype
+    if isinstance(A, (np.ndarray, list, tuple)):
+        dense = check.real_array(A, "A", ndim=2, finite=finite)
+        operator = aslinearoperator(dense)
+    else:
+        try:
+            operator = aslinearoperator(A)
+        except TypeError:
+            raise TypeError(
+                f"A must be a sparse matrix, a dense array or a LinearOperator, not {type(A).__name__}"
+            ) from None
+    if len(operator.shape) != 2 or operator.shape[0] != operator.shape[1]:
+        raise ValueError(f"A has shape {operator.shape}, expected a square matrix")
+    a_dtype = check.real_dtype(np.dtype(operator.dtype), "A") if operator.dtype is not None else np.dtype(np.float64)
+    return None, operator, np.result_type(a_dtype, b_dtype)
+
+
+def _shift(values: Array) -> int:
+    """The power of two that brings the largest magnitude near 1; 0 if it is not far from it or not finite."""
+    if values.size == 0:
+        return 0
+    largest = max(float(values.max()), -float(values.min()))
+    limit = 300 if values.dtype == np.float64 else 40
+    if not math.isfinite(largest) or largest == 0.0:
+        return 0
+    exponent = math.frexp(largest)[1]
+    return -exponent if abs(exponent) > limit else 0
+
+
+def _ldexp(value: float, shift: int) -> float:
+    return float(np.ldexp(value, shift)) if shift else value
+
+
+def _call(callback: Callback, x: Array, shift: int) -> None:
+    view = np.ldexp(x, shift) if shift else x.view()
+    view.flags.writeable = False
+    callback(view)
+
+
+def preconditioner(M: object, matrix: check.Csr | None, n: int, dtype: np.dtype[Any], a_shift: int = 0) -> Precond:
+    """The argument `M` resolved; `a_shift` is the scaling already applied to `matrix`."""
+    none = np.empty(0, dtype)
+    places = np.empty(0, np.int32 if matrix is None else matrix.indices.dtype)
+    if M is None:
+        return Precond("none", NONE, none, None, places, 1.0, None)
+    if isinstance(M, str):
+        check.choice(M, "M", ("jacobi", "ssor"))
+        if matrix is None:
+            raise TypeError(f"M={M!r} needs the entries of A, which is not a sparse matrix here: pass an operator as M")
+        scaled = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
+        scaled.has_canonical_format = True
+        M = Jacobi(scaled) if M == "jacobi" else SSOR(scaled)
+        a_shift = 0
+    if not getattr(M, "is_linear", True):
+        raise ValueError("M says that it is not linear (M.is_linear is False); cg needs a fixed linear M")
+    shape = getattr(M, "shape", None)
+    if isinstance(M, (Jacobi, SSOR)) and shape != (n, n):
+        raise ValueError(f"M has shape {shape}, expected {(n, n)}")
+    if type(M) is Jacobi:
+        inverse = np.asarray(M.inverse, dtype)
+        return Precond("jacobi", JACOBI, np.ldexp(inverse, -a_shift) if a_shift else inverse, None, places, 1.0, None)
+    if type(M) is SSOR:
+        inside = M._matrix
+        data, inverse, where = np.asarray(inside.data, dtype), np.asarray(M.inverse, dtype), M._where
+        if a_shift:
+            data, inverse = np.ldexp(data, a_shift), np.ldexp(inverse, -a_shift)
+        inside = inside._replace(data=data)
+        if matrix is not None and inside.indices.dtype != matrix.indices.dtype:
+            itype = matrix.indices.dtype
+            inside = inside._replace(indptr=inside.indptr.astype(itype), indices=inside.indices.astype(itype))
+            where = where.astype(itype)
+        return Precond("ssor", SSOR_CODE, inverse, inside, where, M.omega, None)
+    try:
+        operator = aslinearoperator(M)
+    except TypeError:
+        raise TypeError(
+            f"M must be None, 'jacobi', 'ssor', a linear operator or a matrix, not {type(M).__name__}"
+        ) from None
+    if operator.shape != (n, n):
+        raise ValueError(f"M has shape {operator.shape}, expected {(n, n)}")
+    name = type(M).__name__
+    return Precond(name, NONE, none, None, places, 1.0, functools.partial(_apply_operator, operator, n, dtype))
+
+
+def _apply_operator(operator: LinearOperator, n: int, dtype: np.dtype[Any], r: Array) -> Array:
+    return vector(operator.matvec(r), "M", n, dtype)
+
+
+def vector(value: object, name: str, n: int, dtype: np.dtype[Any]) -> Array:
+    """What an operator returned, as a contiguous vector of the working dtype."""
+    out = np.asarray(value)
+    if out.dtype.kind == "c":
+        raise TypeError(f"{name} returned complex numbers, expected real ones")
+    if out.size != n:
+        raise ValueError(f"{name} returned an array of shape {out.shape}, expected ({n},)")
+    return np.require(out.reshape(n), dtype, ["C", "A"])
+
+
+def apply_of(ks: Any, precond: Precond, threads: int) -> Callable[[Array], Array] | None:
+    """``M^-1 r`` for the driven loop, or None where the passes contain it."""
+    if precond.apply is not None:
+        return precond.apply
+    if precond.code != SSOR_CODE:
+        return None
+    m = precond.matrix
+    assert m is not None
+    z = np.empty_like(precond.inverse)
+
+    def apply(r: Array) -> Array:
+        ks.ssor_apply(m.indptr, m.indices, m.data, precond.where, precond.inverse, precond.omega, r, z, threads)
+        return z
+
+    return apply
+
+
+def product_of(ks: Any, matrix: check.Csr | None, operator: Any, threads: int) -> Callable[[Array, Array], float]:
+    """``product(p, q)``: q = A p, returning p'q."""
+    if matrix is not None:
+
+        def stored(p: Array, q: Array) -> float:
+            return float(ks.csr_matvec_dot(matrix.indptr, matrix.indices, matrix.data, p, q, threads))
+
+        return stored
+
+    def called(p: Array, q: Array) -> float:
+        q[:] = vector(operator.matvec(p), "A", p.size, p.dtype)
+        return float(ks.dot(p, q, threads))
+
+    return called
+
+
+def run_builtin(
+    ks: Any,
+    matrix: check.Csr,
+    b: Array,
+    x: Array,
+    precond: Precond,
+    tol: float,
+    maxiter: int,
+    zero_start: bool,
+    scipy_rules: bool,
+    history: bool,
+    threads: int,
+) -> tuple[int, int, int, float, Array]:
+    """The whole loop in one kernel call; `x` is changed in place."""
+    m = precond.matrix
+    empty = np.empty(0, matrix.indices.dtype)
+    out: tuple[int, int, int, float, Array] = ks.cg_csr(
+        matrix.indptr, matrix.indices, matrix.data, b, x, precond.code, precond.inverse,
+        m.indptr if m is not None else empty, m.indices if m is not None else empty,
+        m.data if m is not None else np.empty(0, b.dtype), precond.where, precond.omega,
+        tol, min(maxiter, 2**62), zero_start, scipy_rules, history, threads,
+    )  # fmt: skip
+    return out

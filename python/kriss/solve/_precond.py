@@ -1,0 +1,212 @@
+"""Preconditioners: SciPy linear operators that apply an approximation of the inverse of A."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse.linalg import LinearOperator
+
+from kriss import _validate as check
+from kriss._backend import kernels
+
+
+def _diagonal(matrix: check.Csr, name: str) -> tuple[check.IntArray, check.FloatArray]:
+    n = matrix.shape[0]
+    where = np.empty(n, matrix.indices.dtype)
+    inverse = np.empty(n, matrix.data.dtype)
+    row = kernels("solve").csr_diagonal(matrix.indptr, matrix.indices, matrix.data, where, inverse)
+    if row >= 0:
+        span = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        found = matrix.data[span][matrix.indices[span] == row]
+        what = f"is {found[0]}" if found.size else "is not stored"
+        raise ValueError(f"{name} cannot be used: its diagonal entry in row {row} {what}, expected a nonzero number")
+    return where, inverse
+
+
+class _Preconditioner(LinearOperator):  # type: ignore[misc]
+    """What built-in preconditioners share: SciPy's operator interface over ``apply``."""
+
+    is_linear = True
+    _matrix: check.Csr
+
+    def _matvec(self, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        r = np.require(np.ravel(x), self.dtype, ["C", "A"])
+        return self.apply(r, np.empty(self.shape[0], self.dtype))
+
+    def _adjoint(self) -> LinearOperator:
+        return self
+
+    def apply(self, r: npt.NDArray[Any], out: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        raise NotImplementedError
+
+    def _out(self, r: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+        for name, value in (("r", r), ("out", out)):
+            if not isinstance(value, np.ndarray) or value.shape != (self.shape[0],) or value.dtype != self.dtype:
+                found = getattr(value, "shape", type(value).__name__)
+                raise ValueError(f"{name} is {found}, expected a {self.dtype} array of shape {(self.shape[0],)}")
+            if not value.flags.c_contiguous or not value.flags.aligned:
+                raise ValueError(f"{name} must be contiguous and aligned")
+        if not out.flags.writeable:
+            raise ValueError("out is read-only")
+        if np.may_share_memory(r, out):
+            raise ValueError("out must not overlap r")
+
+
+class Jacobi(_Preconditioner):
+    """Diagonal preconditioner, ``z = D^-1 r`` with D the diagonal of A.
+
+    Parameters
+    ----------
+    A : sparse matrix or array, shape (n, n)
+        Real; every diagonal entry must be stored and nonzero.
+
+    Attributes
+    ----------
+    inverse : ndarray, shape (n,)
+        The inverse diagonal.
+    is_spd : bool
+        Whether every diagonal entry is positive.
+    is_linear : bool
+        True.
+    nbytes : int
+        Memory held.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a real square sparse matrix, or a diagonal entry is missing, zero or not finite (it names the
+        row).
+
+    Notes
+    -----
+    Applying it costs n flops; inside `kriss.solve.cg` it is part of the vector passes and costs only the reading of
+    the diagonal. 8 n bytes in float64.
+
+    References
+    ----------
+    Y. Saad, "Iterative Methods for Sparse Linear Systems", 2nd ed., SIAM 2003, section 10.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kriss.solve import Jacobi
+    >>> from kriss.testing import poisson2d
+    >>> M = Jacobi(poisson2d(3))
+    >>> M.apply(np.ones(9), np.empty(9))[:2]
+    array([0.25, 0.25])
+    """
+
+    def __init__(self, A: object) -> None:
+        self._set(check.csr(A, "A", square=True))
+        super().__init__(self.inverse.dtype, (self.inverse.size, self.inverse.size))
+
+    def _set(self, matrix: check.Csr) -> None:
+        self.inverse = _diagonal(matrix, "A")[1]
+        self.is_spd = bool((self.inverse > 0).all())
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes."""
+        return int(self.inverse.nbytes)
+
+    def update(self, A: object) -> None:
+        """Take over the diagonal of a new A of the same shape."""
+        matrix = check.csr(A, "A", square=True, dtype=self.dtype)
+        if matrix.shape != self.shape:
+            raise ValueError(f"A has shape {matrix.shape}, expected {self.shape}")
+        self._set(matrix)
+
+    def apply(self, r: npt.NDArray[Any], out: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """``out = D^-1 r``; returns `out`. Both are contiguous (n,) arrays of this operator's dtype."""
+        self._out(r, out)
+        np.multiply(self.inverse, r, out=out)
+        return out
+
+
+class SSOR(_Preconditioner):
+    """Symmetric successive over-relaxation as a preconditioner, in the natural ordering of the rows.
+
+    With A = L + D + L' and E = D / omega, it applies the inverse of ``M = (E + L) E^-1 (E + L') / (2 - omega)``,
+    which is symmetric positive definite whenever A is.
+
+    Parameters
+    ----------
+    A : sparse matrix or array, shape (n, n)
+        Real and symmetric; every diagonal entry must be stored and nonzero. If it is in canonical CSR format its
+        arrays are used in place, not copied: call `update` after changing them.
+    omega : float, default 1.0
+        Relaxation, 0 < omega < 2. 1 is symmetric Gauss-Seidel. The best value for the five-point Laplacian on an
+        N by N grid is near ``2 / (1 + sin(pi / (N + 1)))``; values from 1.5 to 1.9 suit most diffusion problems.
+
+    Attributes
+    ----------
+    omega : float
+        The relaxation.
+    is_spd : bool
+        Whether every diagonal entry is positive.
+    is_linear : bool
+        True.
+    nbytes : int
+        Memory held, beyond the arrays of A.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a real square sparse matrix, omega is out of range, or a diagonal entry is missing, zero or not
+        finite (it names the row).
+
+    Notes
+    -----
+    One application is a forward and a backward sweep: 2 nnz + 4 n flops, 12 nnz + 72 n bytes. A sweep is a
+    recurrence over the rows and runs on one thread.
+
+    References
+    ----------
+    Y. Saad, "Iterative Methods for Sparse Linear Systems", 2nd ed., SIAM 2003, section 10.2.
+    O. Axelsson, "Iterative Solution Methods", Cambridge 1994, section 7.4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kriss.solve import SSOR, cg
+    >>> from kriss.testing import poisson2d
+    >>> A = poisson2d(40)
+    >>> plain = cg(A, np.ones(1600), rtol=1e-8)
+    >>> better = cg(A, np.ones(1600), rtol=1e-8, M=SSOR(A, omega=1.7))
+    >>> better.iterations < plain.iterations
+    True
+    """
+
+    def __init__(self, A: object, omega: float = 1.0) -> None:
+        self.omega = check.scalar(omega, "omega", low=0.0, strict=True)
+        if not self.omega < 2.0:
+            raise ValueError(f"omega must be below 2, not {self.omega}")
+        matrix = check.csr(A, "A", square=True)
+        self._set(matrix)
+        super().__init__(matrix.data.dtype, matrix.shape)
+
+    def _set(self, matrix: check.Csr) -> None:
+        self._where, self.inverse = _diagonal(matrix, "A")
+        self._matrix = matrix
+        self.is_spd = bool((self.inverse > 0).all())
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held beyond the arrays of A, in bytes."""
+        return int(self.inverse.nbytes + self._where.nbytes)
+
+    def update(self, A: object) -> None:
+        """Take over the entries of a new A of the same shape."""
+        matrix = check.csr(A, "A", square=True, dtype=self.dtype)
+        if matrix.shape != self.shape:
+            raise ValueError(f"A has shape {matrix.shape}, expected {self.shape}")
+        self._set(matrix)
+
+    def apply(self, r: npt.NDArray[Any], out: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """``out = M^-1 r``; returns `out`. Both are contiguous (n,) arrays of this operator's dtype."""
+        self._out(r, out)
+        m = self._matrix
+        kernels("solve").ssor_apply(m.indptr, m.indices, m.data, self._where, self.inverse, self.omega, r, out, 0)
+        return out

@@ -1,1 +1,0 @@
-"""Public helpers for testing numerical code: galleries, backward errors, references."""
