@@ -55,11 +55,11 @@ def table() -> str:
                 accuracy = "-"
                 if ours["accuracy"] is not None and peer["accuracy"] is not None:
                     accuracy = f"{row['accuracy_name']}: {ours['accuracy']:.1e}, {peer['accuracy']:.1e}"
-                asked = target["text"].split("x ")[0].replace(">=", "≥") + "×"
+                asked = target["text"].split("x ")[0].replace(">=", "≥") + "x"
                 met = "" if target["met"] else " (missed)"
                 lines.append(
                     f"| {family}: {row['name']} | {seconds(ours['median'])} | {peer['name']}, "
-                    f"{seconds(peer['median'])} | {peer['ratio']:.1f}×{met} | {asked} | {accuracy} |"
+                    f"{seconds(peer['median'])} | {peer['ratio']:.1f}x{met} | {asked} | {accuracy} |"
                 )
     if where is None:
         return ""
