@@ -230,3 +230,10 @@ def seed64(rng: RngLike, name: str = "rng") -> int:
     if rng < 0:
         raise ValueError(f"{name} must not be negative, not {rng}")
     return int(np.random.SeedSequence(int(rng)).generate_state(1, np.uint64)[0])
+
+
+def generator(rng: RngLike, name: str = "rng") -> np.random.Generator:
+    """A NumPy generator, from what NumPy calls an rng; a Generator is returned as it is."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    return np.random.default_rng(seed64(rng, name))

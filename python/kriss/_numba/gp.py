@@ -1,1 +1,203 @@
-"""Numba twins of the gp kernels."""
+"""Numba twins of the gp kernels: assembly and gradient as loops, factorisations by SciPy's LAPACK.
+
+The loops add in the order of cpp/include/kriss/gp/*.hpp and use the same exponential, so that their results are the
+same bits; the factorisations differ from the compiled ones by rounding.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from scipy.linalg import lapack
+
+from kriss._numba._elementary import exp32, exp64
+
+_CHUNK = 256
+_ROWS = 32
+_LANES = 8
+
+
+def _point(exp, real):
+    """value, slope of covariance function `kind` at the clamped s2, in precision `real`."""
+    zero, one, three, half = real(0.0), real(1.0), real(3.0), real(-0.5)
+    root3, root5, fifth = real(1.7320508075688772935), real(2.2360679774997896964), real(1.6666666666666666667)
+    most = real(1e6)
+
+    @njit(inline="always")
+    def point(kind, s2):
+        if s2 > most:
+            s2 = most
+        if kind == 0:
+            e = exp(half * s2)
+            return e, e
+        s = np.sqrt(s2)
+        if kind == 1:
+            e = exp(-s)
+            return e, (e / s if s > zero else s2)
+        if kind == 2:
+            a = root3 * s
+            e = exp(-a)
+            return (one + a) * e, three * e
+        a = root5 * s
+        e = exp(-a)
+        b = one + a
+        return (b + fifth * s2) * e, fifth * b * e
+
+    return point
+
+
+_point64 = _point(exp64, np.float64)
+_point32 = _point(exp32, np.float32)
+
+
+@njit(inline="always")
+def _distance(first, dim, inv, c, xt, i, zt, j):
+    s2 = xt[0:1, 0:1].dtype.type(0)
+    for p in range(first[c], first[c + 1]):
+        delta = (xt[dim[p], i] - zt[dim[p], j]) * inv[p]
+        s2 += delta * delta
+    return s2
+
+
+def _assembly(point):
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def entry(kind, variance, first, dim, inv, xt, i, zt, j):
+        total = variance[0] * point(kind[0], _distance(first, dim, inv, 0, xt, i, zt, j))[0]
+        for c in range(1, kind.size):
+            total += variance[c] * point(kind[c], _distance(first, dim, inv, c, xt, i, zt, j))[0]
+        return total
+
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def symmetric(kind, variance, first, dim, inv, xt, diagonal, out, mirror):
+        n = xt.shape[1]
+        for i in range(n):
+            for j in range(i + 1):
+                out[i, j] = entry(kind, variance, first, dim, inv, xt, i, xt, j)
+            if diagonal.size:
+                out[i, i] += diagonal[i]
+            if mirror:
+                for j in range(i):
+                    out[j, i] = out[i, j]
+
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def cross(kind, variance, first, dim, inv, xt, zt, out):
+        for i in range(xt.shape[1]):
+            for j in range(zt.shape[1]):
+                out[i, j] = entry(kind, variance, first, dim, inv, xt, i, zt, j)
+
+    return symmetric, cross
+
+
+_symmetric64, _cross64 = _assembly(_point64)
+_symmetric32, _cross32 = _assembly(_point32)
+
+
+def assemble_symmetric(kind, variance, first, dim, inv_lengthscale, xt, diagonal, out, mirror, workers):
+    loop = _symmetric64 if out.dtype == np.float64 else _symmetric32
+    loop(kind, variance, first, dim, inv_lengthscale, xt, diagonal, out, mirror)
+
+
+def assemble_cross(kind, variance, first, dim, inv_lengthscale, xt, zt, out, workers):
+    loop = _cross64 if out.dtype == np.float64 else _cross32
+    loop(kind, variance, first, dim, inv_lengthscale, xt, zt, out)
+
+
+@njit(inline="always")
+def _lane_total(a):
+    return ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7]))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gradient(kind, variance, first, dim, inv, xt, alpha, inverse, noise, out):
+    n = xt.shape[1]
+    parameters = out.size - 1
+    blocks = (n + _ROWS - 1) // _ROWS
+    sums = np.zeros((blocks, parameters, _LANES))
+    for block in range(blocks):
+        i0, i1 = block * _ROWS, min((block + 1) * _ROWS, n)
+        acc = sums[block]
+        for j0 in range(0, i1, _CHUNK):
+            for i in range(max(i0, j0), i1):
+                for j in range(j0, min(i + 1, j0 + _CHUNK)):
+                    w = alpha[i] * alpha[j] - inverse[i, j]
+                    if i == j:
+                        w *= 0.5
+                    lane = (j - j0) % _LANES
+                    slot = 0
+                    for c in range(kind.size):
+                        value, slope = _point64(kind[c], _distance(first, dim, inv, c, xt, i, xt, j))
+                        acc[slot, lane] += w * value
+                        slot += 1
+                        ws = w * slope
+                        for p in range(first[c], first[c + 1]):
+                            delta = (xt[dim[p], i] - xt[dim[p], j]) * inv[p]
+                            square = delta * delta
+                            if square > 1e30:
+                                square = 1e30
+                            acc[slot, lane] += ws * square
+                            slot += 1
+    slot = 0
+    for c in range(kind.size):
+        for _ in range(first[c + 1] - first[c] + 1):
+            total = 0.0
+            for block in range(blocks):
+                total += _lane_total(sums[block, slot])
+            out[slot] = variance[c] * total
+            slot += 1
+    trace = np.zeros(_LANES)
+    if noise.size:
+        for i in range(n):
+            trace[i % _LANES] += noise[i] * (alpha[i] * alpha[i] - inverse[i, i])
+    out[slot] = 0.5 * _lane_total(trace)
+
+
+def gradient(kind, variance, first, dim, inv_lengthscale, xt, alpha, inverse, noise, out, workers):
+    _gradient(kind, variance, first, dim, inv_lengthscale, xt, alpha, inverse, noise, out)
+
+
+# A row-major lower triangle is the upper triangle of the transposed, column-major matrix.
+
+
+def cholesky(a, limit, workers):
+    if a.shape[0] == 0:
+        return -1
+    factor, info = lapack.dpotrf(a.T, lower=0, clean=0, overwrite_a=1)
+    good = info - 1 if info > 0 else a.shape[0]
+    d = factor.diagonal()[:good]
+    bad = np.flatnonzero(~((d * d > limit[:good]) & np.isfinite(d)))
+    if bad.size:
+        return int(bad[0])
+    if info:
+        return good
+    _keep(factor, a)
+    return -1
+
+
+def invert_triangle(a, workers):
+    if a.shape[0]:
+        inverse, _ = lapack.dtrtri(a.T, lower=0, overwrite_c=1)
+        _keep(inverse, a)
+
+
+def invert(a, workers):
+    if a.shape[0]:
+        inverse, _ = lapack.dpotri(a.T, lower=0, overwrite_c=1)
+        _keep(inverse, a)
+
+
+def _keep(result, a):
+    if not np.shares_memory(result, a):
+        lower = np.tril_indices(a.shape[0])
+        a[lower] = result.T[lower]
+
+
+def solve(a, b, half, workers):
+    if b.size:
+        if half:
+            b[:] = lapack.dtrtrs(a.T, b.T, lower=0, trans=1)[0].T
+        else:
+            b[:] = lapack.dpotrs(a.T, b.T, lower=0)[0].T
+
+
+def rcond(a, norm):
+    return float(lapack.dpocon(a.T, norm, uplo="U")[0]) if a.shape[0] else 1.0

@@ -1,0 +1,14 @@
+#include "gp_kernels.hpp"
+
+#include "kriss/gp/assemble.hpp"
+#include "kriss/gp/gradient.hpp"
+
+namespace kriss::tables::KRISS_ISA {
+
+const GpKernels gp_kernels = {
+    {&assemble_symmetric<double>, &assemble_cross<double>},
+    {&assemble_symmetric<float>, &assemble_cross<float>},
+    &log_likelihood_gradient<double>,
+};
+
+}  // namespace kriss::tables::KRISS_ISA
