@@ -1,0 +1,177 @@
+"""A pytest plugin that runs SciPy's own tests against the KRISS mirrors.
+
+::
+
+    PYTHONPATH=tests/mirrors python -m pytest -p plugin --kriss-swap sparse.linalg.cg \
+        --pyargs scipy.sparse.linalg._isolve.tests.test_iterative
+
+The mirrors named by ``--kriss-swap`` replace SciPy's routines (through `kriss.use_in_scipy`) before any test module is
+imported, and are taken out again at the end. Calls are counted per test, and so are the calls that a mirror handed
+back to SciPy, so that a run in which nothing went through ours cannot look like a pass. ``--kriss-report FILE`` writes
+all of it as JSON. Tests named in ``skips.toml``, each with its reason, are skipped.
+"""
+
+import collections
+import contextlib
+import fnmatch
+import functools
+import importlib
+import json
+import logging
+import tomllib
+from pathlib import Path
+
+import pytest
+
+SKIPS = Path(__file__).with_name("skips.toml")
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("kriss")
+    group.addoption("--kriss-swap", action="append", default=[], help="mirror to swap in, e.g. linalg.lstsq")
+    group.addoption("--kriss-report", default=None, help="write what ran through the mirrors to this JSON file")
+
+
+def pytest_configure(config):
+    # SciPy's conftest uses this mark while it is imported and registers it only after that.
+    config.addinivalue_line("markers", "array_api_backends: test iterates on all array API backends")
+    plugin = _Swap(config.getoption("--kriss-swap"), config.getoption("--kriss-report"))
+    config.pluginmanager.register(plugin, "kriss-swap")
+    config.add_cleanup(plugin.restore)
+    plugin.swap_in()
+
+
+class _Delegations(logging.Handler):
+    """Hears every call that a mirror hands to SciPy."""
+
+    def __init__(self, count):
+        super().__init__(logging.INFO)
+        self._count = count
+
+    def emit(self, record):
+        self._count(str(record.args[1]) if len(record.args) > 1 else record.getMessage())
+
+
+class _Swap:
+    def __init__(self, names, report):
+        self.names = names
+        self.report = report
+        self.stack = contextlib.ExitStack()
+        self.current = "<collection>"
+        self.calls = collections.Counter()
+        self.delegated = collections.Counter()
+        self.reasons = collections.Counter()
+        self.outcomes = {}
+        self.skipped = {}
+        self.stale = []
+
+    def swap_in(self):
+        import kriss
+
+        for name in self.names:
+            self._count_calls(name)
+        self.stack.enter_context(kriss.use_in_scipy(*self.names))
+        logger = logging.getLogger("kriss.dispatch")
+        handler = _Delegations(self._delegation)
+        level = logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        self.stack.callback(logger.setLevel, level)
+        self.stack.callback(logger.removeHandler, handler)
+
+    def restore(self):
+        self.stack.close()
+
+    def _called(self):
+        self.calls[self.current] += 1
+
+    def _delegation(self, reason):
+        self.delegated[self.current] += 1
+        self.reasons[reason] += 1
+
+    def _count_calls(self, name):
+        path, attribute = name.rsplit(".", 1)
+        home = importlib.import_module(f"kriss.scipy.{path}")
+        mirror = getattr(home, attribute)
+        original = getattr(importlib.import_module(f"scipy.{path}"), attribute)
+        # What SciPy's tests know of a routine's array-API support is looked up by the object itself.
+        from scipy._lib import _array_api
+
+        table = getattr(_array_api, "xp_capabilities_table", {})
+        if isinstance(mirror, type):
+            counted = mirror
+            for method in ("__init__", "__call__"):
+                self._wrap_method(mirror, method)
+        else:
+
+            @functools.wraps(mirror)
+            def counted(*args, **kwargs):
+                self._called()
+                return mirror(*args, **kwargs)
+
+            setattr(home, attribute, counted)
+            self.stack.callback(setattr, home, attribute, mirror)
+        if original in table and counted not in table:
+            table[counted] = table[original]
+            self.stack.callback(table.pop, counted, None)
+
+    def _wrap_method(self, cls, method):
+        original = getattr(cls, method)
+        own = method in vars(cls)
+
+        @functools.wraps(original)
+        def counted(instance, *args, **kwargs):
+            self._called()
+            return original(instance, *args, **kwargs)
+
+        setattr(cls, method, counted)
+        if own:
+            self.stack.callback(setattr, cls, method, original)
+        else:
+            self.stack.callback(delattr, cls, method)
+
+    def pytest_collection_modifyitems(self, items):
+        listed = [one for one in tomllib.loads(SKIPS.read_text()).get("skip", []) if one["mirror"] in self.names]
+        for one in listed:
+            matching = [item for item in items if fnmatch.fnmatchcase(item.nodeid, f"*{one['test']}")]
+            if not matching:
+                self.stale.append(one["test"])
+            for item in matching:
+                item.add_marker(pytest.mark.skip(reason=f"kriss: {one['reason']}"))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item):
+        self.current = item.nodeid
+        try:
+            return (yield)
+        finally:
+            self.current = "<between tests>"
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" or report.outcome != "passed":
+            outcome = report.outcome
+            if hasattr(report, "wasxfail"):
+                outcome = "xfailed" if report.skipped else "xpassed"
+            self.outcomes[report.nodeid] = outcome
+            if outcome == "skipped":
+                self.skipped[report.nodeid] = report.longrepr[2]
+
+    def pytest_sessionfinish(self):
+        if self.report is None:
+            return
+        through = {test: count for test, count in self.calls.items() if not test.startswith("<")}
+        passed_through = [test for test in through if self.outcomes.get(test) == "passed"]
+        summary = {
+            "mirrors": self.names,
+            "outcomes": collections.Counter(self.outcomes.values()),
+            "not_passed": {test: outcome for test, outcome in self.outcomes.items() if outcome == "failed"},
+            "calls": sum(through.values()),
+            "delegated": sum(count for test, count in self.delegated.items() if not test.startswith("<")),
+            "delegation_reasons": dict(self.reasons.most_common()),
+            "passed_through_ours": len(passed_through),
+            "passed_on_our_kernels": sum(1 for test in passed_through if through[test] > self.delegated[test]),
+            "tests_through_ours": sorted(through),
+            "skipped": self.skipped,
+            "stale_skips": self.stale,
+        }
+        Path(self.report).write_text(json.dumps(summary, indent=1))
