@@ -1,0 +1,38 @@
+"""Configuration of the documentation: python -m sphinx -W -b html docs docs/_build."""
+
+import kriss
+
+project = "KRISS"
+author = "The KRISS developers"
+project_copyright = "2026, The KRISS developers"
+version = release = kriss.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+]
+exclude_patterns = ["_build"]
+default_role = "py:obj"
+html_theme = "alabaster"
+html_theme_options = {
+    "description": "Kernel covariances, randomized regression, iterative solvers, splines",
+    "fixed_sidebar": True,
+    "page_width": "1100px",
+}
+html_show_sphinx = False
+
+autodoc_typehints = "none"  # the docstrings say it, with shapes
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+# Every page's code runs: python -m sphinx -W -b doctest docs docs/_build/doctest.
+doctest_global_setup = """
+import numpy as np
+import scipy
+import kriss
+"""
+doctest_test_doctest_blocks = "default"
