@@ -120,8 +120,9 @@ def use_backend(name: str) -> Iterator[None]:
     Examples
     --------
     >>> import kriss
-    >>> with kriss.use_backend("compiled"):
-    ...     pass
+    >>> with kriss.use_backend("numba"):
+    ...     kriss.show_config("dicts")["backend"]
+    'numba'
     """
     token = _override.set(_require(name))
     try:

@@ -12,6 +12,8 @@ from typing import Literal, overload
 from kriss import _backend
 from kriss._version import __version__
 
+__all__ = ["get_cmake_dir", "get_include", "get_num_threads", "set_num_threads", "show_config"]
+
 _HERE = Path(__file__).resolve().parent
 
 
