@@ -2,12 +2,12 @@
 
 Run `python tools/minimax.py` to print every table of coefficients. E. W. Cheney, "Introduction to Approximation
 Theory", 1966, chapter 3. Coefficients are rounded to the working precision one after the other, lowest power first,
-and the rest is fitted again each time, so that rounding a leading coefficient costs nothing that later ones can absorb.
+and the rest is fitted again, so that the rounding of a leading coefficient is absorbed by later ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import mpmath as mp
 
@@ -79,19 +79,20 @@ def rounded(
     high: float,
     degree: int,
     bits: int,
+    refitted: int,
 ) -> tuple[list[mp.mpf], mp.mpf]:
     """Coefficients in `bits` bits, and the largest weighted error of the rounded polynomial."""
     lo, hi = mp.mpf(low), mp.mpf(high)
     done: list[mp.mpf] = []
-    for k in range(degree + 1):
-        coef, _ = remez(lambda t: f(t) - poly(done, t), weight, lo, hi, degree, first=k)
+    for k in range(refitted + 1):
+        coef, _ = remez(lambda t, done=tuple(done): f(t) - poly(done, t), weight, lo, hi, degree, first=k)
         with mp.workprec(bits):
-            done.append(+coef[0])
+            done += [+c for c in (coef[:1] if k < refitted else coef)]
     grid = [lo + (hi - lo) * k / 2000 for k in range(2001)]
     return done, max(abs(weight(t) * (f(t) - poly(done, t))) for t in grid)
 
 
-def poly(coef: list[mp.mpf], t: mp.mpf) -> mp.mpf:
+def poly(coef: Sequence[mp.mpf], t: mp.mpf) -> mp.mpf:
     return sum((c * t**j for j, c in enumerate(coef)), mp.mpf(0))
 
 
@@ -112,15 +113,63 @@ LN2H = float(mp.log(2) / 2)
 def table() -> dict[str, tuple[list[mp.mpf], mp.mpf, int]]:
     out: dict[str, tuple[list[mp.mpf], mp.mpf, int]] = {}
 
-    def add(name: str, f, weight, low, high, degree, bits) -> None:  # type: ignore[no-untyped-def]
-        coef, err = rounded(f, weight, low, high, degree, bits)
+    def add(name: str, f, weight, low, high, degree, bits, refitted=None) -> None:  # type: ignore[no-untyped-def]
+        coef, err = rounded(f, weight, low, high, degree, bits, degree - 2 if refitted is None else refitted)
         out[name] = (coef, err, bits)
 
     # exp(r) = 1 + r + r^2/2 + r^3 Q(r) on |r| <= ln(2)/2 (a little more: k is rounded in working precision).
     tail = series(mp.exp, lambda t: 1 + t + t * t / 2, 3)
     add("exp64", tail, lambda t: abs(t) ** 3 / mp.exp(t), -LN2H * 1.0001, LN2H * 1.0001, 9, 53)
-    add("exp32", tail, lambda t: abs(t) ** 3 / mp.exp(t), -LN2H * 1.001, LN2H * 1.001, 3, 24)
+    add("exp32", tail, lambda t: abs(t) ** 3 / mp.exp(t), -LN2H * 1.001, LN2H * 1.001, 3, 24, 3)
+
+    # log((1 + s) / (1 - s)) = 2 s + s^3 L(s^2) on |s| <= (sqrt 2 - 1) / (sqrt 2 + 1).
+    def log_tail(z: mp.mpf) -> mp.mpf:
+        z = max(z, mp.mpf("1e-30"))
+        s = mp.sqrt(z)
+        return (mp.log((1 + s) / (1 - s)) - 2 * s) / s**3
+
+    top = float((3 - 2 * mp.sqrt(2)) ** 2) * 1.0001
+    add("log64", log_tail, lambda z: (z + mp.mpf("1e-9")) / 2, 0, top, 6, 53)
+    add("log32", log_tail, lambda z: (z + mp.mpf("1e-6")) / 2, 0, top, 3, 24)
+
+    # sin(r) = r + r^3 S(r^2), cos(r) = 1 - r^2/2 + r^4 C(r^2) on |r| <= pi/4.
+    def sin_tail(z: mp.mpf) -> mp.mpf:
+        r = mp.sqrt(max(z, mp.mpf("1e-30")))
+        return (mp.sin(r) - r) / r**3
+
+    def cos_tail(z: mp.mpf) -> mp.mpf:
+        z = max(z, mp.mpf("1e-20"))
+        return (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2
+
+    top = float((mp.pi / 4) ** 2) * 1.0001
+    add("sin64", sin_tail, lambda z: z + mp.mpf("1e-9"), 0, top, 5, 53)
+    add("cos64", cos_tail, lambda z: z * z + mp.mpf("1e-9"), 0, top, 5, 53)
+
+    # erf(x) / x - 1 in x^2, |x| <= 0.75.
+    def erf_tail(z: mp.mpf) -> mp.mpf:
+        x = mp.sqrt(max(z, mp.mpf("1e-30")))
+        return mp.erf(x) / x - 1
+
+    add("erf64", erf_tail, lambda z: mp.sqrt(z) + mp.mpf("1e-6"), 0, 0.75**2, ERF_N, 53)
+
+    # (1 + 2 a) exp(a^2) erfc(a) / 1.125 - 1 as a polynomial in (a - K) / (a + K), 0 <= a <= 30.
+    def scaled(q: mp.mpf) -> mp.mpf:
+        a = ERFC_K * (1 + q) / (1 - q)
+        return (1 + 2 * a) * mp.exp(a * a) * mp.erfc(a) / ERFC_C - 1
+
+    add("erfc64", scaled, lambda q: mp.mpf(1), -1, (30 - ERFC_K) / (30 + ERFC_K) * 1.001, ERFC_N, 53, 0)
     return out
+
+
+ERF_N = 10
+ERFC_K, ERFC_C, ERFC_N = 3.75, 1.125, 23
+
+
+def two_over_pi() -> list[int]:
+    """The first 1280 bits of 2 / pi in 32-bit words, after 64 zero bits."""
+    with mp.workprec(1400):
+        whole = int(mp.floor(2 / mp.pi * mp.mpf(2) ** 1280))
+    return [0, 0] + [(whole >> (32 * (39 - k))) & 0xFFFFFFFF for k in range(40)]
 
 
 if __name__ == "__main__":
@@ -128,3 +177,4 @@ if __name__ == "__main__":
         print(f"{name}: max weighted error {mp.nstr(err, 3)} = 2^{mp.nstr(mp.log(err, 2), 4)}")
         for k, c in enumerate(coef):
             print(f"  c{k} = {float(c).hex()}{'F' if bits == 24 else ''}  // {mp.nstr(c, 17)}")
+    print("two_over_pi:", ", ".join(f"0x{w:08X}" for w in two_over_pi()))

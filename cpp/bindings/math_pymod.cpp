@@ -29,6 +29,25 @@ template <class T>
 void add_elementary(py::module_& m) {
     using K = ElementaryKernels<T>;
     add_unary<T>(m, "exp", &K::exp, "out = exp(x)");
+    add_unary<T>(m, "expm1", &K::expm1, "out = exp(x) - 1");
+    add_unary<T>(m, "log", &K::log, "out = log(x)");
+    add_unary<T>(m, "log1p", &K::log1p, "out = log(1 + x)");
+    add_unary<T>(m, "erfc", &K::erfc, "out = erfc(x)");
+    add_unary<T>(m, "sin", &K::sin, "out = sin(x)");
+    add_unary<T>(m, "cos", &K::cos, "out = cos(x)");
+    m.def(
+        "sincos",
+        [](const array<T>& x, array<T>& sine, array<T>& cosine, int workers) {
+            if (x.size() != sine.size() || x.size() != cosine.size()) {
+                throw py::value_error("sine and cosine must have the size of x");
+            }
+            call(workers, [&](const Executor& ex) {
+                elementary<T>(math_kernels())
+                    .sincos(static_cast<index_t>(x.size()), x.data(), sine.mutable_data(), cosine.mutable_data(), ex);
+            });
+        },
+        py::arg("x").noconvert(), py::arg("sine").noconvert(), py::arg("cosine").noconvert(), py::arg("workers"),
+        "sine = sin(x), cosine = cos(x)");
 }
 
 }  // namespace

@@ -6,11 +6,18 @@
 
 namespace kriss {
 
-// out[i] = f(x[i]) for i < n. out may be x itself, but must not overlap it otherwise.
+// out[i] = f(x[i]) for i < n. An output may be x itself, but must not overlap it otherwise.
 template <class T>
 struct ElementaryKernels {
     using Unary = void (*)(index_t n, const T* x, T* out, const Executor& ex);
     Unary exp;
+    Unary expm1;
+    Unary log;
+    Unary log1p;
+    Unary erfc;
+    Unary sin;
+    Unary cos;
+    void (*sincos)(index_t n, const T* x, T* sine, T* cosine, const Executor& ex);
 };
 
 struct MathKernels {

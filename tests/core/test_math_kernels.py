@@ -6,7 +6,7 @@ import pytest
 from kriss import _backend
 from kriss._backend import kernels
 
-UNARY = ["exp"]
+UNARY = ["exp", "expm1", "log", "log1p", "erfc", "sin", "cos"]
 DTYPES = [np.float64, np.float32]
 
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr index_t grain = 8192;
 
-// Reads and writes 16 n bytes (float: 8 n).
+// Reads and writes 16 n bytes (float: 8 n). ivdep: out is x or does not overlap it.
 template <class F, class T>
 void map(index_t n, const T* x, T* out, const Executor& ex) {
     ex.parallel_for(n, grain, [=](index_t begin, index_t end) {
@@ -20,19 +20,84 @@ void map(index_t n, const T* x, T* out, const Executor& ex) {
     });
 }
 
-struct Exp {
-    template <class T>
-    KRISS_ALWAYS_INLINE static T at(T x) {
-        return math::exp(x);
-    }
-};
+#define KRISS_FUNCTOR(Name, call)                                                                                      \
+    struct Name {                                                                                                      \
+        template <class T>                                                                                             \
+        KRISS_ALWAYS_INLINE static T at(T x) {                                                                         \
+            return call;                                                                                               \
+        }                                                                                                              \
+    };
+KRISS_FUNCTOR(Exp, math::exp(x))
+KRISS_FUNCTOR(Expm1, math::expm1(x))
+KRISS_FUNCTOR(Log, math::log(x))
+KRISS_FUNCTOR(Log1p, math::log1p(x))
+KRISS_FUNCTOR(Erfc, math::erfc(x))
+#undef KRISS_FUNCTOR
 
-}  // namespace
+// Either output may be null. Blocks go through the bounded form; the few arguments beyond its limit are then done
+// again, one by one, from the kept copy of the block (an output may be x).
+template <class T, bool WantSin, bool WantCos>
+void sincos_blocks(const T* x, T* sine, T* cosine, index_t begin, index_t end) {
+    constexpr index_t block = 256;
+    T kept[block];
+    for (index_t b = begin; b < end; b += block) {
+        const index_t m = end - b < block ? end - b : block;
+        T largest = 0;
+        for (index_t i = 0; i < m; ++i) {
+            kept[i] = x[b + i];
+            const T size = kept[i] < T(0) ? -kept[i] : kept[i];
+            largest = size > largest ? size : largest;
+        }
+        for (index_t i = 0; i < m; ++i) {
+            const auto y = math::sincos_bounded(kept[i]);
+            if constexpr (WantSin) {
+                sine[b + i] = y.sin;
+            }
+            if constexpr (WantCos) {
+                cosine[b + i] = y.cos;
+            }
+        }
+        if (largest > static_cast<T>(math::trig_limit)) {
+            for (index_t i = 0; i < m; ++i) {
+                const T size = kept[i] < T(0) ? -kept[i] : kept[i];
+                if (size > static_cast<T>(math::trig_limit)) {
+                    const auto y = math::sincos(kept[i]);
+                    if constexpr (WantSin) {
+                        sine[b + i] = y.sin;
+                    }
+                    if constexpr (WantCos) {
+                        cosine[b + i] = y.cos;
+                    }
+                }
+            }
+        }
+    }
+}
+
+template <class T>
+void sin_all(index_t n, const T* x, T* out, const Executor& ex) {
+    ex.parallel_for(n, grain,
+                    [=](index_t begin, index_t end) { sincos_blocks<T, true, false>(x, out, nullptr, begin, end); });
+}
+
+template <class T>
+void cos_all(index_t n, const T* x, T* out, const Executor& ex) {
+    ex.parallel_for(n, grain,
+                    [=](index_t begin, index_t end) { sincos_blocks<T, false, true>(x, nullptr, out, begin, end); });
+}
+
+template <class T>
+void sincos_all(index_t n, const T* x, T* sine, T* cosine, const Executor& ex) {
+    ex.parallel_for(n, grain,
+                    [=](index_t begin, index_t end) { sincos_blocks<T, true, true>(x, sine, cosine, begin, end); });
+}
 
 template <class T>
 constexpr ElementaryKernels<T> elementary_kernels = {
-    &map<Exp, T>,
+    &map<Exp, T>, &map<Expm1, T>, &map<Log, T>, &map<Log1p, T>, &map<Erfc, T>, &sin_all<T>, &cos_all<T>, &sincos_all<T>,
 };
+
+}  // namespace
 
 KRISS_NAMESPACE_END
 
