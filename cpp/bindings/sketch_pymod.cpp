@@ -1,8 +1,118 @@
+#include <memory>
+#include <vector>
+
 #include "arrays.hpp"
 #include "families.hpp"
+#include "sketch_kernels.hpp"
 
 namespace kriss::bind {
 
-void add_sketch(py::module_& m) { (void)m; }
+namespace {
+
+// A matrix with any strides that are whole multiples of its item size (Python makes sure of it).
+template <class T>
+View2<const T> any_order(const py::array_t<T, 0>& a) {
+    constexpr auto item = static_cast<py::ssize_t>(sizeof(T));
+    return {a.data(), static_cast<index_t>(a.shape(0)), static_cast<index_t>(a.shape(1)),
+            static_cast<index_t>(a.strides(0) / item), static_cast<index_t>(a.strides(1) / item)};
+}
+
+template <class In, class Out, class Kernel>
+void add_dense(py::module_& m, Kernel SketchKernels::* kernel) {
+    m.def(
+        "sparse_sign_dense",
+        [kernel](const py::array_t<In, 0>& a, std::uint64_t seed, index_t d, int zeta, index_t row_offset,
+                 array<Out>& out, int workers) {
+            const View2<const In> view = any_order(a);
+            Out* to = out.mutable_data();
+            call(workers, [&](const Executor& ex) {
+                index_t scratch = 0;
+                index_t offsets = 0;
+                sketch_kernels().dense_scratch_size(view.cols, d, zeta, ex.workers, &scratch, &offsets);
+                std::vector<Out> numbers(static_cast<std::size_t>(scratch));
+                std::vector<std::int64_t> places(static_cast<std::size_t>(offsets));
+                (sketch_kernels().*kernel)(view, seed, d, zeta, row_offset, to, numbers.data(), places.data(), ex);
+            });
+        },
+        py::arg("a").noconvert(), py::arg("seed"), py::arg("d"), py::arg("zeta"), py::arg("row_offset"),
+        py::arg("out").noconvert(), py::arg("workers"), "out += S[:, row_offset:row_offset + m] a for dense a.");
+}
+
+template <class T, class I, class Kernel>
+void add_csr(py::module_& m, Kernel SketchKernels::* kernel) {
+    m.def(
+        "sparse_sign_csr",
+        [kernel](const array<I>& indptr, const array<I>& indices, const array<T>& data, index_t cols,
+                 std::uint64_t seed, index_t d, int zeta, index_t row_offset, array<T>& out, int workers) {
+            const CsrView<T, I> view = csr(indptr, indices, data, cols);
+            T* to = out.mutable_data();
+            call(workers, [&](const Executor& ex) {
+                const int blocks = ex.workers < zeta ? ex.workers : zeta;
+                const auto size = static_cast<std::size_t>(blocks) * static_cast<std::size_t>(zeta) * 64U;
+                std::vector<T> signs(size);
+                std::vector<std::int64_t> places(size);
+                (sketch_kernels().*kernel)(view, seed, d, zeta, row_offset, to, blocks, signs.data(), places.data(),
+                                           ex);
+            });
+        },
+        py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(), py::arg("cols"),
+        py::arg("seed"), py::arg("d"), py::arg("zeta"), py::arg("row_offset"), py::arg("out").noconvert(),
+        py::arg("workers"), "out += S[:, row_offset:row_offset + m] a for CSR a.");
+}
+
+template <class T, class Kernel>
+void add_tall(py::module_& m, Kernel SketchKernels::* kernel) {
+    m.def(
+        "tall_pass",
+        [kernel](const py::array_t<T, 0>& a, const py::array_t<T, 0>& b, const array<double>& scale,
+                 const array<double>& bscale, const array<double>& z, const array<double>& precond,
+                 array<double>& gram, array<double>& g, array<double>& rr, int workers) {
+            TallArgs<T> args{any_order(a),
+                             any_order(b),
+                             scale.data(),
+                             bscale.data(),
+                             z.data(),
+                             precond.size() > 0 ? precond.data() : nullptr,
+                             gram.size() > 0 ? gram.mutable_data() : nullptr,
+                             g.mutable_data(),
+                             rr.mutable_data(),
+                             nullptr};
+            call(workers, [&](const Executor& ex) {
+                const index_t size = sketch_kernels().tall_scratch_size(
+                    args.a.rows, args.a.cols, args.b.cols, args.gram != nullptr, args.precond != nullptr);
+                // Not value-initialised: the kernel clears what it sums into.
+                const std::unique_ptr<double[]> scratch(new double[static_cast<std::size_t>(size)]);
+                args.scratch = scratch.get();
+                (sketch_kernels().*kernel)(args, ex);
+            });
+        },
+        py::arg("a").noconvert(), py::arg("b").noconvert(), py::arg("scale").noconvert(),
+        py::arg("bscale").noconvert(), py::arg("z").noconvert(), py::arg("precond").noconvert(),
+        py::arg("gram").noconvert(), py::arg("g").noconvert(), py::arg("rr").noconvert(), py::arg("workers"),
+        "One pass over a: residual norms, scaled gradient and, if gram is not empty, the (preconditioned) Gram matrix.");
+}
+
+}  // namespace
+
+void add_sketch(py::module_& m) {
+    m.def(
+        "sparse_sign_entries",
+        [](std::uint64_t seed, index_t d, int zeta, index_t row0, array<std::int64_t>& rows,
+           array<std::int8_t>& signs) {
+            sketch_kernels().entries(seed, d, zeta, row0, static_cast<index_t>(rows.shape(0)), rows.mutable_data(),
+                                     signs.mutable_data());
+        },
+        py::arg("seed"), py::arg("d"), py::arg("zeta"), py::arg("row0"), py::arg("rows").noconvert(),
+        py::arg("signs").noconvert(), "Rows and signs of the entries of S in columns row0, row0 + 1, ...");
+    add_dense<double, double>(m, &SketchKernels::dense_dd);
+    add_dense<float, float>(m, &SketchKernels::dense_ff);
+    add_dense<float, double>(m, &SketchKernels::dense_fd);
+    add_csr<double, std::int32_t>(m, &SketchKernels::csr_di);
+    add_csr<double, std::int64_t>(m, &SketchKernels::csr_dl);
+    add_csr<float, std::int32_t>(m, &SketchKernels::csr_fi);
+    add_csr<float, std::int64_t>(m, &SketchKernels::csr_fl);
+    add_tall<double>(m, &SketchKernels::tall_d);
+    add_tall<float>(m, &SketchKernels::tall_f);
+}
 
 }  // namespace kriss::bind

@@ -1,0 +1,102 @@
+// Panels of a tall matrix, packed for the caches: a block of rows, converted to the working precision, its columns
+// scaled, cut into strips of 8 columns. Strip s holds columns 8s..8s+7, row after row (8 numbers a row); what sticks
+// out of the matrix is zero. Every tall kernel of this family works on such panels, whatever the order of the input.
+#pragma once
+
+#include "kriss/config.hpp"
+#include "kriss/view.hpp"
+
+KRISS_NAMESPACE_BEGIN
+
+constexpr index_t strip_width = 8;
+
+KRISS_ALWAYS_INLINE index_t strips(index_t cols) { return (cols + strip_width - 1) / strip_width; }
+
+// Eight lanes as one value. The compiler lowers it to what the level has; lanes never mix, so all levels agree.
+template <class T>
+struct Lanes {
+    typedef T type __attribute__((vector_size(8 * sizeof(T))));
+    typedef T stored __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));
+};
+using Lanes8 = Lanes<double>::type;
+
+#define KRISS_LANES(T, pointer) (*reinterpret_cast<typename ::kriss::Lanes<T>::stored*>(pointer))
+#define KRISS_CLANES(T, pointer) (*reinterpret_cast<const typename ::kriss::Lanes<T>::stored*>(pointer))
+
+// out[8 * i + c] = column[c][i] for 8 x 8 numbers: three rounds of pairwise exchanges.
+template <class T>
+KRISS_ALWAYS_INLINE void transpose8(const T* const* column, index_t i, T* out) {
+    using V = typename Lanes<T>::type;
+    V a[8], t[8];
+    for (int c = 0; c < 8; ++c) {
+        a[c] = KRISS_CLANES(T, column[c] + i);
+    }
+    for (int c = 0; c < 8; c += 2) {
+        t[c] = __builtin_shufflevector(a[c], a[c + 1], 0, 8, 2, 10, 4, 12, 6, 14);
+        t[c + 1] = __builtin_shufflevector(a[c], a[c + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+    }
+    for (int c = 0; c < 8; c += 4) {
+        for (int j = 0; j < 2; ++j) {
+            a[c + j] = __builtin_shufflevector(t[c + j], t[c + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+            a[c + j + 2] = __builtin_shufflevector(t[c + j], t[c + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    }
+    for (int j = 0; j < 4; ++j) {
+        t[j] = __builtin_shufflevector(a[j], a[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        t[j + 4] = __builtin_shufflevector(a[j], a[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+    for (int j = 0; j < 8; ++j) {
+        KRISS_LANES(T, out + 8 * j) = t[j];
+    }
+}
+
+// One strip: rows [i0, i0 + rows) and columns [c0, c0 + 8) of a, times scale (one number per column, or null), to
+// out: (padded, 8); rows past `rows` are zero.
+template <class In, class Out>
+KRISS_ALWAYS_INLINE void pack_strip(const View2<const In>& a, index_t i0, index_t rows, index_t padded, index_t c0,
+                                    const double* scale, Out* KRISS_RESTRICT out) {
+    const index_t width = a.cols - c0 < strip_width ? a.cols - c0 : strip_width;
+    typename Lanes<Out>::type factor;
+    for (index_t c = 0; c < strip_width; ++c) {
+        factor[c] = scale != nullptr && c < width ? static_cast<Out>(scale[c0 + c]) : Out(1);
+    }
+    const In* first = a.data + i0 * a.row_stride + c0 * a.col_stride;
+    if (width == strip_width && a.col_stride == 1) {
+        for (index_t i = 0; i < rows; ++i) {
+            const auto in = __builtin_convertvector(KRISS_CLANES(In, first + i * a.row_stride),
+                                                    typename Lanes<Out>::type);
+            KRISS_LANES(Out, out + 8 * i) = in * factor;
+        }
+    } else if (width == strip_width && a.row_stride == 1) {
+        const In* column[8];
+        for (index_t c = 0; c < 8; ++c) {
+            column[c] = first + c * a.col_stride;
+        }
+        index_t i = 0;
+        for (; i + 8 <= rows; i += 8) {
+            In square[64];
+            transpose8(column, i, square);
+            for (index_t j = 0; j < 8; ++j) {
+                const auto in = __builtin_convertvector(KRISS_CLANES(In, square + 8 * j), typename Lanes<Out>::type);
+                KRISS_LANES(Out, out + 8 * (i + j)) = in * factor;
+            }
+        }
+        for (; i < rows; ++i) {
+            for (index_t c = 0; c < 8; ++c) {
+                out[8 * i + c] = static_cast<Out>(column[c][i]) * factor[c];
+            }
+        }
+    } else {
+        for (index_t i = 0; i < rows; ++i) {
+            for (index_t c = 0; c < strip_width; ++c) {
+                out[8 * i + c] =
+                    c < width ? static_cast<Out>(first[i * a.row_stride + c * a.col_stride]) * factor[c] : Out(0);
+            }
+        }
+    }
+    for (index_t i = 8 * rows; i < 8 * padded; ++i) {
+        out[i] = Out(0);
+    }
+}
+
+KRISS_NAMESPACE_END
