@@ -1,5 +1,4 @@
-#include <memory>
-#include <vector>
+#include <new>
 
 #include "arrays.hpp"
 #include "families.hpp"
@@ -17,6 +16,21 @@ View2<const T> any_order(const py::array_t<T, 0>& a) {
             static_cast<index_t>(a.strides(0) / item), static_cast<index_t>(a.strides(1) / item)};
 }
 
+// Uninitialised scratch on a cache-line border: vectors that straddle two lines cost the kernels a factor of two.
+template <class T>
+class Scratch {
+   public:
+    explicit Scratch(index_t n)
+        : data_(static_cast<T*>(::operator new(static_cast<std::size_t>(n) * sizeof(T), std::align_val_t{64}))) {}
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    ~Scratch() { ::operator delete(data_, std::align_val_t{64}); }
+    T* data() const { return data_; }
+
+   private:
+    T* data_;
+};
+
 template <class In, class Out, class Kernel>
 void add_dense(py::module_& m, Kernel SketchKernels::* kernel) {
     m.def(
@@ -29,8 +43,8 @@ void add_dense(py::module_& m, Kernel SketchKernels::* kernel) {
                 index_t scratch = 0;
                 index_t offsets = 0;
                 sketch_kernels().dense_scratch_size(view.cols, d, zeta, ex.workers, &scratch, &offsets);
-                std::vector<Out> numbers(static_cast<std::size_t>(scratch));
-                std::vector<std::int64_t> places(static_cast<std::size_t>(offsets));
+                const Scratch<Out> numbers(scratch);
+                const Scratch<std::int64_t> places(offsets);
                 (sketch_kernels().*kernel)(view, seed, d, zeta, row_offset, to, numbers.data(), places.data(), ex);
             });
         },
@@ -48,9 +62,9 @@ void add_csr(py::module_& m, Kernel SketchKernels::* kernel) {
             T* to = out.mutable_data();
             call(workers, [&](const Executor& ex) {
                 const int blocks = ex.workers < zeta ? ex.workers : zeta;
-                const auto size = static_cast<std::size_t>(blocks) * static_cast<std::size_t>(zeta) * 64U;
-                std::vector<T> signs(size);
-                std::vector<std::int64_t> places(size);
+                const index_t size = index_t{64} * blocks * zeta;
+                const Scratch<T> signs(size);
+                const Scratch<std::int64_t> places(size);
                 (sketch_kernels().*kernel)(view, seed, d, zeta, row_offset, to, blocks, signs.data(), places.data(),
                                            ex);
             });
@@ -80,9 +94,8 @@ void add_tall(py::module_& m, Kernel SketchKernels::* kernel) {
             call(workers, [&](const Executor& ex) {
                 const index_t size = sketch_kernels().tall_scratch_size(
                     args.a.rows, args.a.cols, args.b.cols, args.gram != nullptr, args.precond != nullptr);
-                // Not value-initialised: the kernel clears what it sums into.
-                const std::unique_ptr<double[]> scratch(new double[static_cast<std::size_t>(size)]);
-                args.scratch = scratch.get();
+                const Scratch<double> scratch(size);
+                args.scratch = scratch.data();
                 (sketch_kernels().*kernel)(args, ex);
             });
         },

@@ -1,1 +1,5 @@
 """Mirrors of `scipy.linalg`."""
+
+from kriss.scipy.linalg._lstsq import lstsq
+
+__all__ = ["lstsq"]
