@@ -8,7 +8,9 @@
 The mirrors named by ``--kriss-swap`` replace SciPy's routines (through `kriss.use_in_scipy`) before any test module is
 imported, and are taken out again at the end. Calls are counted per test, and so are the calls that a mirror handed
 back to SciPy, so that a run in which nothing went through ours cannot look like a pass. ``--kriss-report FILE`` writes
-all of it as JSON. Tests named in ``skips.toml``, each with its reason, are skipped.
+all of it as JSON. ``--kriss-adapt`` rewrites arguments on their way in, so that more of SciPy's small problems reach
+our kernels (a dense matrix becomes CSR, see `ADAPTERS`). Tests named in ``skips.toml``, each with its reason, are
+skipped.
 """
 
 import collections
@@ -23,12 +25,35 @@ from pathlib import Path
 
 import pytest
 
+
+def _dense_to_csr(mirror):
+    """SciPy's tests of cg hold most matrices as dense arrays, which the mirror leaves to SciPy: hand it CSR.
+
+    A dense identity as preconditioner becomes none, which is the same thing.
+    """
+    import numpy as np
+    from scipy.sparse import csr_array
+
+    @functools.wraps(mirror)
+    def adapted(A, *args, **kwargs):
+        if isinstance(A, np.ndarray) and A.ndim == 2 and A.dtype.kind == "f":
+            A = csr_array(A)
+            M = kwargs.get("M")
+            if isinstance(M, np.ndarray) and M.shape == A.shape and np.array_equal(M, np.eye(len(M))):
+                kwargs["M"] = None
+        return mirror(A, *args, **kwargs)
+
+    return adapted
+
+
+ADAPTERS = {"sparse.linalg.cg": _dense_to_csr}
 SKIPS = Path(__file__).with_name("skips.toml")
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("kriss")
     group.addoption("--kriss-swap", action="append", default=[], help="mirror to swap in, e.g. linalg.lstsq")
+    group.addoption("--kriss-adapt", action="store_true", help="let more problems reach our kernels (ADAPTERS)")
     group.addoption("--kriss-report", default=None, help="write what ran through the mirrors to this JSON file")
 
 
@@ -36,6 +61,7 @@ def pytest_configure(config):
     # SciPy's conftest uses this mark while it is imported and registers it only after that.
     config.addinivalue_line("markers", "array_api_backends: test iterates on all array API backends")
     plugin = _Swap(config.getoption("--kriss-swap"), config.getoption("--kriss-report"))
+    plugin.adapt = config.getoption("--kriss-adapt")
     config.pluginmanager.register(plugin, "kriss-swap")
     config.add_cleanup(plugin.restore)
     plugin.swap_in()
@@ -56,6 +82,7 @@ class _Swap:
     def __init__(self, names, report):
         self.names = names
         self.report = report
+        self.adapt = False
         self.stack = contextlib.ExitStack()
         self.current = "<collection>"
         self.calls = collections.Counter()
@@ -103,11 +130,12 @@ class _Swap:
             for method in ("__init__", "__call__"):
                 self._wrap_method(mirror, method)
         else:
+            call = ADAPTERS[name](mirror) if self.adapt and name in ADAPTERS else mirror
 
             @functools.wraps(mirror)
             def counted(*args, **kwargs):
                 self._called()
-                return mirror(*args, **kwargs)
+                return call(*args, **kwargs)
 
             setattr(home, attribute, counted)
             self.stack.callback(setattr, home, attribute, mirror)
