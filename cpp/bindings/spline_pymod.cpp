@@ -1,8 +1,69 @@
 #include "arrays.hpp"
 #include "families.hpp"
+#include "spline_kernels.hpp"
 
 namespace kriss::bind {
 
-void add_spline(py::module_& m) { (void)m; }
+namespace {
+
+using table_t = array<std::int32_t>;
+
+template <class T>
+void add_precision(py::module_& m) {
+    m.def(
+        "nearly_uniform",
+        [](const array<T>& x) {
+            return spline_kernels().template get<T>().nearly_uniform(x.data(), static_cast<index_t>(x.size()));
+        },
+        py::arg("x").noconvert(), "Whether knots x (n) can be searched without a table.");
+    m.def(
+        "bucket_table",
+        [](const array<T>& x, table_t& table) {
+            return spline_kernels().template get<T>().bucket_table(x.data(), static_cast<index_t>(x.size()),
+                                                                   table.mutable_data(),
+                                                                   static_cast<std::int32_t>(table.size()));
+        },
+        py::arg("x").noconvert(), py::arg("table").noconvert(),
+        "Fill the bucket table of knots x (n); returns the largest step inside a bucket.");
+    m.def(
+        "evaluate",
+        [](const array<T>& x, const table_t& table, int top, const array<T>& c, const array<T>& q, int nu, int beyond,
+           array<T>& out, int workers) {
+            const auto n = static_cast<index_t>(x.size());
+            const auto order = static_cast<index_t>(c.shape(0));
+            const auto columns = static_cast<index_t>(c.size()) / (order * (n - 1));
+            call(workers, [&](const Executor& ex) {
+                spline_kernels().template get<T>().evaluate(x.data(), n, table.size() > 0 ? table.data() : nullptr,
+                                                            static_cast<std::int32_t>(table.size()), top, c.data(),
+                                                            order, columns, q.data(), static_cast<index_t>(q.size()),
+                                                            nu, beyond, out.mutable_data(), ex);
+            });
+        },
+        py::arg("x").noconvert(), py::arg("table").noconvert(), py::arg("top"), py::arg("c").noconvert(),
+        py::arg("q").noconvert(), py::arg("nu"), py::arg("beyond"), py::arg("out").noconvert(), py::arg("workers"),
+        "Derivative nu of the piecewise polynomial c (order, n - 1, columns) at q (points) into out (points, "
+        "columns).");
+    m.def(
+        "cubic",
+        [](const array<T>& x, const array<T>& y, int left_end, const array<T>& left, int right_end,
+           const array<T>& right, array<T>& c, array<T>& work, int workers) {
+            const Info info = call(workers, [&](const Executor& ex) {
+                return spline_kernels().template get<T>().cubic(
+                    x.data(), y.data(), static_cast<index_t>(x.size()), static_cast<index_t>(y.shape(1)), left_end,
+                    left.data(), right_end, right.data(), c.mutable_data(), work.mutable_data(), ex);
+            });
+            return static_cast<int>(info.status);
+        },
+        py::arg("x").noconvert(), py::arg("y").noconvert(), py::arg("left_end"), py::arg("left").noconvert(),
+        py::arg("right_end"), py::arg("right").noconvert(), py::arg("c").noconvert(), py::arg("work").noconvert(),
+        py::arg("workers"), "Coefficients c (4, n - 1, m) of the cubic spline through y (n, m); returns a status.");
+}
+
+}  // namespace
+
+void add_spline(py::module_& m) {
+    add_precision<double>(m);
+    add_precision<float>(m);
+}
 
 }  // namespace kriss::bind
