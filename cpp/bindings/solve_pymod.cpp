@@ -147,20 +147,23 @@ void add_csr(py::module_& m) {
             problem.options.guard = !scipy_rules;
             problem.options.verify = !scipy_rules;
             problem.residuals = history ? &norms : nullptr;
+            CgStorage storage;
             T* out = x.mutable_data();
             const CgOutcome outcome = call(workers, [&](const Executor& ex) {
-                return solve_cg(a, b.data(), out, static_cast<Precond>(precond), sweep, problem, ex);
+                return solve_cg(a, b.data(), out, static_cast<Precond>(precond), sweep, problem, storage, ex);
             });
             py::array_t<double> kept(static_cast<py::ssize_t>(norms.size()), norms.data());
             return py::make_tuple(static_cast<int>(outcome.status), static_cast<std::int64_t>(outcome.iterations),
-                                  static_cast<std::int64_t>(outcome.matvecs), outcome.residual, kept);
+                                  static_cast<std::int64_t>(outcome.matvecs), outcome.residual, kept, storage.diagonals,
+                                  static_cast<std::int64_t>(storage.product_bytes));
         },
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
         py::arg("b").noconvert(), py::arg("x").noconvert(), py::arg("precond"), py::arg("inverse").noconvert(),
         py::arg("m_indptr").noconvert(), py::arg("m_indices").noconvert(), py::arg("m_data").noconvert(),
         py::arg("where").noconvert(), py::arg("omega"), py::arg("tol"), py::arg("maxiter"), py::arg("zero_start"),
         py::arg("scipy_rules"), py::arg("history"), py::arg("workers"),
-        "Conjugate gradients; returns (status, iterations, matvecs, residual norm, residual history).\n\n"
+        "Conjugate gradients; returns (status, iterations, matvecs, residual norm, residual history, number of "
+        "diagonals if A was stored by diagonals else 0, bytes read of A per product).\n\n"
         "precond: 0 none, 1 Jacobi (inverse), 2 SSOR (inverse, m_*, where, omega); unused arrays are empty.");
 }
 

@@ -6,19 +6,29 @@
 #include "kriss/solve/reduce.hpp"
 #include "kriss/solve/ssor.hpp"
 #include "solve_kernels.hpp"
+#include "solve_storage.hpp"
 
 namespace kriss {
 
 template <class T, class I>
 CgOutcome solve_cg(const CsrView<T, I>& a, const T* b, T* x, Precond precond, const SsorView<T, I>& sweep,
-                   const CgProblem& problem, const Executor& ex) {
+                   const CgProblem& problem, CgStorage& storage, const Executor& ex) {
     const index_t n = a.rows;
     const bool ssor = precond == Precond::ssor;
+    const Diagonals<T> diagonals = problem.diagonals ? by_diagonals(a) : Diagonals<T>();
+    CgOperator<T> op{&a, 0, csr_kernels<T, I>().apply_dot};
+    storage.product_bytes =
+        a.indptr[n] * static_cast<index_t>(sizeof(T) + sizeof(I)) + n * static_cast<index_t>(sizeof(I));
+    if (diagonals.used()) {
+        op = {&diagonals.view, diagonals.view.halo, cg_kernels<T>().diagonal_apply_dot};
+        storage.diagonals = diagonals.view.count;
+        storage.product_bytes = diagonals.stored * static_cast<index_t>(sizeof(T));
+    }
     const auto size = static_cast<std::size_t>(n);
-    const std::unique_ptr<T[]> work(new T[size * (ssor ? 4 : 3)]);
+    const auto halo = static_cast<std::size_t>(op.halo);
+    const std::unique_ptr<T[]> work(new T[size * (ssor ? 4 : 3) + 2 * halo]);
     const std::unique_ptr<double[]> part(new double[2 * static_cast<std::size_t>(chunk_count(n))]);
 
-    const CgOperator<T> op{&a, csr_kernels<T, I>().apply_dot};
     CgPreconditioner<T> m;
     if (ssor) {
         m.self = &sweep;
@@ -31,20 +41,24 @@ CgOutcome solve_cg(const CsrView<T, I>& a, const T* b, T* x, Precond precond, co
         options.ctx = problem.residuals;
         options.record = [](void* ctx, double norm) { static_cast<std::vector<double>*>(ctx)->push_back(norm); };
     }
-    T* r = work.get();
-    T* p = r + size;
-    T* q = p + size;
+    T* p = work.get() + halo;
+    for (std::size_t i = 0; i < halo; ++i) {
+        work[i] = T(0);
+        p[size + i] = T(0);
+    }
+    T* r = p + size + halo;
+    T* q = r + size;
     T* z = ssor ? q + size : nullptr;
     return cg_kernels<T>().cg(n, op, b, x, m, options, r, p, q, z, part.get(), for_size(ex, a.indptr[n]));
 }
 
 template CgOutcome solve_cg(const CsrView<float, std::int32_t>&, const float*, float*, Precond,
-                            const SsorView<float, std::int32_t>&, const CgProblem&, const Executor&);
+                            const SsorView<float, std::int32_t>&, const CgProblem&, CgStorage&, const Executor&);
 template CgOutcome solve_cg(const CsrView<float, std::int64_t>&, const float*, float*, Precond,
-                            const SsorView<float, std::int64_t>&, const CgProblem&, const Executor&);
+                            const SsorView<float, std::int64_t>&, const CgProblem&, CgStorage&, const Executor&);
 template CgOutcome solve_cg(const CsrView<double, std::int32_t>&, const double*, double*, Precond,
-                            const SsorView<double, std::int32_t>&, const CgProblem&, const Executor&);
+                            const SsorView<double, std::int32_t>&, const CgProblem&, CgStorage&, const Executor&);
 template CgOutcome solve_cg(const CsrView<double, std::int64_t>&, const double*, double*, Precond,
-                            const SsorView<double, std::int64_t>&, const CgProblem&, const Executor&);
+                            const SsorView<double, std::int64_t>&, const CgProblem&, CgStorage&, const Executor&);
 
 }  // namespace kriss

@@ -14,13 +14,20 @@ enum class Precond : int { none = 0, jacobi = 1, ssor = 2 };
 
 struct CgProblem {
     CgOptions options;
+    bool diagonals = true;                     // copy a by diagonals where that pays (solve_storage.hpp)
     std::vector<double>* residuals = nullptr;  // ||r|| before the first iteration and after each, if wanted
+};
+
+// How a was stored during the solve.
+struct CgStorage {
+    int diagonals = 0;          // 0: CSR
+    index_t product_bytes = 0;  // coefficients and indices read per product
 };
 
 // x: (n), the start on entry. sweep.inverse: (n) for jacobi and ssor; the rest of sweep for ssor only.
 template <class T, class I>
 CgOutcome solve_cg(const CsrView<T, I>& a, const T* b, T* x, Precond precond, const SsorView<T, I>& sweep,
-                   const CgProblem& problem, const Executor& ex);
+                   const CgProblem& problem, CgStorage& storage, const Executor& ex);
 
 // Below this many stored entries a product takes about as long as waking a thread.
 inline constexpr index_t serial_entries = 50000;

@@ -7,6 +7,7 @@
 #include "kriss/executor.hpp"
 #include "kriss/solve/cg.hpp"
 #include "kriss/solve/ssor.hpp"
+#include "kriss/solve/stencil.hpp"
 #include "kriss/view.hpp"
 
 namespace kriss {
@@ -19,6 +20,8 @@ struct CgKernels {
     void (*axpy)(index_t n, T alpha, const T* p, T* x, const Executor& ex);
     CgOutcome (*cg)(index_t n, const CgOperator<T>& A, const T* b, T* x, const CgPreconditioner<T>& M,
                     const CgOptions& opt, T* r, T* p, T* q, T* z, double* part, const Executor& ex);
+    // self: DiagonalView<T>
+    double (*diagonal_apply_dot)(const void* self, const T* x, T* y, double* part, const Executor& ex);
 };
 
 template <class T, class I>

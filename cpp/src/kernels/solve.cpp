@@ -4,6 +4,7 @@
 #include "kriss/solve/reduce.hpp"
 #include "kriss/solve/spmv.hpp"
 #include "kriss/solve/ssor.hpp"
+#include "kriss/solve/stencil.hpp"
 
 namespace kriss::tables::KRISS_ISA {
 
@@ -20,8 +21,13 @@ double apply_ssor(const void* self, const T* r, T* z, double* part, const Execut
 }
 
 template <class T>
+double apply_diagonals(const void* self, const T* x, T* y, double* part, const Executor& ex) {
+    return diagonal_matvec_dot(*static_cast<const DiagonalView<T>*>(self), x, y, part, ex);
+}
+
+template <class T>
 constexpr CgKernels<T> vectors() {
-    return {&fixed_dot<T>, &cg_direction<T>, &cg_update<T>, &cg_axpy<T>, &cg<T>};
+    return {&fixed_dot<T>, &cg_direction<T>, &cg_update<T>, &cg_axpy<T>, &cg<T>, &apply_diagonals<T>};
 }
 
 template <class T, class I>

@@ -1,5 +1,7 @@
 """
 Sketches and least squares.
 """
+
 from __future__ import annotations
+
 __all__: list[str] = list()

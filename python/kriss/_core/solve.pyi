@@ -1,5 +1,7 @@
 """
 Sparse iterative solvers.
 """
+
 from __future__ import annotations
+
 __all__: list[str] = list()

@@ -1,5 +1,7 @@
 """
 Piecewise polynomials.
 """
+
 from __future__ import annotations
+
 __all__: list[str] = list()

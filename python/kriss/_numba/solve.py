@@ -289,4 +289,5 @@ def cg_csr(
         if status == STATUS_MAXITER and np.sqrt(state[0]) <= tol:
             status = STATUS_OK
     norms = np.concatenate(kept) if history else np.empty(0)
-    return int(status), int(state[4]), int(state[5]), float(np.sqrt(state[0])), norms
+    product_bytes = data.nbytes + indices.nbytes + (indptr.size - 1) * indptr.itemsize
+    return int(status), int(state[4]), int(state[5]), float(np.sqrt(state[0])), norms, 0, product_bytes

@@ -152,7 +152,7 @@ def cg(
         np.ldexp(start, b_shift - a_shift, out=x)
     zero_start = not x.any()
     tol = max(rtol * b_norm, _ldexp(atol, b_shift))
-    params = {
+    params: dict[str, Any] = {
         "rtol": rtol, "atol": atol, "maxiter": most, "M": precond.name, "dtype": dtype.name,
         "scaling": (a_shift, b_shift),
     }  # fmt: skip
@@ -174,9 +174,11 @@ def cg(
     history: Any
     with np.errstate(all="ignore"):
         if matrix is not None and callback is None and precond.apply is None:
-            code, iterations, matvecs, norm, history = run_builtin(
+            code, iterations, matvecs, norm, history, diagonals, product_bytes = run_builtin(
                 ks, matrix, rhs, x, precond, tol, most, zero_start, False, residuals, threads
             )
+            params["storage"] = f"{diagonals} diagonals" if diagonals else "csr"
+            params["product_bytes"] = product_bytes
         else:
             hook = None if callback is None else functools.partial(_call, callback, x, a_shift - b_shift)
             code, iterations, matvecs, norm, history = cg_driven(
@@ -345,11 +347,11 @@ def run_builtin(
     scipy_rules: bool,
     history: bool,
     threads: int,
-) -> tuple[int, int, int, float, Array]:
+) -> tuple[int, int, int, float, Array, int, int]:
     """The whole loop in one kernel call; `x` is changed in place."""
     m = precond.matrix
     empty = np.empty(0, matrix.indices.dtype)
-    out: tuple[int, int, int, float, Array] = ks.cg_csr(
+    out: tuple[int, int, int, float, Array, int, int] = ks.cg_csr(
         matrix.indptr, matrix.indices, matrix.data, b, x, precond.code, precond.inverse,
         m.indptr if m is not None else empty, m.indices if m is not None else empty,
         m.data if m is not None else np.empty(0, b.dtype), precond.where, precond.omega,

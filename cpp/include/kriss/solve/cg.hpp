@@ -27,10 +27,11 @@ struct CgNorms {
     double rho = 0.0;  // r'D^-1 r
 };
 
-// q = A p, returning p'q.
+// q = A p, returning p'q. p has `halo` readable zeros before and after it.
 template <class T>
 struct CgOperator {
     const void* self = nullptr;
+    index_t halo = 0;
     double (*apply_dot)(const void* self, const T* p, T* q, double* part, const Executor& ex) = nullptr;
 };
 
@@ -107,29 +108,27 @@ void cg_direction(index_t n, const T* inverse, const T* z, T beta, T alpha, T* p
     });
 }
 
-// r -= alpha q; returns r'r and r'D^-1 r over one chunk
+// r += alpha q over one chunk; returns its part of r'r and r'D^-1 r. The sums run over blocks still in the first-level
+// cache: each of the three loops is one the compiler turns into vector code.
 template <class T, bool Diagonal>
 KRISS_ALWAYS_INLINE CgNorms update_chunk(index_t n, const T* KRISS_RESTRICT inverse, T alpha, const T* KRISS_RESTRICT q,
                                          T* KRISS_RESTRICT r) {
     double s[solve_lanes] = {};
     double t[solve_lanes] = {};
-    index_t i = 0;
-    for (; i + solve_lanes <= n; i += solve_lanes) {
-        for (int l = 0; l < solve_lanes; ++l) {
-            const T v = axpy_at(r[i + l], alpha, q[i + l]);
-            r[i + l] = v;
-            s[l] += static_cast<double>(v) * static_cast<double>(v);
-            if constexpr (Diagonal) {
-                t[l] += static_cast<double>(v) * (static_cast<double>(inverse[i + l]) * static_cast<double>(v));
-            }
+    double wide[solve_block];
+    double scaled[solve_block];
+    for (index_t b = 0; b < n; b += solve_block) {
+        const index_t m = b + solve_block < n ? solve_block : n - b;
+        for (index_t i = 0; i < m; ++i) {
+            r[b + i] = axpy_at(r[b + i], alpha, q[b + i]);
         }
-    }
-    for (int l = 0; i + l < n; ++l) {
-        const T v = axpy_at(r[i + l], alpha, q[i + l]);
-        r[i + l] = v;
-        s[l] += static_cast<double>(v) * static_cast<double>(v);
+        const double* v = as_double(r + b, m, wide);
+        add_products(v, v, m, s);
         if constexpr (Diagonal) {
-            t[l] += static_cast<double>(v) * (static_cast<double>(inverse[i + l]) * static_cast<double>(v));
+            for (index_t i = 0; i < m; ++i) {
+                scaled[i] = static_cast<double>(inverse[b + i]) * v[i];
+            }
+            add_products(v, scaled, m, t);
         }
     }
     const double rr = lane_sum(s);
@@ -160,7 +159,7 @@ void cg_axpy(index_t n, T alpha, const T* p, T* x, const Executor& ex) {
 }
 
 // Solves A x = b from the x given.  b, x, r, p, q, z: (n); z may be null unless M.apply_dot is set;
-// part: (2 chunk_count(n)) scratch. p need not be initialised.
+// part: (2 chunk_count(n)) scratch. p lies between A.halo zeros; it need not be initialised itself.
 template <class T>
 CgOutcome cg(index_t n, const CgOperator<T>& A, const T* b, T* x, const CgPreconditioner<T>& M, const CgOptions& opt,
              T* r, T* p, T* q, T* z, double* part, const Executor& ex) {
@@ -170,7 +169,15 @@ CgOutcome cg(index_t n, const CgOperator<T>& A, const T* b, T* x, const CgPrecon
     // r = b - A x; returns r'r and r'D^-1 r
     const auto residual = [&](bool product) {
         if (product) {
-            A.apply_dot(A.self, x, q, part, ex);
+            const T* v = x;
+            if (A.halo > 0) {
+                // p is not in use whenever a residual is computed
+                for (index_t i = 0; i < n; ++i) {
+                    p[i] = x[i];
+                }
+                v = p;
+            }
+            A.apply_dot(A.self, v, q, part, ex);
             ++out.matvecs;
         }
         ex.parallel_for(n, solve_grain, [=](index_t begin, index_t end) {

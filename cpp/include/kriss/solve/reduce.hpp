@@ -28,18 +28,51 @@ KRISS_ALWAYS_INLINE double chunk_sum(const double* part, index_t count) {
     return s;
 }
 
-// x'y over one chunk
-template <class T>
-KRISS_ALWAYS_INLINE double dot_chunk(const T* KRISS_RESTRICT x, const T* KRISS_RESTRICT y, index_t n) {
-    double s[solve_lanes] = {};
+// lane[l] += sum of x[i] y[i] over i = l mod 8. A block other than the last of its chunk has a multiple of 8 items.
+KRISS_ALWAYS_INLINE void add_products(const double* KRISS_RESTRICT x, const double* KRISS_RESTRICT y, index_t n,
+                                      double* KRISS_RESTRICT lane) {
+    double s[solve_lanes];
+    for (int l = 0; l < solve_lanes; ++l) {
+        s[l] = lane[l];
+    }
     index_t i = 0;
     for (; i + solve_lanes <= n; i += solve_lanes) {
         for (int l = 0; l < solve_lanes; ++l) {
-            s[l] += static_cast<double>(x[i + l]) * static_cast<double>(y[i + l]);
+            s[l] += x[i + l] * y[i + l];
         }
     }
     for (int l = 0; i + l < n; ++l) {
-        s[l] += static_cast<double>(x[i + l]) * static_cast<double>(y[i + l]);
+        s[l] += x[i + l] * y[i + l];
+    }
+    for (int l = 0; l < solve_lanes; ++l) {
+        lane[l] = s[l];
+    }
+}
+
+inline constexpr index_t solve_block = 512;  // items that pass through the first-level cache together
+
+// x as double: x itself, or converted into room for solve_block items
+KRISS_ALWAYS_INLINE const double* as_double(const double* x, index_t, double*) { return x; }
+KRISS_ALWAYS_INLINE const double* as_double(const float* KRISS_RESTRICT x, index_t n, double* KRISS_RESTRICT room) {
+    for (index_t i = 0; i < n; ++i) {
+        room[i] = static_cast<double>(x[i]);
+    }
+    return room;
+}
+
+// x'y over one chunk
+template <class T>
+KRISS_ALWAYS_INLINE double dot_chunk(const T* x, const T* y, index_t n) {
+    double s[solve_lanes] = {};
+    if constexpr (sizeof(T) == sizeof(double)) {
+        add_products(x, y, n, s);
+    } else {
+        double wide_x[solve_block];
+        double wide_y[solve_block];
+        for (index_t b = 0; b < n; b += solve_block) {
+            const index_t m = b + solve_block < n ? solve_block : n - b;
+            add_products(as_double(x + b, m, wide_x), as_double(y + b, m, wide_y), m, s);
+        }
     }
     return lane_sum(s);
 }
