@@ -189,7 +189,7 @@ def _residual(indptr, indices, data, b, x, q, r, inverse, product):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _below(rr, tol, strict):
-    return np.sqrt(rr) < tol if strict else np.sqrt(rr) <= tol
+    return np.sqrt(rr) < tol if strict else (np.isfinite(rr) and np.sqrt(rr) <= tol)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -197,15 +197,16 @@ def _burst(
     indptr, indices, data, b, x, precond, inverse, m_indptr, m_indices, m_data, where, omega, tol, maxiter,
     scipy_rules, r, p, q, z, state, history, most,
 ):  # fmt: skip
-    """At most `most` iterations. state: rr, r'D^-1 r, rho, beta, iterations, matvecs, restarted, fresh."""
+    """At most `most` iterations. state: rr, r'D^-1 r, rho, beta, iterations, matvecs, restarted, fresh, peak."""
     rr, diagonal, rho, beta = state[0], state[1], state[2], state[3]
     done, matvecs = int(state[4]), int(state[5])
     restarted, fresh = state[6] != 0.0, state[7] != 0.0
+    peak = state[8]
     jacobi = inverse if precond == 1 else inverse[:0]
     status = RUNNING
     kept = 0
     while kept < most:
-        if _below(rr, tol, scipy_rules):
+        if _below(rr, tol, scipy_rules) or (not scipy_rules and np.isfinite(rr) and rr <= 1e-60 * peak):
             status = STATUS_OK
             if scipy_rules or fresh:
                 break
@@ -220,6 +221,7 @@ def _burst(
             status = RUNNING
             restarted = True
             beta = 0.0
+            peak = rr
         if done >= maxiter:
             status = STATUS_MAXITER
             break
@@ -246,12 +248,14 @@ def _burst(
         _axpy(b.dtype.type(alpha), p, x)
         rr, diagonal = _update(jacobi, b.dtype.type(-alpha), q, r)
         fresh = False
+        peak = max(peak, rr)
         done += 1
         history[kept] = np.sqrt(rr)
         kept += 1
     state[0], state[1], state[2], state[3] = rr, diagonal, rho, beta
     state[4], state[5] = done, matvecs
     state[6], state[7] = (1.0 if restarted else 0.0), (1.0 if fresh else 0.0)
+    state[8] = peak
     return status, kept
 
 
@@ -262,10 +266,11 @@ def cg_csr(
     r, q, p = np.empty_like(b), np.empty_like(b), np.zeros_like(b)
     z = np.empty_like(b) if precond == 2 else b[:0].copy()
     jacobi = inverse if precond == 1 else inverse[:0]
-    state = np.zeros(8)
+    state = np.zeros(9)
     state[0], state[1] = _residual(indptr, indices, data, b, x, q, r, jacobi, not zero_start)
     state[5] = 0.0 if zero_start else 1.0
     state[7] = 1.0
+    state[8] = state[0]
     kept = [np.sqrt(state[:1])]
     most = 8
     while True:

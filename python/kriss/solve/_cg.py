@@ -161,7 +161,12 @@ def cg(
     solving = time.perf_counter()
 
     def result(status: str, iterations: int, matvecs: int, norm: float, history: Any) -> SolveResult:
-        out = np.ldexp(x, a_shift - b_shift) if a_shift != b_shift else x
+        out = x
+        if a_shift != b_shift:
+            with np.errstate(all="ignore"):
+                out = np.ldexp(x, a_shift - b_shift)
+            if status == "converged" and not np.isfinite(out).all():
+                status = "non_finite"  # the solution is beyond the range of its dtype
         kept = np.ldexp(np.asarray(history, dtype=np.float64), -b_shift) if residuals else None
         return SolveResult(
             out, status, iterations, _ldexp(norm, -b_shift), kept, matvecs,
@@ -226,7 +231,7 @@ def _shift(values: Array) -> int:
     if values.size == 0:
         return 0
     largest = max(float(values.max()), -float(values.min()))
-    limit = 300 if values.dtype == np.float64 else 40
+    limit = 100 if values.dtype == np.float64 else 20
     if not math.isfinite(largest) or largest == 0.0:
         return 0
     exponent = math.frexp(largest)[1]

@@ -74,7 +74,7 @@ def cg_driven(
 
     def below(rr: float) -> bool:
         norm = math.sqrt(rr)
-        return norm < tol if scipy_rules else norm <= tol
+        return norm < tol if scipy_rules else norm <= tol and math.isfinite(norm)
 
     guard = not scipy_rules
     rr, diagonal = residual(not zero_start)
@@ -83,8 +83,9 @@ def cg_driven(
     beta = rho = 0.0
     done = 0
     status = 0
+    peak = rr
     while True:
-        if below(rr):
+        if below(rr) or (guard and math.isfinite(rr) and rr <= 1e-60 * peak):
             status = 0
             if scipy_rules or fresh:
                 break
@@ -97,6 +98,7 @@ def cg_driven(
                 break
             restarted = True
             beta = 0.0
+            peak = rr
         if done >= maxiter:
             status = 2
             break
@@ -124,6 +126,7 @@ def cg_driven(
         kernels.axpy(alpha, p, x, workers)
         rr, diagonal = kernels.cg_update(inverse, -alpha, q, r, workers)
         fresh = False
+        peak = max(peak, rr)
         done += 1
         residuals.append(math.sqrt(rr))
         if callback is not None:

@@ -187,7 +187,10 @@ CgOutcome cg(index_t n, const CgOperator<T>& A, const T* b, T* x, const CgPrecon
         });
         return product ? cg_update(n, M.inverse, T(-1), q, r, part, ex) : cg_update(n, M.inverse, T(0), b, r, part, ex);
     };
-    const auto below = [&](double rr) { return opt.strict ? std::sqrt(rr) < opt.tol : std::sqrt(rr) <= opt.tol; };
+    // tol itself is infinite when b is, hence the first test
+    const auto below = [&](double rr) {
+        return opt.strict ? std::sqrt(rr) < opt.tol : std::isfinite(rr) && std::sqrt(rr) <= opt.tol;
+    };
 
     CgNorms norm = residual(!opt.zero_start);
     if (opt.record != nullptr) {
@@ -198,6 +201,7 @@ CgOutcome cg(index_t n, const CgOperator<T>& A, const T* b, T* x, const CgPrecon
     double alpha = 0.0;
     double beta = 0.0;
     double rho = 0.0;
+    double peak = norm.rr;  // largest r'r since the last recomputation
     for (index_t i = 0; i < n; ++i) {
         p[i] = T(0);
     }
@@ -207,7 +211,8 @@ CgOutcome cg(index_t n, const CgOperator<T>& A, const T* b, T* x, const CgPrecon
             out.status = Status::interrupted;
             break;
         }
-        if (below(norm.rr)) {
+        // A recurrence that has fallen by 30 digits describes rounding errors, not b - A x, and soon underflows.
+        if (below(norm.rr) || (opt.guard && std::isfinite(norm.rr) && norm.rr <= 1e-60 * peak)) {
             out.status = Status::ok;
             if (!opt.verify || fresh) {
                 break;
@@ -225,6 +230,7 @@ CgOutcome cg(index_t n, const CgOperator<T>& A, const T* b, T* x, const CgPrecon
             }
             restarted = true;
             beta = 0.0;
+            peak = norm.rr;
         }
         if (out.iterations >= opt.maxiter) {
             out.status = Status::maxiter;
@@ -262,6 +268,7 @@ CgOutcome cg(index_t n, const CgOperator<T>& A, const T* b, T* x, const CgPrecon
         alpha = rho / pq;
         norm = cg_update(n, M.inverse, static_cast<T>(-alpha), q, r, part, ex);
         fresh = false;
+        peak = norm.rr > peak ? norm.rr : peak;
         ++out.iterations;
         if (opt.record != nullptr) {
             opt.record(opt.ctx, std::sqrt(norm.rr));
