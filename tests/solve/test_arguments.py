@@ -172,8 +172,9 @@ def test_nan_and_infinity(value, where, which, M, A, b, rng):
 def test_nan_from_an_operator(value, call, A, b):
     for side in ("A", "M"):
         calls = 0
+        B = A if side == "A" else sps.eye_array(SIZE).tocsr()
 
-        def matvec(v, B=A if side == "A" else sps.eye_array(SIZE).tocsr()):
+        def matvec(v, B=B):
             nonlocal calls
             calls += 1
             out = B @ v

@@ -1,7 +1,6 @@
 """
 Compiled kernels of KRISS. Private: arguments are validated by the Python layer.
 """
-
 from __future__ import annotations
 import typing
 from . import math
@@ -9,58 +8,35 @@ from . import spline
 from . import sketch
 from . import solve
 from . import gp
-
-__all__: list[str] = [
-    "bind_blas",
-    "blas_bound",
-    "compiler",
-    "cpu_level",
-    "cpu_level_reason",
-    "cpu_levels_built",
-    "gp",
-    "math",
-    "num_threads",
-    "set_num_threads",
-    "sketch",
-    "solve",
-    "spline",
-]
-
+__all__: list[str] = ['bind_blas', 'blas_bound', 'compiler', 'cpu_level', 'cpu_level_reason', 'cpu_levels_built', 'gp', 'math', 'num_threads', 'set_num_threads', 'sketch', 'solve', 'spline']
 def bind_blas() -> None:
     """
     Take BLAS and LAPACK from SciPy; refuses builds whose integers are not 32 bits wide.
     """
-
 def blas_bound() -> bool:
     """
     Whether bind_blas() has run.
     """
-
 def compiler() -> str:
     """
     Compiler that built this module.
     """
-
 def cpu_level() -> str:
     """
     Instruction-set level in use.
     """
-
 def cpu_level_reason() -> str:
     """
     Why that level was chosen.
     """
-
 def cpu_levels_built() -> str:
     """
     Levels compiled into this module.
     """
-
 def num_threads() -> int:
     """
     Threads that a call uses by default.
     """
-
 def set_num_threads(n: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Set the process-wide number of threads.

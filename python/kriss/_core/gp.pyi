@@ -1,7 +1,5 @@
 """
 Gaussian-process covariances.
 """
-
 from __future__ import annotations
-
 __all__: list[str] = list()

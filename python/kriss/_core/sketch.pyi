@@ -1,7 +1,5 @@
 """
 Sketches and least squares.
 """
-
 from __future__ import annotations
-
 __all__: list[str] = list()

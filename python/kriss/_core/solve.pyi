@@ -1,7 +1,5 @@
 """
 Sparse iterative solvers.
 """
-
 from __future__ import annotations
-
 __all__: list[str] = list()

@@ -1,7 +1,5 @@
 """
 Piecewise polynomials.
 """
-
 from __future__ import annotations
-
 __all__: list[str] = list()
