@@ -155,48 +155,81 @@ def gradient(kind, variance, first, dim, inv_lengthscale, xt, alpha, inverse, no
     _gradient(kind, variance, first, dim, inv_lengthscale, xt, alpha, inverse, noise, out)
 
 
-# A row-major lower triangle is the upper triangle of the transposed, column-major matrix.
+# A row-major lower triangle is the upper triangle of the transposed, column-major matrix. Blocks as in
+# cpp/include/kriss/gp/factor.hpp, so that Python sees a signal between two of them.
+
+_BLOCK = 256
+
+
+def _panels(n):
+    return [(k, min(k + _BLOCK, n)) for k in range(0, n, _BLOCK)]
+
+
+def _set_lower(block, values):
+    """Overwrites the lower triangle of a square block."""
+    rows, cols = np.tril_indices(block.shape[0])
+    block[rows, cols] = values[rows, cols]
 
 
 def cholesky(a, limit, workers):
-    if a.shape[0] == 0:
-        return -1
-    factor, info = lapack.dpotrf(a.T, lower=0, clean=0, overwrite_a=1)
-    good = info - 1 if info > 0 else a.shape[0]
-    d = factor.diagonal()[:good]
-    bad = np.flatnonzero(~((d * d > limit[:good]) & np.isfinite(d)))
-    if bad.size:
-        return int(bad[0])
-    if info:
-        return good
-    _keep(factor, a)
+    n = a.shape[0]
+    for k, end in _panels(n):
+        diag = a[k:end, k:end]
+        factor, info = lapack.dpotrf(diag, lower=1, clean=1)
+        good = info - 1 if info > 0 else end - k
+        d = factor.diagonal()[:good]
+        bad = np.flatnonzero(~((d * d > limit[k : k + good]) & np.isfinite(d)))
+        if bad.size:
+            return k + int(bad[0])
+        if info:
+            return k + good
+        _set_lower(diag, factor)
+        if end < n:
+            panel = lapack.dtrtrs(factor, a[end:, k:end].T, lower=1)[0].T
+            a[end:, k:end] = panel
+            for j, stop in _panels(n - end):
+                update = panel[j:] @ panel[j:stop].T
+                column = a[end + j :, end + j : end + stop]
+                _set_lower(column[: stop - j], column[: stop - j] - update[: stop - j])
+                column[stop - j :] -= update[stop - j :]
     return -1
 
 
 def invert_triangle(a, workers):
-    if a.shape[0]:
-        inverse, _ = lapack.dtrtri(a.T, lower=0, overwrite_c=1)
-        _keep(inverse, a)
+    for k, end in _panels(a.shape[0]):
+        diag = lapack.dtrtri(np.tril(a[k:end, k:end]), lower=1)[0]
+        if k:
+            a[k:end, :k] = -diag @ (a[k:end, :k] @ np.tril(a[:k, :k]))
+        _set_lower(a[k:end, k:end], diag)
 
 
 def invert(a, workers):
-    if a.shape[0]:
-        inverse, _ = lapack.dpotri(a.T, lower=0, overwrite_c=1)
-        _keep(inverse, a)
-
-
-def _keep(result, a):
-    if not np.shares_memory(result, a):
-        lower = np.tril_indices(a.shape[0])
-        a[lower] = result.T[lower]
+    invert_triangle(a, workers)
+    n = a.shape[0]
+    for k, end in _panels(n):
+        # Row block k of V' V, V the inverse triangle: what lies in and below it.
+        part = np.tril(a[k:end, k:end]).T @ a[k:end, :k] if k else None
+        diag = np.tril(a[k:end, k:end])
+        square = diag.T @ diag
+        if end < n:
+            below = a[end:, k:end]
+            square += below.T @ below
+            if k:
+                part += below.T @ a[end:, :k]
+        if k:
+            a[k:end, :k] = part
+        _set_lower(a[k:end, k:end], square)
 
 
 def solve(a, b, half, workers):
-    if b.size:
+    n, rhs = a.shape[0], b.shape[0]
+    width = max(32, int(4e9 / max(2.0 * n * n, 1.0)))
+    for j in range(0, rhs if n else 0, width):
+        part = b[j : j + width]
         if half:
-            b[:] = lapack.dtrtrs(a.T, b.T, lower=0, trans=1)[0].T
+            part[:] = lapack.dtrtrs(a.T, part.T, lower=0, trans=1)[0].T
         else:
-            b[:] = lapack.dpotrs(a.T, b.T, lower=0)[0].T
+            part[:] = lapack.dpotrs(a.T, part.T, lower=0)[0].T
 
 
 def rcond(a, norm):

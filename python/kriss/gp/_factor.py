@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kriss import _backend, _validate
+from kriss import _backend, _device, _validate
 from kriss.gp._kernels import Flat, Kernel, points, transposed
 
 Array = npt.NDArray[Any]
@@ -404,7 +404,8 @@ def factor(
     kernel : Kernel
         Covariance function.
     X : array_like, shape (n, d)
-        Points, one per row; promoted to float64.
+        Points, one per row; promoted to float64. A CuPy array is factorised on its device, by CuPy; the result then
+        offers `lower`, `solve`, `logdet`, `quad`, `log_likelihood` and `predict`.
     noise : float or array_like of shape (n,), default 0.0
         Variance of the noise of each observation.
     jitter : float or "auto", default 0.0
@@ -453,6 +454,13 @@ def factor(
     >>> bool(abs(p.mean[0] - np.sin(2.2)) < 0.01), bool(p.std[0] < 0.1)
     (True, True)
     """
+    if _device.any_device(X=X):
+        from kriss.gp import _gpu
+
+        if isinstance(jitter, str):
+            raise NotImplementedError("jitter='auto' is not available for CuPy arrays: pass a number")
+        on_device: Any = _gpu.DeviceFactor(kernel, X, noise, jitter)
+        return on_device  # type: ignore[no-any-return]
     problem = _Problem(kernel, X, noise, workers, check_finite)
     scale = kernel.total_variance
     if isinstance(jitter, str):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kriss import _backend, _validate
+from kriss import _backend, _device, _validate
 
 Array = npt.NDArray[Any]
 Bounds = tuple[float, float] | Literal["fixed"]
@@ -110,7 +110,8 @@ class Kernel:
         Parameters
         ----------
         X : array_like, shape (n, d)
-            Points, one per row. float32 gives a float32 matrix, everything else float64.
+            Points, one per row. float32 gives a float32 matrix, everything else float64. CuPy arrays are assembled
+            on their device.
         Z : array_like, shape (m, d), optional
             Other points; `X` itself if omitted, when the result is exactly symmetric.
         workers : int, optional
@@ -134,6 +135,11 @@ class Kernel:
         besides the result. Coordinates are subtracted before they are scaled or squared, so close points lose no
         digits to large coordinates.
         """
+        if _device.any_device(X=X, Z=Z):
+            from kriss.gp import _gpu
+
+            on_device: Array = _gpu.covariance(self, X, Z)
+            return on_device
         x = points(X, "X", check_finite=check_finite, single=True)
         z = None if Z is None else points(Z, "Z", check_finite=check_finite, single=True)
         if z is not None and z.shape[1] != x.shape[1]:

@@ -80,13 +80,38 @@ KRISS_HD KRISS_ALWAYS_INLINE T cov_value(T s2) {
 
 // Calls f.template operator()<K>() for the kind k.
 template <class F>
-KRISS_HD KRISS_ALWAYS_INLINE void cov_dispatch(int k, F&& f) {
+KRISS_ALWAYS_INLINE void cov_dispatch(int k, F&& f) {
     switch (static_cast<CovKind>(k)) {
         case CovKind::rbf: f.template operator()<CovKind::rbf>(); break;
         case CovKind::matern12: f.template operator()<CovKind::matern12>(); break;
         case CovKind::matern32: f.template operator()<CovKind::matern32>(); break;
         default: f.template operator()<CovKind::matern52>(); break;
     }
+}
+
+// One entry k(x_i, z_j); xt: (d, nx), zt: (d, nz). The same operations in the same order as cov_row in assemble.hpp,
+// for whoever has a thread per entry.
+template <class T>
+KRISS_HD KRISS_ALWAYS_INLINE T cov_entry(const CovSum<T>& cov, const T* xt, index_t nx, index_t i, const T* zt,
+                                         index_t nz, index_t j) {
+    T total = T(0);
+    for (index_t c = 0; c < cov.terms; ++c) {
+        T s2 = T(0);
+        for (index_t p = cov.first[c]; p < cov.first[c + 1]; ++p) {
+            const T delta = (xt[cov.dim[p] * nx + i] - zt[cov.dim[p] * nz + j]) * cov.inv_lengthscale[p];
+            s2 += delta * delta;
+        }
+        s2 = cov_clamp(s2);
+        T value = T(0);
+        switch (static_cast<CovKind>(cov.kind[c])) {
+            case CovKind::rbf: value = cov_value<CovKind::rbf>(s2); break;
+            case CovKind::matern12: value = cov_value<CovKind::matern12>(s2); break;
+            case CovKind::matern32: value = cov_value<CovKind::matern32>(s2); break;
+            default: value = cov_value<CovKind::matern52>(s2); break;
+        }
+        total = c == 0 ? cov.variance[c] * value : total + cov.variance[c] * value;
+    }
+    return total;
 }
 
 KRISS_NAMESPACE_END

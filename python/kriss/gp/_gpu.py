@@ -1,0 +1,134 @@
+"""Covariances of CuPy arrays: assembly by our kernel, dense factorisation by CuPy, nothing moved between devices."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kriss import _device, _validate
+
+if TYPE_CHECKING:
+    from kriss.gp._kernels import Kernel
+
+_LOG_2PI = math.log(2.0 * math.pi)
+
+
+def _points(xp: Any, X: Any, name: str) -> Any:
+    """`X` as a (n, d) CuPy array of float32 or float64."""
+    x = xp.asarray(X)
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise ValueError(f"{name} has shape {x.shape}, expected a 2-D array with at least one column")
+    return x.astype(_validate.real_dtype(np.dtype(x.dtype), name), copy=False)
+
+
+def _assemble(kernel: Kernel, x: Any, z: Any, diagonal: Any | None) -> Any:
+    xp = _device.cupy()
+    run = _device.cuda("gp")
+    dtype = np.dtype(np.result_type(x.dtype, z.dtype))
+    flat = [xp.asarray(a) for a in kernel.flat(x.shape[1], dtype)]
+    xt = xp.ascontiguousarray(x.astype(dtype, copy=False).T)
+    zt = xt if z is x else xp.ascontiguousarray(z.astype(dtype, copy=False).T)
+    out = xp.empty((x.shape[0], z.shape[0]), dtype)
+    launch = run.assemble_float64 if dtype == np.float64 else run.assemble_float32
+    launch(
+        len(kernel.terms),
+        *(a.data.ptr for a in flat),
+        xt.data.ptr,
+        x.shape[0],
+        zt.data.ptr,
+        z.shape[0],
+        0 if diagonal is None else diagonal.data.ptr,
+        out.data.ptr,
+        _device.stream(),
+    )
+    return out
+
+
+def covariance(kernel: Kernel, X: Any, Z: Any | None) -> Any:
+    """``kernel(X, Z)`` on the device."""
+    xp = _device.cupy()
+    x = _points(xp, X, "X")
+    z = x if Z is None else _points(xp, Z, "Z")
+    if z.shape[1] != x.shape[1]:
+        raise ValueError(f"Z has {z.shape[1]} columns, expected {x.shape[1]} as X has")
+    return _assemble(kernel, x, z, None)
+
+
+class DeviceFactor:
+    """The Cholesky factor of a covariance matrix on a GPU: CuPy arrays in, CuPy arrays out.
+
+    Offers `lower`, `solve`, `logdet`, `quad`, `log_likelihood` and `predict` of `CovarianceFactor`, with the same
+    meaning. Gradients, leave-one-out and sampling are on the CPU only.
+    """
+
+    def __init__(self, kernel: Kernel, X: Any, noise: Any, jitter: float) -> None:
+        xp = _device.cupy()
+        self.kernel = kernel
+        self.X = _points(xp, X, "X").astype(np.float64, copy=False)
+        self.n = int(self.X.shape[0])
+        level = xp.asarray(noise, dtype=np.float64)
+        if level.ndim > 1 or (level.ndim == 1 and level.size != self.n):
+            raise ValueError(f"noise has shape {level.shape}, expected a number or one per row of X ({self.n})")
+        if level.size and not bool((level >= 0.0).all()):
+            raise ValueError("noise must not be negative or NaN")
+        self.noise = xp.ascontiguousarray(xp.broadcast_to(level, (self.n,)))
+        self.jitter = _validate.scalar(jitter, "jitter", low=0.0)
+        K = _assemble(kernel, self.X, self.X, self.noise + self.jitter)
+        limit = K.diagonal() * (4.0 * math.sqrt(self.n) * np.finfo(np.float64).eps)
+        self.lower = xp.linalg.cholesky(K)
+        d = self.lower.diagonal()
+        bad = xp.flatnonzero(~((d * d > limit) & xp.isfinite(d)))
+        if bad.size:
+            raise np.linalg.LinAlgError(
+                f"the covariance matrix is not positive definite to working precision: pivot {int(bad[0])} of {self.n} "
+                f"or one before it; raise noise (its variance), or pass jitter={1e-8 * kernel.total_variance:.1g}"
+            )
+
+    def _half(self, B: Any) -> Any:
+        from cupyx.scipy.linalg import solve_triangular
+
+        return solve_triangular(self.lower, B, lower=True)
+
+    def _column(self, y: Any) -> Any:
+        b = _device.cupy().asarray(y, dtype=np.float64)
+        if b.ndim not in (1, 2) or b.shape[0] != self.n:
+            raise ValueError(f"the right-hand side has shape {b.shape}, expected {self.n} rows as X has")
+        return b
+
+    def solve(self, B: Any) -> Any:
+        """``K^-1 B``."""
+        from cupyx.scipy.linalg import solve_triangular
+
+        return solve_triangular(self.lower, self._half(self._column(B)), lower=True, trans=1)
+
+    def logdet(self) -> float:
+        """``log det K``."""
+        return 2.0 * float(_device.cupy().log(self.lower.diagonal()).sum())
+
+    def quad(self, y: Any) -> float:
+        """``y' K^-1 y``."""
+        half = self._half(self._column(y))
+        return float((half * half).sum())
+
+    def log_likelihood(self, y: Any) -> float:
+        """Log marginal likelihood of `y`, shape (n,)."""
+        return -0.5 * (self.quad(y) + self.logdet() + self.n * _LOG_2PI)
+
+    def predict(self, Xs: Any, y: Any, *, return_std: bool = False, return_cov: bool = False) -> Any:
+        """The posterior at new points; see `CovarianceFactor.predict`."""
+        from kriss.gp._factor import Prediction
+
+        xp = _device.cupy()
+        xs = _points(xp, Xs, "Xs").astype(np.float64, copy=False)
+        cross = _assemble(self.kernel, xs, self.X, None)
+        mean = cross @ self.solve(y)
+        std = cov = None
+        if return_std or return_cov:
+            half = self._half(cross.T)
+            if return_std:
+                std = xp.sqrt(xp.maximum(self.kernel.total_variance - (half * half).sum(axis=0), 0.0))
+            if return_cov:
+                cov = _assemble(self.kernel, xs, xs, None) - half.T @ half
+        return Prediction(mean, std, cov)
