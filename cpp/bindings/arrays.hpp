@@ -4,8 +4,10 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <atomic>
 #include <chrono>
 #include <string>
+#include <thread>
 
 #include "kriss/executor.hpp"
 #include "kriss/status.hpp"
@@ -66,7 +68,7 @@ class PyExecutor {
 
     // Call with the GIL held after the kernel: raises KeyboardInterrupt if a signal stopped it.
     void raise_if_interrupted() const {
-        if (stopped_) {
+        if (stopped_.load(std::memory_order_relaxed)) {
             throw py::error_already_set();
         }
     }
@@ -81,8 +83,12 @@ class PyExecutor {
 
     static bool poll(void* self) {
         auto& me = *static_cast<PyExecutor*>(self);
-        if (me.stopped_) {
+        if (me.stopped_.load(std::memory_order_relaxed)) {
             return true;
+        }
+        // A region nested in a worker's chunk asks from that worker, which must not touch Python or the clock.
+        if (std::this_thread::get_id() != me.owner_) {
+            return false;
         }
         const auto now = clock::now();
         if (now - me.last_ < std::chrono::milliseconds(50)) {
@@ -92,14 +98,15 @@ class PyExecutor {
         py::gil_scoped_acquire gil;
         if (PyErr_CheckSignals() != 0) {
             // The Python error stays set on this thread; raise_if_interrupted() picks it up.
-            me.stopped_ = true;
+            me.stopped_.store(true, std::memory_order_relaxed);
         }
-        return me.stopped_;
+        return me.stopped_.load(std::memory_order_relaxed);
     }
 
     Executor ex_;
     clock::time_point last_;
-    bool stopped_ = false;
+    std::thread::id owner_ = std::this_thread::get_id();
+    std::atomic<bool> stopped_{false};
 };
 
 // Runs kernel(executor) without the GIL and raises KeyboardInterrupt if it was interrupted.

@@ -1,8 +1,10 @@
 #include "pool.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -50,7 +52,37 @@ std::atomic<int>& threads_setting() {
 inline void cpu_relax() {
 #if defined(__x86_64__)
     __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
 #endif
+}
+
+// Waking a sleeping thread costs some 5-50 us, as long as a short vector pass; a worker therefore spins for a moment
+// after a region before it sleeps, so that the passes of one iteration find it awake. The limit is a time, not a
+// count: a pause instruction takes 5 ns on one processor and 45 ns on another. It is short because a BLAS call that
+// follows wants the core for a thread of its own.
+constexpr std::chrono::microseconds spin_time{40};
+
+// Spins until ready() or until the time is up.
+template <class Ready>
+void spin(Ready ready) {
+    for (int i = 0; i < 32; ++i) {
+        if (ready()) {
+            return;
+        }
+        cpu_relax();
+    }
+    const auto end = std::chrono::steady_clock::now() + spin_time;
+    do {
+        for (int i = 0; i < 32; ++i) {
+            if (ready()) {
+                return;
+            }
+            cpu_relax();
+        }
+        // Where the system put waker and woken on one core, the one that spins keeps the other from its work.
+        std::this_thread::yield();
+    } while (std::chrono::steady_clock::now() < end);
 }
 
 // One parallel region. Workers take chunks from `next` until it runs out or `stop` is set.
@@ -69,10 +101,6 @@ thread_local bool inside_region = false;
 
 class Pool {
    public:
-    // Waking a sleeping thread costs some 5-50 us, about as long as a short vector pass; a worker therefore spins for
-    // a moment after its last chunk before it sleeps, so that the passes of one iteration find it awake.
-    static constexpr int spins = 4000;
-
     ~Pool() {
         {
             std::lock_guard lock(mutex_);
@@ -89,10 +117,7 @@ class Pool {
     void release() { busy_.unlock(); }
 
     void run(Job& job, bool (*poll)(void*), void* self) {
-        while (static_cast<int>(threads_.size()) < job.helpers) {
-            const int id = static_cast<int>(threads_.size());
-            threads_.emplace_back([this, id, seen = epoch_.load()] { work(id, seen); });
-        }
+        grow(job.helpers);
         {
             std::lock_guard lock(mutex_);
             job_ = &job;
@@ -105,12 +130,10 @@ class Pool {
             std::lock_guard lock(mutex_);
             job_ = nullptr;
         }
-        for (int i = 0; joined_.load(std::memory_order_acquire) != 0; ++i) {
-            if (i < spins) {
-                cpu_relax();
-            } else {
-                std::this_thread::yield();
-            }
+        const auto all_left = [&] { return joined_.load(std::memory_order_acquire) == 0; };
+        spin(all_left);
+        while (!all_left()) {
+            std::this_thread::yield();
         }
     }
 
@@ -135,11 +158,20 @@ class Pool {
     }
 
    private:
+    // A system that gives no more threads is served by those there are; the caller alone can do every chunk.
+    void grow(int helpers) {
+        try {
+            while (static_cast<int>(threads_.size()) < helpers) {
+                const int id = static_cast<int>(threads_.size());
+                threads_.emplace_back([this, id, seen = epoch_.load()] { work(id, seen); });
+            }
+        } catch (const std::exception&) {
+        }
+    }
+
     void work(int id, unsigned seen) {
         for (;;) {
-            for (int i = 0; i < spins && epoch_.load(std::memory_order_acquire) == seen; ++i) {
-                cpu_relax();
-            }
+            spin([&] { return epoch_.load(std::memory_order_acquire) != seen; });
             Job* job = nullptr;
             {
                 std::unique_lock lock(mutex_);
@@ -173,21 +205,18 @@ class Pool {
 std::atomic<Pool*> the_pool{nullptr};
 
 // In a forked child the worker threads do not exist and the mutexes may be held: forget the pool (a small leak) and
-// let the next parallel region build another.
-void forget_pool() { the_pool.store(nullptr); }
+// let the next parallel region build another. Registered when the library is loaded, so that no lock of ours can be
+// held by a registration under way.
+#if defined(__unix__) || defined(__APPLE__)
+[[maybe_unused]] const int fork_handler = pthread_atfork(nullptr, nullptr, [] {
+    inside_region = false;
+    the_pool.store(nullptr);
+});
+#endif
 
 Pool& pool() {
     Pool* p = the_pool.load(std::memory_order_acquire);
     if (p == nullptr) {
-        static std::once_flag once;
-        std::call_once(once, [] {
-#if defined(__unix__) || defined(__APPLE__)
-            pthread_atfork(nullptr, nullptr, [] {
-                inside_region = false;
-                forget_pool();
-            });
-#endif
-        });
         auto fresh = std::make_unique<Pool>();
         if (the_pool.compare_exchange_strong(p, fresh.get())) {
             // Never destroyed: at exit the threads end with the process, and joining them from a static destructor

@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Iterator
 from types import ModuleType
 
+from kriss import _threads
+
 _log = logging.getLogger("kriss.dispatch")
 
 BACKENDS = ("compiled", "numba")
@@ -38,6 +40,7 @@ class _Core:
                 module = importlib.import_module("kriss._core")
                 module.bind_blas()
                 self.module = module
+                _threads.register()
             except ImportError as exc:
                 self.error = str(exc)
                 if importlib.util.find_spec("kriss._core") is not None:

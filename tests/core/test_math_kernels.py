@@ -74,6 +74,16 @@ def test_small_sizes_and_in_place(name, dtype, n):
     assert same_bits(x, out)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sincos_returns_the_bits_of_sin_and_cos(dtype):
+    x = samples(dtype)
+    s, c = np.empty_like(x), np.empty_like(x)
+    kernels("math").sincos(x, s, c, 2)
+    assert same_bits(s, run("sin", x)) and same_bits(c, run("cos", x))
+    kernels("math").sincos(x, x, c, 1)
+    assert same_bits(x, s)
+
+
 def test_wrong_dtype_and_size_are_refused():
     f = kernels("math").exp
     with pytest.raises(TypeError):

@@ -17,7 +17,8 @@ struct Executor {
 
     // Runs task(ctx, begin, end) over [0, n) in chunks of `grain`; null means serial.
     void (*run)(void* self, index_t n, index_t grain, Task task, void* ctx) = nullptr;
-    // True once the kernel should return Status::interrupted; null means never. Called by the calling thread only.
+    // True once the kernel should return Status::interrupted; null means never. In a region nested in a chunk it may be
+    // asked by a worker; only the thread that started the outer region can learn of anything new.
     bool (*poll)(void* self) = nullptr;
     void* self = nullptr;
     int workers = 1;

@@ -38,15 +38,18 @@ KRISS_FUNCTOR(Erfc, math::erfc(x))
 // again, one by one, from the kept copy of the block (an output may be x).
 template <class T, bool WantSin, bool WantCos>
 void sincos_blocks(const T* x, T* sine, T* cosine, index_t begin, index_t end) {
+    using U = decltype(math::detail::bits(T(0)));
     constexpr index_t block = 256;
+    constexpr U magnitude_bits = static_cast<U>(~U{0}) >> 1;
+    const U limit = math::detail::bits(static_cast<T>(math::trig_limit));
     T kept[block];
     for (index_t b = begin; b < end; b += block) {
         const index_t m = end - b < block ? end - b : block;
-        T largest = 0;
+        // The bits of |x| order as |x| does; NaN and infinity count as beyond the limit.
+        U beyond = 0;
         for (index_t i = 0; i < m; ++i) {
             kept[i] = x[b + i];
-            const T size = kept[i] < T(0) ? -kept[i] : kept[i];
-            largest = size > largest ? size : largest;
+            beyond |= limit - (math::detail::bits(kept[i]) & magnitude_bits);
         }
         for (index_t i = 0; i < m; ++i) {
             const auto y = math::sincos_bounded(kept[i]);
@@ -57,10 +60,9 @@ void sincos_blocks(const T* x, T* sine, T* cosine, index_t begin, index_t end) {
                 cosine[b + i] = y.cos;
             }
         }
-        if (largest > static_cast<T>(math::trig_limit)) {
+        if ((beyond & ~magnitude_bits) != 0) {
             for (index_t i = 0; i < m; ++i) {
-                const T size = kept[i] < T(0) ? -kept[i] : kept[i];
-                if (size > static_cast<T>(math::trig_limit)) {
+                if ((math::detail::bits(kept[i]) & magnitude_bits) > limit) {
                     const auto y = math::sincos(kept[i]);
                     if constexpr (WantSin) {
                         sine[b + i] = y.sin;
