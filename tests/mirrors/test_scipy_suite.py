@@ -55,7 +55,9 @@ SUITES = {
         ),
         passed=160,
         through_ours=140,
+        # All of SciPy's systems are too small for a sketch to pay: only the adapted run says something.
         on_our_kernels=0,
+        on_our_kernels_adapted=24,
     ),
     "sparse.linalg.cg": Suite(
         (
@@ -119,7 +121,7 @@ def test_scipys_own_tests_pass(name, adapt, tmp_path, record_property):
 
 
 def test_a_broken_mirror_fails_scipys_tests(tmp_path):
-    """The plugin can see a wrong answer: a mirror that is off by one part in a million must not pass."""
+    """The plugin can see a wrong answer: a mirror that is off by one part in a thousand must not pass."""
     (tmp_path / "breaking.py").write_text(
         "import functools, kriss.scipy.linalg as home\n"
         "right = home.lstsq\n"
@@ -131,8 +133,9 @@ def test_a_broken_mirror_fails_scipys_tests(tmp_path):
     )
     done = run(
         ["linalg.lstsq"],
-        ["scipy.linalg.tests.test_basic::TestLstsq"],
+        ["scipy.linalg.tests.test_basic::TestLstsq::test_random_exact"],
         tmp_path / "report.json",
+        "--tb=no",
         "-p",
         "breaking",
         "-o",
