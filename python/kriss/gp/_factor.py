@@ -175,6 +175,14 @@ class CovarianceFactor:
     Notes
     -----
     Holds n**2 doubles, and n**2 more while `log_likelihood_grad`, `inv_diag` or `loo` runs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kriss.gp import RBF, factor
+    >>> f = factor(RBF(2.0), np.arange(4.0)[:, None], noise=0.1)
+    >>> bool(np.allclose(f.lower @ f.lower.T, RBF(2.0)(f.X) + 0.1 * np.eye(4)))
+    True
     """
 
     def __init__(self, problem: _Problem, lower: Array, jitter: float, check_finite: bool) -> None:
@@ -520,7 +528,11 @@ def log_likelihood(
     Notes
     -----
     n**3 flops with the gradient, n**3 / 3 without; n**2 doubles whatever the number of parameters: derivatives of the
-    covariance matrix are formed tile by tile and never stored. Rasmussen and Williams (2006), equations (5.8), (5.9).
+    covariance matrix are formed tile by tile and never stored.
+
+    References
+    ----------
+    C. E. Rasmussen, C. K. I. Williams, "Gaussian Processes for Machine Learning", 2006, equations (5.8) and (5.9).
 
     Examples
     --------

@@ -47,6 +47,13 @@ class Kernel:
 
     A kernel is immutable. Its parameters are seen as one vector `theta` of natural logarithms, per term the variance
     followed by the lengthscales.
+
+    Examples
+    --------
+    >>> from kriss.gp import RBF, Kernel
+    >>> k = RBF(lengthscale=[1.0, 2.0])
+    >>> isinstance(k, Kernel), k.theta.shape, k.parameter_names
+    (True, (3,), ('variance', 'lengthscale[0]', 'lengthscale[1]'))
     """
 
     __slots__ = ()
@@ -470,6 +477,10 @@ class Sum(Kernel):
     ------
     TypeError, ValueError
         If a term is not a kernel, or there is none.
+
+    References
+    ----------
+    C. E. Rasmussen, C. K. I. Williams, "Gaussian Processes for Machine Learning", 2006, section 4.2.4.
 
     Examples
     --------

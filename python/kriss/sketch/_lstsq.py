@@ -60,8 +60,8 @@ class LstsqResult:
     iterations : int
         Refinements after the first solution.
     sketch_distortion : float
-        Largest relative error of the sketch as a measure of norms over the range of A, max |σ − 1|; NaN where no
-        sketch was used to the end.
+        Largest relative error of the sketch as a measure of norms over the range of A, ``max abs(σ − 1)``; NaN
+        where no sketch was used to the end.
     backend : str
         ``"compiled"`` or ``"numba"``.
     reason : str

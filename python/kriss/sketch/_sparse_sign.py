@@ -54,6 +54,11 @@ class SparseSign:
     rng : int, SeedSequence, Generator or None
         Where the 64-bit seed comes from. An int or SeedSequence gives the same S every time.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `d`, `zeta` or `rng` is not what it should be.
+
     Attributes
     ----------
     d, zeta, seed : int
@@ -255,6 +260,10 @@ def sketch(
     Notes
     -----
     zeta·nnz(A) additions, one pass over A.
+
+    References
+    ----------
+    D. M. Kane, J. Nelson, *Sparser Johnson-Lindenstrauss transforms*, J. ACM 61 (2014), section 2.
 
     Examples
     --------

@@ -142,7 +142,7 @@ def diffusion2d(n: int, contrast: float = 1e4, *, blocks: int = 8, rng: check.Rn
     --------
     >>> from kriss.testing import diffusion2d
     >>> A = diffusion2d(16, contrast=1e3)
-    >>> abs(A - A.T).max() == 0
+    >>> bool(abs(A - A.T).max() == 0)
     True
     """
     n = check.integer(n, "n", low=0)

@@ -44,6 +44,11 @@ class CubicSpline(si.CubicSpline):  # type: ignore[misc]
     x, c, axis, extrapolate
         As in SciPy: ``c[k, i]`` belongs to ``(t - x[i])**(3 - k)``.
 
+    Raises
+    ------
+    ValueError
+        As SciPy does: for shapes that do not fit, knots that do not increase, and values that are not finite.
+
     Notes
     -----
     Evaluation finds intervals by a bucket index that does not slow down on unsorted points, and sums the powers in

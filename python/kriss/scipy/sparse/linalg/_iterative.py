@@ -61,6 +61,11 @@ def cg(  # type: ignore[no-untyped-def]
     info : int
         0 for success, otherwise `maxiter`.
 
+    Raises
+    ------
+    ValueError
+        As SciPy does: for shapes that do not fit, and for `atol` that is not a number.
+
     Notes
     -----
     Real sparse matrices (float32, float64, integers) and real linear operators run here. Complex systems, dense
