@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,7 +139,12 @@ class SklearnPeer:
 
     def fit(self, X: Array, y: Array) -> PeerFit:
         """Maximise the likelihood."""
-        regressor = self._make().fit(X, y)
+        from sklearn.exceptions import ConvergenceWarning
+
+        with warnings.catch_warnings():
+            # A parameter on its bound is no news here: kriss has the same bounds and says so in its result.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            regressor = self._make().fit(X, y)
         return PeerFit(float(regressor.log_marginal_likelihood_value_), None, regressor)
 
     def predict(self, fit: PeerFit, Xs: Array) -> tuple[Array, Array]:

@@ -156,9 +156,7 @@ def draw(picture: dict[str, Any], figure: Any) -> None:
         )  # fmt: skip
         axes.plot(picture["later"], picture["mean"], color=BLUE, lw=1.3, label="posterior mean")
         axes.scatter(picture["year"], picture["co2"], s=size, color=GREY, lw=0, label="learned from", zorder=3)
-        axes.scatter(
-            picture["held_year"], picture["held_co2"], s=size, color=ORANGE, lw=0, label="held back", zorder=3
-        )
+        axes.scatter(picture["held_year"], picture["held_co2"], s=size, color=ORANGE, lw=0, label="held back", zorder=3)
         axes.axvline(FORECAST_FROM, color="black", lw=0.9, ls=":")
         axes.set_xlabel("year")
         axes.set_ylabel("CO$_2$ (ppm by volume)")

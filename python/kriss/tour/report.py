@@ -98,9 +98,7 @@ def _table_rows(station: Station, result: StationResult) -> list[str]:
             f"<td>{format_accuracy(row.accuracy, row.measure)}<small>{html.escape(row.measure)}</small></td>"
             f"<td>{format_accuracy(row.peer_accuracy, row.measure)}<small>{html.escape(row.measure)}</small></td></tr>"
         )
-    lines.extend(
-        f'<tr><td class="remark" colspan="6">{html.escape(remark)}</td></tr>' for remark in result.remarks
-    )
+    lines.extend(f'<tr><td class="remark" colspan="6">{html.escape(remark)}</td></tr>' for remark in result.remarks)
     return lines
 
 
