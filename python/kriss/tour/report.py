@@ -15,7 +15,7 @@ from kriss.tour.harness import Row, Station, StationResult, format_accuracy, for
 # Okabe and Ito's palette, distinguishable with any colour vision.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#6B7280"
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.size": 11,
     "axes.titlesize": 12,
     "axes.titleweight": "bold",

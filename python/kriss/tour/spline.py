@@ -214,8 +214,6 @@ def draw(picture: dict[str, Any], figure: Any) -> None:
     left.set_ylabel("intensity (log scale)")
     left.set_title("A costly spectral line")
     left.legend(loc="upper right")
-    inset = left.inset_axes((0.08, 0.08, 0.0, 0.0))
-    inset.remove()
     t = np.linspace(picture["x"][0], picture["x"][-1], 1500)
     fit = picture["titanium"]
     right.plot(t, scipy.interpolate.splev(t, picture["peer"]), color=GREY, lw=1.3, ls="--",
