@@ -55,6 +55,12 @@ def _say(text: str, indent: str = "") -> None:
     print(textwrap.fill(text, WIDTH - 2, initial_indent=indent, subsequent_indent=indent), flush=True)
 
 
+def _writable(path: Path) -> None:
+    """Raise OSError now rather than after a minute of work."""
+    with path.open("a", encoding="utf-8"):
+        pass
+
+
 def _visit(station: Station, number: int, quick: bool) -> StationResult | None:
     print(f"\n{number}. {station.TITLE}", flush=True)
     _say(station.SENTENCE, "   ")
@@ -104,10 +110,10 @@ def run(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / "index.html"
-    page.touch()
+    _writable(page)
     record = None if json is None else Path(json)
     if record is not None:
-        record.touch()
+        _writable(record)
     with blas_threads(sensible_blas_threads()):
         return _tour(folder, page, record, quick, command)
 

@@ -32,7 +32,7 @@ Array = npt.NDArray[np.float64]
 Call = Callable[[], tuple[Array, int]]
 CONTRAST = 100.0
 _PRECONDITIONERS: tuple[str | None, ...] = (None, "jacobi", "ssor")
-_LABELS = {None: "no preconditioner", "jacobi": "Jacobi", "ssor": "SSOR"}
+_LABELS = {None: "plain", "jacobi": "Jacobi", "ssor": "SSOR"}
 
 
 def _scipy_preconditioner(A: sps.csr_array, name: str | None) -> spla.LinearOperator | None:
@@ -144,17 +144,21 @@ def draw(picture: dict[str, Any], figure: Any) -> None:
     grid = figure.add_gridspec(2, 2, width_ratios=[1.25, 1.0])
     colors = dict(zip(_LABELS.values(), (GREY, BLUE, RED), strict=True))
     titles = {"bar": "Elastic bar, 600 unknowns", "diffusion": "Diffusion with jumps"}
+    handles: dict[str, Any] = {}
     for k, (key, curves) in enumerate(picture["histories"].items()):
         axes = figure.add_subplot(grid[k, 0])
         for label, (ours, theirs) in curves.items():
-            axes.semilogy(np.arange(ours.size), ours, color=colors[label], label=f"{label}, {ours.size - 1} iterations")
+            (handles[label],) = axes.semilogy(np.arange(ours.size), ours, color=colors[label])
             some = np.unique(np.linspace(0, theirs.size - 1, 14).astype(int))
-            axes.semilogy(some, theirs[some], "o", ms=4, mfc="white", color=colors[label])
-        axes.axhline(RTOL, color=GREEN, lw=1.2, ls="--", label="tolerance")
+            (dots,) = axes.semilogy(some, theirs[some], "o", ms=4, mfc="white", color=colors[label])
+            axes.annotate(str(ours.size - 1), (ours.size - 1, ours[-1]), xytext=(0, -4), textcoords="offset points",
+                          ha="center", va="top", color=colors[label], fontsize=9.5)  # fmt: skip
+        handles["SciPy"] = dots
+        handles["tolerance"] = axes.axhline(RTOL, color=GREEN, lw=1.2, ls="--")
+        axes.set_ylim(bottom=RTOL / 60)
         axes.set_title(titles[key])
         axes.set_ylabel("residual / first residual")
         axes.set_xlim(left=0)
-        axes.legend(loc="lower left" if key == "bar" else "upper right", fontsize=9)
         if k == 1:
             axes.set_xlabel("iteration")
     axes = figure.add_subplot(grid[:, 1])
@@ -163,4 +167,5 @@ def draw(picture: dict[str, Any], figure: Any) -> None:
     axes.set_title("Temperature")
     axes.set_xlabel("x")
     axes.set_ylabel("y")
+    axes.legend(handles.values(), handles.keys(), loc="lower left", bbox_to_anchor=(-0.02, 1.08), ncols=2)
     figure.colorbar(image, ax=axes, shrink=0.72, label="u, arbitrary units")
