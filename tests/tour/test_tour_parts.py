@@ -4,7 +4,6 @@ import time
 
 import numpy as np
 import pytest
-import scipy.optimize
 
 from kriss.tour import covariance, harness, regression, spline
 from kriss.tour._peers import ScipyPeer
@@ -86,12 +85,16 @@ def test_scipy_peer_gradient_and_likelihood():
     X, y = covariance.features(year), rng.standard_normal(25)
     peer = ScipyPeer(covariance.TERMS, covariance.NOISE, covariance.NOISE_BOUNDS)
     value, gradient = peer._objective(peer.start, X, y)
-    numeric = scipy.optimize.approx_fprime(peer.start, lambda t: peer._objective(t, X, y)[0], 1e-6)
-    np.testing.assert_allclose(gradient, numeric, rtol=2e-4, atol=2e-5)
+    steps = 1e-4 * np.eye(peer.start.size)
+    numeric = [
+        (peer._objective(peer.start + h, X, y)[0] - peer._objective(peer.start - h, X, y)[0]) / 2e-4 for h in steps
+    ]
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-5, atol=1e-5)
     from kriss import gp
 
     ours, ours_gradient = gp.factor(covariance.kernel(), X, covariance.NOISE).log_likelihood_grad(y)
-    assert ours == pytest.approx(-value, rel=1e-12)
+    # K has a condition number of up to n * variance / noise, 5e5: its factor keeps ten digits.
+    assert ours == pytest.approx(-value, rel=1e-10)
     np.testing.assert_allclose(ours_gradient, -gradient, rtol=1e-8, atol=1e-10)
 
 
@@ -107,7 +110,7 @@ def test_sklearn_peer_is_the_same_model():
     regressor.set_params(optimizer=None).fit(X, y)
     value, gradient = regressor.log_marginal_likelihood(regressor.kernel_.theta, eval_gradient=True)
     ours, ours_gradient = gp.factor(covariance.kernel(), X, covariance.NOISE).log_likelihood_grad(y)
-    assert ours == pytest.approx(value, rel=1e-12)
+    assert ours == pytest.approx(value, rel=1e-10)
     np.testing.assert_allclose(ours_gradient, gradient, rtol=1e-8, atol=1e-10)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,7 +136,7 @@ class SklearnPeer:
             kernel = sk.ConstantKernel(term.variance, term.variance_bounds) * on_columns(shape, term.columns)
             total = kernel if total is None else total + kernel
         total = total + sk.WhiteKernel(noise, noise_bounds)
-        self._make = lambda: GaussianProcessRegressor(total, alpha=0.0)
+        self._make: Callable[[], Any] = lambda: GaussianProcessRegressor(total, alpha=0.0)
 
     def fit(self, X: Array, y: Array) -> PeerFit:
         """Maximise the likelihood."""
