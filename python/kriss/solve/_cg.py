@@ -15,6 +15,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from kriss import _validate as check
 from kriss._backend import backend, kernels
+from kriss._device import any_device
 from kriss.solve._driven import cg_driven
 from kriss.solve._precond import SSOR, Jacobi
 from kriss.solve._result import STATUS, SolveResult
@@ -122,6 +123,13 @@ def cg(
     >>> x, info = result
     """
     started = time.perf_counter()
+    if any_device(A=A, b=b, x0=x0, M=M):
+        from kriss.solve._cuda import cg_cuda
+
+        return cg_cuda(
+            A, b, x0, rtol=rtol, atol=atol, maxiter=maxiter, M=M, callback=callback, residuals=residuals,
+            check_finite=check_finite,
+        )  # fmt: skip
     rtol = check.scalar(rtol, "rtol", low=0.0)
     atol = check.scalar(atol, "atol", low=0.0)
     threads = check.workers(workers)
