@@ -108,8 +108,11 @@ def device(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupyx.cusparse", None)
 
     def solve(A, b, x0=None, *, rtol=1e-8, atol=0.0, maxiter=None, M=None, callback=None, residuals=False, finite=True):
+        matrix = sps.csr_matrix(A)
+        diagonal = matrix.diagonal()
+        matrix.diagonal = lambda: on_device(diagonal)
         return _cuda.cg_cuda(
-            sps.csr_matrix(A), on_device(b), None if x0 is None else on_device(x0), rtol=rtol, atol=atol,
+            matrix, on_device(b), None if x0 is None else on_device(x0), rtol=rtol, atol=atol,
             maxiter=maxiter, M=M, callback=callback, residuals=residuals, check_finite=finite,
         )  # fmt: skip
 

@@ -181,7 +181,7 @@ def _inverse_diagonal(cp: Any, A: Any, M: object) -> Any:
     if M != "jacobi":
         raise TypeError(f"M must be None or 'jacobi' for a matrix on the GPU, not {M!r}")
     d = A.diagonal()
-    bad = ~(cp.isfinite(1 / d) & cp.isfinite(d))
+    bad = ~(cp.isfinite(d) & (d != 0))
     if bool(bad.any()):
         row = int(cp.argmax(bad))
         raise ValueError(f"A cannot be used: its diagonal entry in row {row} is {float(d[row])}, expected nonzero")

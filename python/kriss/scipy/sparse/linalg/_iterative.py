@@ -134,13 +134,12 @@ def _system(A: Any, b: Any, x0: Any, rtol: Any, atol: Any, maxiter: Any, M: Any)
     if isinstance(A, LinearOperator) and A.dtype.char not in "fd":
         return f"A has dtype {A.dtype}"
     n = A.shape[0]
-    # SciPy works in the precision of A, whatever that of b.
-    dtype = np.dtype(np.float32) if A.dtype == np.float32 else np.dtype(np.float64)
     if isinstance(b, np.ndarray) and type(b) is not np.ndarray:
         return f"b is a {type(b).__name__}"
     rhs = np.asarray(b)
     if rhs.shape not in ((n,), (n, 1)) or rhs.dtype.kind not in "biuf" or rhs.dtype.char in "eg":
         return f"b has shape {rhs.shape} and dtype {rhs.dtype}"
+    dtype = np.dtype(np.float32) if A.dtype == rhs.dtype == np.float32 else np.dtype(np.float64)
     if not isinstance(rtol, (int, float)) or not isinstance(atol, (int, float)) or not atol >= 0:
         return "rtol and atol are not ordinary tolerances"
     if maxiter is None:
