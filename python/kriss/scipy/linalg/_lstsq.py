@@ -103,6 +103,8 @@ def lstsq(
     return done
 
 
+# SciPy's signature has no annotations; the type checker has read ours by now.
+lstsq.__annotations__.clear()
 # SciPy's function reads this attribute of whatever is called `lstsq` in its module.
 lstsq.default_lapack_driver = "gelsd"  # type: ignore[attr-defined]
 
