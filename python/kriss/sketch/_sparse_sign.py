@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sps
 
-from kriss import _backend, _validate
+from kriss import _backend, _device, _validate
 from kriss._validate import RngLike
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -69,7 +69,7 @@ class SparseSign:
     `apply` costs zeta·nnz(A) additions and one pass over A, and works beside A with about ``64 d`` bytes per thread
     and strip of 8 columns. Every number of the result is summed in the order of A's rows: the result is the same bits
     for any `workers`, for C and Fortran order, for dense and CSR input, on both backends, and when A arrives in
-    blocks.
+    blocks. On the GPU S is the same and the sums are the same bits in every run, but in another order than here.
 
     References
     ----------
@@ -115,7 +115,7 @@ class SparseSign:
         ----------
         A : array_like or sparse matrix, shape (m, n) or (m,)
             Real. float32 stays float32, everything else becomes float64. Dense arrays of any order are read where
-            they are; sparse ones are taken as CSR.
+            they are; sparse ones are taken as CSR. A dense CuPy array gives a CuPy array.
         row_offset : int
             Number of A's first row: the sketch uses columns ``row_offset : row_offset + m`` of S.
         out : ndarray, shape (d, n) or (d,), optional
@@ -141,6 +141,8 @@ class SparseSign:
         """
         offset = _validate.integer(row_offset, "row_offset", low=0, high=2**62)
         threads = _validate.workers(workers)
+        if _device.any_device(A=A, out=out):
+            return self._apply_device(A, offset, out, check_finite)
         kernels = _backend.kernels("sketch")
         if sps.issparse(A):
             csr = _validate.csr(A, "A", finite=check_finite)
@@ -180,6 +182,42 @@ class SparseSign:
             raise TypeError(f"out has dtype {out.dtype}, expected {dtype}")
         if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
             raise ValueError("out must be a writeable, aligned, C-contiguous array")
+        return out
+
+    def _apply_device(self, A: Any, offset: int, out: Any, check_finite: bool) -> Any:
+        """The same on the GPU: CuPy in, CuPy out. The same bits in every run; the CPU's up to rounding."""
+        cp = _device.cupy()
+        kernels = _device.cuda("sketch")
+        if type(A).__module__.startswith("cupyx."):
+            raise TypeError("A is a sparse matrix on the GPU, expected a dense array there")
+        dense = cp.asarray(A)
+        if dense.dtype not in (np.float32, np.float64):
+            raise TypeError(f"A has dtype {dense.dtype}, expected float32 or float64 on the GPU")
+        if dense.ndim not in (1, 2):
+            raise ValueError(f"A has shape {dense.shape}, expected a 1-D or 2-D array")
+        shape = (self.d, *dense.shape[1:])
+        flat = dense.ndim == 1
+        if flat:
+            dense = dense[:, None]
+        if any(step % dense.itemsize for step in dense.strides):
+            dense = cp.ascontiguousarray(dense)
+        m, n = dense.shape
+        if out is None:
+            out = cp.zeros(shape, dense.dtype)
+        elif out.shape != shape or out.dtype != dense.dtype or not out.flags.c_contiguous:
+            raise ValueError(f"out must be a C-contiguous array of shape {shape} and dtype {dense.dtype}")
+        if dense.size:
+            partial = cp.empty(kernels.sparse_sign_slots(m, n, self.d) * self.d * n, dense.dtype)
+            run = kernels.sparse_sign_f64 if dense.dtype == np.float64 else kernels.sparse_sign_f32
+            steps = [step // dense.itemsize for step in dense.strides]
+            run(
+                dense.data.ptr, m, n, *steps, self.seed, self.d, self.zeta, offset, partial.data.ptr, out.data.ptr,
+                _device.stream(),
+            )  # fmt: skip
+        if check_finite and not bool(cp.isfinite(out).all()):
+            if not bool(cp.isfinite(dense).all()):
+                raise ValueError("A contains NaN or infinity, expected finite values")
+            raise OverflowError("the sketch of A overflows (or out was not finite): scale A down")
         return out
 
     def matrix(self, m: int, row_offset: int = 0) -> sps.csc_array:
