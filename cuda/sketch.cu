@@ -104,11 +104,11 @@ cudaError_t sparse_sign(const T* a, index_t m, index_t n, index_t row_stride, in
     const dim3 grid(static_cast<unsigned>((n + warp - 1) / warp), static_cast<unsigned>((zeta + warps - 1) / warps),
                     static_cast<unsigned>(slots));
     if (shared) {
-        sum_slots<T, true><<<grid, block, per_warp * warps, stream(s)>>>(
-            a, m, n, row_stride, col_stride, seed, d, zeta, row_offset, per_slot, tall, unit, partial);
+        sum_slots<T, true><<<grid, block, per_warp * warps, stream(s)>>>(a, m, n, row_stride, col_stride, seed, d, zeta,
+                                                                         row_offset, per_slot, tall, unit, partial);
     } else {
         sum_slots<T, false><<<grid, block, 0, stream(s)>>>(a, m, n, row_stride, col_stride, seed, d, zeta, row_offset,
-                                                          per_slot, tall, unit, partial);
+                                                           per_slot, tall, unit, partial);
     }
     const cudaError_t error = cudaGetLastError();
     if (error != cudaSuccess) {
@@ -121,7 +121,7 @@ cudaError_t sparse_sign(const T* a, index_t m, index_t n, index_t row_stride, in
 
 template cudaError_t sparse_sign<float>(const float*, index_t, index_t, index_t, index_t, std::uint64_t, index_t, int,
                                         index_t, float*, float*, stream_t);
-template cudaError_t sparse_sign<double>(const double*, index_t, index_t, index_t, index_t, std::uint64_t, index_t,
-                                         int, index_t, double*, double*, stream_t);
+template cudaError_t sparse_sign<double>(const double*, index_t, index_t, index_t, index_t, std::uint64_t, index_t, int,
+                                         index_t, double*, double*, stream_t);
 
 }  // namespace kriss::cuda

@@ -13,9 +13,8 @@ namespace {
 template <class T>
 void launch(std::uintptr_t a, index_t m, index_t n, index_t row_stride, index_t col_stride, std::uint64_t seed,
             index_t d, int zeta, index_t row_offset, std::uintptr_t partial, std::uintptr_t out, stream_t s) {
-    const cudaError_t error =
-        sparse_sign<T>(reinterpret_cast<const T*>(a), m, n, row_stride, col_stride, seed, d, zeta, row_offset,
-                       reinterpret_cast<T*>(partial), reinterpret_cast<T*>(out), s);
+    const cudaError_t error = sparse_sign<T>(reinterpret_cast<const T*>(a), m, n, row_stride, col_stride, seed, d, zeta,
+                                             row_offset, reinterpret_cast<T*>(partial), reinterpret_cast<T*>(out), s);
     if (error != cudaSuccess) {
         throw std::runtime_error(std::string("sparse_sign: ") + cudaGetErrorString(error));
     }

@@ -79,8 +79,8 @@ void add_tall(py::module_& m, Kernel SketchKernels::* kernel) {
     m.def(
         "tall_pass",
         [kernel](const py::array_t<T, 0>& a, const py::array_t<T, 0>& b, const array<double>& scale,
-                 const array<double>& bscale, const array<double>& z, const array<double>& precond,
-                 array<double>& gram, array<double>& g, array<double>& rr, int workers) {
+                 const array<double>& bscale, const array<double>& z, const array<double>& precond, array<double>& gram,
+                 array<double>& g, array<double>& rr, int workers) {
             TallArgs<T> args{any_order(a),
                              any_order(b),
                              scale.data(),
@@ -92,17 +92,18 @@ void add_tall(py::module_& m, Kernel SketchKernels::* kernel) {
                              rr.mutable_data(),
                              nullptr};
             call(workers, [&](const Executor& ex) {
-                const index_t size = sketch_kernels().tall_scratch_size(
-                    args.a.rows, args.a.cols, args.b.cols, args.gram != nullptr, args.precond != nullptr);
+                const index_t size = sketch_kernels().tall_scratch_size(args.a.rows, args.a.cols, args.b.cols,
+                                                                        args.gram != nullptr, args.precond != nullptr);
                 const Scratch<double> scratch(size);
                 args.scratch = scratch.data();
                 (sketch_kernels().*kernel)(args, ex);
             });
         },
-        py::arg("a").noconvert(), py::arg("b").noconvert(), py::arg("scale").noconvert(),
-        py::arg("bscale").noconvert(), py::arg("z").noconvert(), py::arg("precond").noconvert(),
-        py::arg("gram").noconvert(), py::arg("g").noconvert(), py::arg("rr").noconvert(), py::arg("workers"),
-        "One pass over a: residual norms, scaled gradient and, if gram is not empty, the (preconditioned) Gram matrix.");
+        py::arg("a").noconvert(), py::arg("b").noconvert(), py::arg("scale").noconvert(), py::arg("bscale").noconvert(),
+        py::arg("z").noconvert(), py::arg("precond").noconvert(), py::arg("gram").noconvert(), py::arg("g").noconvert(),
+        py::arg("rr").noconvert(), py::arg("workers"),
+        "One pass over a: residual norms, scaled gradient and, if gram is not empty, the (preconditioned) Gram "
+        "matrix.");
 }
 
 }  // namespace

@@ -212,12 +212,12 @@ def backward_error(
     sol = _validate.real_array(x, "x", ndim=1 if one_d else 2, dtype=np.float64)
     if sol.shape != ((n,) if one_d else (n, right.shape[1])):
         raise ValueError(f"x has shape {sol.shape}, expected {(n,) if one_d else (n, right.shape[1])} from a and b")
-    sol = sol.reshape(n, -1)
+    sol = sol.reshape(n, right.shape[1])
     if min(m, n) == 0 or right.shape[1] == 0:
         nothing = np.zeros(right.shape[1])
         return float(nothing[0]) if one_d else nothing
     scale, r = factor(left, workers=threads)
-    largest, bscale, bnorm = right_scales(right)
+    bscale, bnorm = right_scales(right)
     z = (sol / scale[:, None]) * bscale
     done = tall_pass(left, right, scale, bscale, z, workers=threads)
     if scaled:
@@ -227,16 +227,15 @@ def backward_error(
         common = scale.min()
         back = common / scale
         out = karlson_walden(spectrum(r * back), z / back[:, None], done.g * back[:, None], done.rr, bnorm)
-    del largest
     return float(out[0]) if one_d else out
 
 
-def right_scales(b: npt.NDArray[Any]) -> tuple[Array, Array, Array]:
-    """Largest entries of b's columns, reciprocal powers of two that bring them near 1, norms of the scaled columns."""
+def right_scales(b: npt.NDArray[Any]) -> tuple[Array, Array]:
+    """Reciprocal powers of two that bring b's columns near 1, and the norms of the scaled columns."""
     largest = np.maximum(b.max(axis=0, initial=0), -b.min(axis=0, initial=0)).astype(np.float64)
     scale = power_of_two(largest)
     norm = np.array([np.linalg.norm(b[:, q] * scale[q]) for q in range(b.shape[1])])
-    return largest, scale, norm
+    return scale, norm
 
 
 def problem(a: object, b: object) -> tuple[npt.NDArray[Any], npt.NDArray[Any], bool]:

@@ -31,7 +31,8 @@ EPS = float(np.finfo(np.float64).eps)
 # Scaled condition number up to which "auto" takes the plain Gram matrix. It refines to full backward stability up to
 # 1e6, but its singular values are off by about eps * condition * s[0].
 GRAM_LIMIT = 1e3
-RANK_LIMIT = 1e13  # scaled condition number from which on LAPACK decides about the rank
+# Scaled condition number from which on A counts as rank deficient, and LAPACK solves.
+RANK_LIMIT = {np.dtype(np.float64): 1e13, np.dtype(np.float32): 1e6}
 SMALL = 100_000  # entries of A below which LAPACK is as fast
 MAXREF = 8
 
@@ -143,8 +144,9 @@ def lstsq(
     zeta : int
         Entries per column of the sketch.
     cond : float, optional
-        Singular values below ``cond`` times the largest count as zero. By default the rank is judged after scaling
-        the columns, so that units do not matter, and LAPACK's default cut applies if that finds A deficient.
+        Singular values of A below ``cond`` times the largest count as zero. By default the rank is judged after
+        scaling the columns to similar norms, so that units do not matter, with a cut of 1e-13 (float32: 1e-6); if that
+        finds A deficient, x has minimum norm with the same cut on A itself.
     rng : int, SeedSequence, Generator or None
         The seed of the sketch. It changes x by rounding errors only; give one for the same bits every time.
     tol : float, optional
@@ -221,7 +223,7 @@ def lstsq(
                 _validate.check_finite(left, "a")
             why = "the sketch is not finite"
         else:
-            why = _too_hard(setup, cut)
+            why = _too_hard(setup, cut, RANK_LIMIT[left.dtype])
     elif check_finite:
         _validate.check_finite(left, "a")
         _validate.check_finite(right, "b")
@@ -253,9 +255,9 @@ def _not_tall(m: int, n: int, start: str, rows: int) -> str | None:
     return None
 
 
-def _too_hard(setup: Setup, cut: float | None) -> str | None:
+def _too_hard(setup: Setup, cut: float | None, limit: float) -> str | None:
     """Why LAPACK should decide about the rank, or None."""
-    if not setup.condition < RANK_LIMIT:
+    if not setup.condition < limit:
         return f"the scaled condition number is about {setup.condition:.2g}: LAPACK decides the rank"
     if cut is not None:
         with np.errstate(over="ignore", under="ignore"):
@@ -276,13 +278,13 @@ def sketch_setup(a: npt.NDArray[Any], b: npt.NDArray[Any], sketch: SparseSign, w
     if not (np.isfinite(sa).all() and np.isfinite(sb).all()):
         return None
     scale, scaled = sketched_factor(sa)
-    _, bscale, bnorm = right_scales(b)
+    bscale, bnorm = right_scales(b)
     both = np.asarray(sla.qr(np.hstack([scaled, sb * bscale]), mode="r", check_finite=False, overwrite_a=True)[0])
     r = both[:n, :n]
     sv = sla.svdvals(r, check_finite=False)
     condition = float(sv[0] / sv[-1]) if sv[-1] > 0 else float("inf")
     z0 = np.zeros((n, b.shape[1]))
-    if condition < RANK_LIMIT:
+    if condition < RANK_LIMIT[a.dtype]:
         z0 = sla.solve_triangular(r, both[:n, n:], check_finite=False)
     return Setup(scale, bscale, bnorm, r, sv, z0, condition)
 
@@ -417,6 +419,24 @@ def _nothing(a: npt.NDArray[Any], b: npt.NDArray[Any], one_d: bool) -> LstsqResu
     )
 
 
+def _gelsd(
+    a: npt.NDArray[Any], b: npt.NDArray[Any], scale: Array, cond: float | None
+) -> tuple[npt.NDArray[Any], int, npt.NDArray[Any]]:
+    """x, rank and singular values; the rank of scaled columns if no cut is given and that is full."""
+    m, n = a.shape
+    cut = 1 / RANK_LIMIT[a.dtype] if cond is None else cond
+    if cond is None and m >= n and scale.max() > 4 * scale.min():
+        with np.errstate(over="ignore", under="ignore"):
+            even = a * scale.astype(a.dtype)
+        if np.isfinite(even).all():
+            z, _, rank, _ = sla.lstsq(even, b, cond=cut, lapack_driver="gelsd", check_finite=False)
+            if rank == n:
+                x = (z * scale[:, None]).astype(a.dtype)
+                return x, n, sla.svdvals(a, check_finite=False)
+    x, _, rank, s = sla.lstsq(a, b, cond=cut, lapack_driver="gelsd", check_finite=False)
+    return x, int(rank), s
+
+
 def _lapack(
     a: npt.NDArray[Any],
     b: npt.NDArray[Any],
@@ -428,23 +448,23 @@ def _lapack(
 ) -> LstsqResult:
     """LAPACK's gelsd, and the same certificate as everybody."""
     n = a.shape[1]
-    x, _, rank, s = sla.lstsq(a, b, cond=cond, lapack_driver="gelsd", check_finite=False)
-    bscale, bnorm = (setup.bscale, setup.bnorm) if setup is not None else right_scales(b)[1:]
+    bscale, bnorm = (setup.bscale, setup.bnorm) if setup is not None else right_scales(b)
     if setup is not None:
         scale, known = setup.scale, spectrum(setup.r)
     else:
         scale, scaled = sketched_factor(a.astype(np.float64))
         known = spectrum(np.asarray(sla.qr(scaled, mode="r", check_finite=False)[0])[: min(a.shape)])
+    x, rank, s = _gelsd(a, b, scale, cond)
     with np.errstate(all="ignore"):
         z = (x.astype(np.float64) / scale[:, None]) * bscale
         done = tall_pass(a, b, scale, bscale, z, workers=workers)
         be = float(karlson_walden(known, z, done.g, done.rr, bnorm).max())
         residues = (done.rr / bscale / bscale).astype(a.dtype)
-    full = int(rank) == n
+    full = rank == n
     return LstsqResult(
         x=x[:, 0] if one_d else x,
         residues=residues[0].reshape(()) if one_d else residues,
-        rank=int(rank),
+        rank=rank,
         s=s,
         backward_error=be,
         condition=float(known.s[0] / known.s[-1]) if full and known.s[-1] > 0 else float("inf"),

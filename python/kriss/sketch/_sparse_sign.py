@@ -142,7 +142,8 @@ class SparseSign:
         offset = _validate.integer(row_offset, "row_offset", low=0, high=2**62)
         threads = _validate.workers(workers)
         if _device.any_device(A=A, out=out):
-            return self._apply_device(A, offset, out, check_finite)
+            on_device: FloatArray = self._apply_device(A, offset, out, check_finite)
+            return on_device
         kernels = _backend.kernels("sketch")
         if sps.issparse(A):
             csr = _validate.csr(A, "A", finite=check_finite)

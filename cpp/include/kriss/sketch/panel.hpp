@@ -63,8 +63,8 @@ KRISS_ALWAYS_INLINE void pack_strip(const View2<const In>& a, index_t i0, index_
     const In* first = a.data + i0 * a.row_stride + c0 * a.col_stride;
     if (width == strip_width && a.col_stride == 1) {
         for (index_t i = 0; i < rows; ++i) {
-            const auto in = __builtin_convertvector(KRISS_CLANES(In, first + i * a.row_stride),
-                                                    typename Lanes<Out>::type);
+            const auto in =
+                __builtin_convertvector(KRISS_CLANES(In, first + i * a.row_stride), typename Lanes<Out>::type);
             KRISS_LANES(Out, out + 8 * i) = in * factor;
         }
     } else if (width == strip_width && a.row_stride == 1) {

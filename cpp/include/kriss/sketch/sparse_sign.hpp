@@ -34,8 +34,7 @@ struct SparseSignEntry {
 // Entry e of column i of S.
 KRISS_HD KRISS_ALWAYS_INLINE SparseSignEntry sparse_sign_entry(std::uint64_t seed, index_t d, int zeta, index_t i,
                                                                int e) {
-    const PhiloxBlock block =
-        philox4x32(seed, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(e / 4));
+    const PhiloxBlock block = philox4x32(seed, static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(e / 4));
     const std::uint32_t word = block.v[e % 4];
     const index_t first = sparse_sign_border(d, zeta, e);
     const index_t size = sparse_sign_border(d, zeta, e + 1) - first;

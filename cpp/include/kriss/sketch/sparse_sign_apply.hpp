@@ -100,10 +100,10 @@ void sparse_sign_dense(const View2<const In>& a, std::uint64_t seed, index_t d, 
             const int e1 = e0 + plan.per < zeta ? e0 + plan.per : zeta;
             const index_t first = sparse_sign_border(d, zeta, e0);
             const index_t last = sparse_sign_border(d, zeta, e1);
-            Out* sum = scratch + task * per_task;                           // (strips, d, 8)
-            Out* panel = sum + plan.group * strip_width * d;                // (strips, 64, 8)
-            Out* sign = panel + plan.group * strip_width * sketch_rows;     // (zeta, 64)
-            std::int64_t* offset = offsets + task * zeta * sketch_rows;     // (zeta, 64)
+            Out* sum = scratch + task * per_task;                        // (strips, d, 8)
+            Out* panel = sum + plan.group * strip_width * d;             // (strips, 64, 8)
+            Out* sign = panel + plan.group * strip_width * sketch_rows;  // (zeta, 64)
+            std::int64_t* offset = offsets + task * zeta * sketch_rows;  // (zeta, 64)
             if (is_first) {
                 for (index_t s = s0; s < s1; ++s) {
                     for (index_t r = first; r < last; ++r) {

@@ -17,10 +17,10 @@
 
 KRISS_NAMESPACE_BEGIN
 
-constexpr index_t tall_block = 64;         // rows summed plainly
-constexpr index_t tall_panel = 128;        // rows packed at once
-constexpr index_t tall_chunk = 2048;       // rows per task
-constexpr index_t tall_levels = 6;         // log2(tall_chunk / tall_block) + 1
+constexpr index_t tall_block = 64;    // rows summed plainly
+constexpr index_t tall_panel = 128;   // rows packed at once
+constexpr index_t tall_chunk = 2048;  // rows per task
+constexpr index_t tall_levels = 6;    // log2(tall_chunk / tall_block) + 1
 
 template <class In>
 struct TallProblem {
@@ -84,16 +84,15 @@ KRISS_ALWAYS_INLINE void tall_block_sums(const TallProblem<In>& p, index_t i0, i
             index_t s = 0;
             for (; s + 4 <= ns; s += 4) {
                 for (index_t u = 0; u < 4; ++u) {
-                    dot[u] += KRISS_CLANES(double, panel + (s + u) * strip + 8 * i) *
-                              KRISS_CLANES(double, z + 8 * (s + u));
+                    dot[u] +=
+                        KRISS_CLANES(double, panel + (s + u) * strip + 8 * i) * KRISS_CLANES(double, z + 8 * (s + u));
                 }
             }
             for (index_t u = 0; s < ns; ++s, ++u) {
                 dot[u] += KRISS_CLANES(double, panel + s * strip + 8 * i) * KRISS_CLANES(double, z + 8 * s);
             }
             const Lanes8 sum = (dot[0] + dot[1]) + (dot[2] + dot[3]);
-            const double az =
-                ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+            const double az = ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
             r[i] = static_cast<double>(p.b(i0 + i, q)) * p.bscale[q] - az;
             rr += r[i] * r[i];
         }
@@ -188,26 +187,26 @@ void tall_pass(const TallProblem<In>& p, const TallSlots& slots, double* gram, d
     const index_t round = slots.count * tall_chunk;
     for (index_t start = 0; start < m; start += round) {
         const index_t stop = start + round < m ? start + round : m;
-        ex.parallel_for((stop - start + tall_chunk - 1) / tall_chunk, 1, [&p, &slots, start, stop, square, at_sums,
-                                                                        sums](index_t t, index_t) {
-            double* slot = slots.data + t * slots.per_slot;
-            if (start == 0) {
-                for (index_t k = 0; k < square; ++k) {
-                    slot[k] = 0.0;
-                }
-                for (index_t k = 0; k < 2 * sums; ++k) {
-                    slot[at_sums + k] = 0.0;
-                }
-            }
-            const index_t begin = start + t * tall_chunk;
-            tall_chunk_sums(p, begin, begin + tall_chunk < stop ? begin + tall_chunk : stop, slot);
-        });
+        ex.parallel_for((stop - start + tall_chunk - 1) / tall_chunk, 1,
+                        [&p, &slots, start, stop, square, at_sums, sums](index_t t, index_t) {
+                            double* slot = slots.data + t * slots.per_slot;
+                            if (start == 0) {
+                                for (index_t k = 0; k < square; ++k) {
+                                    slot[k] = 0.0;
+                                }
+                                for (index_t k = 0; k < 2 * sums; ++k) {
+                                    slot[at_sums + k] = 0.0;
+                                }
+                            }
+                            const index_t begin = start + t * tall_chunk;
+                            tall_chunk_sums(p, begin, begin + tall_chunk < stop ? begin + tall_chunk : stop, slot);
+                        });
         if (ex.interrupted()) {
             return;
         }
     }
-    const index_t used = (m + tall_chunk - 1) / tall_chunk < slots.count ? (m + tall_chunk - 1) / tall_chunk
-                                                                         : slots.count;
+    const index_t used =
+        (m + tall_chunk - 1) / tall_chunk < slots.count ? (m + tall_chunk - 1) / tall_chunk : slots.count;
     for (index_t gap = 1; gap < used; gap *= 2) {
         for (index_t t = 0; t + gap < used; t += 2 * gap) {
             double* to = slots.data + t * slots.per_slot;

@@ -145,7 +145,7 @@ def _fast(
     setup = sketch_setup(left, right, SparseSign(max(4 * n, 64), rng=0), 0)
     if setup is None:
         return None, "the sketch is not finite"
-    if not setup.condition < RANK_LIMIT:
+    if not setup.condition < RANK_LIMIT[left.dtype]:
         return None, f"scaled condition number {setup.condition:.2g}"
     tall, failure = solve_tall(left, right, setup, True, None, 0)
     if tall is None or failure is not None:
