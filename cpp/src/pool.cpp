@@ -85,6 +85,9 @@ void spin(Ready ready) {
     } while (std::chrono::steady_clock::now() < end);
 }
 
+// Whatever `workers` asks for. Results do not depend on it, and a mistyped number must not start a million threads.
+constexpr index_t most_helpers = 255;
+
 // One parallel region. Workers take chunks from `next` until it runs out or `stop` is set.
 struct Job {
     Executor::Task task = nullptr;
@@ -240,7 +243,7 @@ void pool_run(int workers, index_t n, index_t grain, Executor::Task task, void* 
     job.n = n;
     job.grain = grain;
     job.chunks = (n + grain - 1) / grain;
-    const index_t most = job.chunks - 1;
+    const index_t most = job.chunks - 1 < most_helpers ? job.chunks - 1 : most_helpers;
     job.helpers = static_cast<int>(static_cast<index_t>(workers) - 1 < most ? workers - 1 : most);
     if (job.helpers > 0 && !inside_region) {
         Pool& p = pool();

@@ -114,7 +114,10 @@ def scalar(
         value = value[()]
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, not {type(value).__name__}")
-    out = float(value)
+    try:
+        out = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is too large for a float") from None
     if math.isnan(out) or (finite and math.isinf(out)):
         raise ValueError(f"{name} must be finite, not {out}")
     if low is not None and (out <= low if strict else out < low):
@@ -169,9 +172,13 @@ def csr(
     if square and rows != cols:
         raise ValueError(f"{name} has shape {(rows, cols)}, expected a square matrix")
     work = real_dtype(source.dtype, name) if dtype is None else np.dtype(dtype)
-    matrix: Any = source if source.format == "csr" else source.tocsr()
-    if matrix.format == "csr":
+    _check_indices(source, name)
+    matrix: Any = source
+    if source.format != "csr":
+        matrix = source.tocsr()
         _check_structure(matrix.indptr, matrix.indices, matrix.data, rows, cols, name)
+    # A fresh object over the same arrays: the flags that `source` carries may be older than its arrays.
+    matrix = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=(rows, cols), copy=False)
     if not matrix.has_canonical_format:
         matrix = matrix.copy()
         matrix.sum_duplicates()
@@ -189,26 +196,59 @@ def csr(
     return out
 
 
+def _check_indices(source: Any, name: str) -> None:
+    """Refuse index arrays that would make a conversion to CSR, which is SciPy's, leave its arrays."""
+    rows, cols = (int(n) for n in source.shape)
+    if source.format == "csr":
+        _check_structure(source.indptr, source.indices, source.data, rows, cols, name)
+    elif source.format == "csc":
+        _check_structure(source.indptr, source.indices, source.data, cols, rows, name, "column")
+    elif source.format == "bsr":
+        high, wide = (int(n) for n in source.blocksize)
+        _check_structure(source.indptr, source.indices, source.data, rows // high, cols // wide, name, "block row")
+    elif source.format == "coo":
+        row, col = source.coords
+        if not row.shape == col.shape == source.data.shape:
+            raise ValueError(
+                f"{name} has {row.size} row indices, {col.size} column indices and {source.data.size} entries"
+            )
+        for what, index, high in (("row", row, rows), ("column", col, cols)):
+            if index.size and (int(index.min()) < 0 or int(index.max()) >= high):
+                k = int(np.argmax((index < 0) | (index >= high)))
+                raise ValueError(f"{name} holds {what} index {index[k]} at entry {k}, expected 0 to {high - 1}")
+
+
 def _check_structure(
-    indptr: npt.NDArray[Any], indices: npt.NDArray[Any], data: npt.NDArray[Any], rows: int, cols: int, name: str
+    indptr: npt.NDArray[Any],
+    indices: npt.NDArray[Any],
+    data: npt.NDArray[Any],
+    rows: int,
+    cols: int,
+    name: str,
+    line: str = "row",
 ) -> None:
+    for which, array in (("indptr", indptr), ("indices", indices)):
+        if array.dtype.kind not in "iu":
+            raise TypeError(f"{name}.{which} has dtype {array.dtype}, expected integers")
+    if indptr.dtype.kind == "u":
+        indptr = indptr.astype(np.int64)  # differences of unsigned numbers are never negative
     if indptr.shape != (rows + 1,):
         raise ValueError(f"{name}.indptr has shape {indptr.shape}, expected ({rows + 1},)")
     if indptr[0] != 0:
         raise ValueError(f"{name}.indptr[0] is {indptr[0]}, expected 0")
     steps = np.diff(indptr)
     if rows and steps.min() < 0:
-        raise ValueError(f"{name}.indptr decreases at row {int(np.argmax(steps < 0))}")
+        raise ValueError(f"{name}.indptr decreases at {line} {int(np.argmax(steps < 0))}")
     nnz = int(indptr[-1])
-    if nnz > indices.size or nnz > data.size:
-        raise ValueError(f"{name}.indptr[-1] is {nnz}, but indices holds {indices.size} and data {data.size} entries")
+    if nnz > indices.size or nnz > len(data):
+        raise ValueError(f"{name}.indptr[-1] is {nnz}, but indices holds {indices.size} and data {len(data)} entries")
     if nnz:
         used = indices[:nnz]
         low, high = int(used.min()), int(used.max())
         if low < 0 or high >= cols:
             k = int(np.argmax((used < 0) | (used >= cols)))
-            row = int(np.searchsorted(indptr, k, side="right")) - 1
-            raise ValueError(f"{name}.indices holds {used[k]} in row {row}, expected 0 to {cols - 1}")
+            place = int(np.searchsorted(indptr, k, side="right")) - 1
+            raise ValueError(f"{name}.indices holds {used[k]} in {line} {place}, expected 0 to {cols - 1}")
 
 
 RngLike = int | np.integer[Any] | np.random.SeedSequence | np.random.Generator | None
