@@ -113,3 +113,13 @@ def test_lazy_names_exist_and_unknown_ones_do_not():
         assert name in dir(kriss)
     with pytest.raises(AttributeError, match="module 'kriss' has no attribute 'nothing'"):
         _ = kriss.nothing
+
+
+def test_mirrors_are_reached_by_attribute_as_in_scipy():
+    assert kriss.scipy.sparse.linalg.cg is not None
+    assert kriss.scipy.linalg.lstsq is not None
+    assert kriss.scipy.interpolate.CubicSpline is not None
+    assert "interpolate" in dir(kriss.scipy) and "linalg" in dir(kriss.scipy.sparse)
+    for module in (kriss.scipy, kriss.scipy.sparse):
+        with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+            _ = module.nothing
