@@ -1,10 +1,17 @@
 """Parts of the tour on their own: timing, formatting, the peers, references."""
 
+import os
+import re
+import struct
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import kriss
 from kriss.tour import covariance, harness, regression, spline
 from kriss.tour._peers import ScipyPeer
 
@@ -122,3 +129,32 @@ def test_spectral_line_is_the_voigt_profile():
     np.testing.assert_allclose(line(x), scipy.special.voigt_profile(x, spline.SIGMA, spline.GAMMA), rtol=1e-12)
     assert line.samples == 6
     assert line(0.1).shape == ()
+
+
+def test_progress_bar_in_a_terminal_only(tmp_path):
+    """A person at a terminal sees what is being done; a pipe sees nothing (the tests of the whole tour check that)."""
+    pty = pytest.importorskip("pty")
+    fcntl = pytest.importorskip("fcntl")
+    termios = pytest.importorskip("termios")
+    code = (
+        "from kriss.tour.harness import Context\n"
+        "with Context(True, 'name') as ctx:\n"
+        "    ctx.begin(2)\n"
+        "    with ctx.step('first things'): pass\n"
+        "    with ctx.step('second things'): pass\n"
+    )
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 60, 0, 0))
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(kriss.__file__).parents[1]), *sys.path])}
+    try:
+        subprocess.run([sys.executable, "-c", code], stderr=side, env=env, check=True, timeout=120)
+        os.set_blocking(main, False)
+        seen = os.read(main, 100_000).decode()
+    finally:
+        os.close(main)
+        os.close(side)
+    frames = re.split(r"[\r\n]+", seen)
+    assert any("first things" in frame for frame in frames)
+    assert any("100%" in frame for frame in frames)
+    assert max(map(len, frames)) <= 60  # it never wraps
+    assert frames[-1].strip() == ""  # and leaves nothing behind

@@ -38,11 +38,12 @@ def _blas_threads() -> str:
 def machine() -> dict[str, object]:
     """What the figures were measured with."""
     info = show_config("dicts")
+    compiled = info["backend"] == "compiled"
+    own = {"instruction set": str(info["cpu level"]).split(" ")[0], "threads": info["threads"]} if compiled else {}
     return {
         "kriss": info["kriss"],
         "backend": info["backend"],
-        "instruction set": str(info["cpu level"]).split(" ")[0],
-        "threads": info["threads"],
+        **own,
         "BLAS threads": _blas_threads(),
         "numpy": info["numpy"],
         "scipy": info["scipy"],
@@ -122,8 +123,11 @@ def _tour(folder: Path, page: Path, record: Path | None, quick: bool, command: s
     start = time.perf_counter()
     facts = machine()
     print(f"KRISS {facts['kriss']}: a tour of its four families, each against its peer in this very run.")
-    print(f"{facts['backend']} kernels ({facts['instruction set']}), {facts['threads']} threads,"
-          f" BLAS {facts['BLAS threads']}; NumPy {facts['numpy']}, SciPy {facts['scipy']}")  # fmt: skip
+    threads = f"{facts['threads']} threads ({facts['instruction set']}), " if "threads" in facts else ""
+    _say(
+        f"{facts['backend']} kernels, {threads}BLAS threads {facts['BLAS threads']}; "
+        f"NumPy {facts['numpy']}, SciPy {facts['scipy']}"
+    )
     _say(
         "Times are medians of one call, taken in turns with the peer's; the ratio is the peer's time over ours, so "
         "above 1 KRISS is faster. "

@@ -112,7 +112,6 @@ class Context:
             file=sys.stderr,
             disable=None,
             leave=False,
-            ncols=WIDTH - 2,
             bar_format="  {percentage:3.0f}% |{bar:30}| {elapsed}  {desc}",
             desc=name,
         )

@@ -70,13 +70,13 @@ h1 { margin: 0; font-size: 1.7rem; }
 header p, .remark, figcaption, footer { color: var(--soft); }
 main { display: grid; grid-template-columns: minmax(30rem, 5fr) minmax(30rem, 6fr); gap: 2rem; align-items: start; }
 @media (max-width: 75rem) { main { grid-template-columns: minmax(0, 1fr); } }
-.table { overflow-x: auto; position: sticky; top: 1rem; }
-@media (max-width: 75rem) { .table { position: static; } }
+.table { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .92rem; }
-th, td { padding: .35rem .5rem; text-align: right; vertical-align: top; border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; }
-th { font-weight: 600; }
-th.station { padding-top: 1.2rem; text-align: left; font-size: 1.02rem; }
+th, td { padding: .35rem .5rem; text-align: right; vertical-align: top; border-bottom: 1px solid var(--line);
+  white-space: nowrap; }
+thead th { font-weight: 500; color: var(--soft); }
+th:first-child, td:first-child { text-align: left; white-space: normal; }
+th.station { padding-top: 1.2rem; text-align: left; font-weight: 600; font-size: 1.02rem; }
 td small { display: block; color: var(--soft); }
 .good { color: var(--good); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
 .pictures { display: grid; gap: 1.5rem; }

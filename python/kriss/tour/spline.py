@@ -215,7 +215,7 @@ def draw(picture: dict[str, Any], figure: Any) -> None:
     above.semilogy(x, y, "o", ms=3, mfc="white", mew=0.9, color=ORANGE, label=f"its {x.size} samples")
     above.set_ylabel("intensity")
     above.set_title("A costly spectral line")
-    above.legend(loc="upper left")
+    above.legend(loc="lower center")
     below = figure.add_subplot(grid[1, 0], sharex=above)
     below.semilogy(0.5 * (x[1:] + x[:-1]), np.diff(x), ".", ms=3.5, color=ORANGE)
     below.set_ylabel("distance of samples")
