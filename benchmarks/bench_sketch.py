@@ -1,0 +1,137 @@
+"""Sketched least squares against every LAPACK driver that SciPy and NumPy have, and against normal equations.
+
+Accuracy is the backward error of what each contender returns, `kriss.sketch.backward_error` (Karlson-Waldén, whole
+matrix by one norm), so the same yardstick for all. Normal equations are in the table because they are fast; nothing
+certifies them, and the ill-conditioned case shows what that costs.
+
+Traffic of a `lstsq` call, from cpp/include/kriss/sketch/: the sketch reads A once, the Gram pass once, and each
+refinement once more; 8 m n bytes each. The Gram matrix takes m n (n + 8) flops beside it (padding included about 5 %
+more at n = 100), which is what binds at n >= 50.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import scipy.linalg as sla
+import scipy.sparse as sps
+
+import kriss.scipy.linalg
+from benchmarks.harness import Case
+from kriss.sketch import SparseSign, backward_error, lstsq
+
+
+def _solution(result: Any) -> np.ndarray:
+    if hasattr(result, "x"):
+        return np.asarray(result.x)
+    return np.asarray(result[0]) if isinstance(result, tuple) else np.asarray(result)
+
+
+def _normal_equations(A: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.asarray(sla.solve(A.T @ A, A.T @ b, assume_a="pos"))
+
+
+def _peers(A: np.ndarray, b: np.ndarray, drivers: tuple[str, ...]) -> dict[str, Callable[[], Any]]:
+    peers: dict[str, Callable[[], Any]] = {"numpy.linalg.lstsq": lambda: np.linalg.lstsq(A, b, rcond=None)}
+    for driver in drivers:
+        peers[f"scipy {driver}"] = lambda driver=driver: sla.lstsq(A, b, lapack_driver=driver)
+    return peers
+
+
+def _problem(m: int, n: int, order: str, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((n, m)).T if order == "F" else rng.standard_normal((m, n))
+    return A, A @ rng.standard_normal(n) + rng.standard_normal(m)
+
+
+def _case(m: int, n: int, order: str, target: float | None, drivers: tuple[str, ...]) -> Case:
+    A, b = _problem(m, n, order)
+    fit = lstsq(A, b, rng=0)
+    peers = _peers(A, b, drivers)
+    peers["normal equations"] = lambda: _normal_equations(A, b)
+    # The fastest LAPACK driver is the one to beat; normal equations are not one.
+    return Case(
+        f"lstsq, {m} x {n}, {order} order",
+        lambda: lstsq(A, b, rng=0),
+        peers,
+        accuracy=lambda r: float(backward_error(A, b, _solution(r))),
+        accuracy_name="backward error",
+        target=target,
+        target_peer="scipy gelsy",
+        note=f"method {fit.method}, {fit.iterations} refinements after the first solution; target against gelsy, the "
+        f"fastest driver here as a rule",
+        traffic=lambda r: 8.0 * m * n * (3 + r.iterations),
+    )
+
+
+def _hard(m: int, n: int) -> Case:
+    rng = np.random.default_rng(1)
+    A = rng.standard_normal((m, n)) @ (np.logspace(0, -10, n)[:, None] * np.linalg.qr(rng.standard_normal((n, n)))[0])
+    b = A @ rng.standard_normal(n) + 1e-3 * rng.standard_normal(m)
+    peers = _peers(A, b, ("gelsd", "gelsy"))
+    peers["normal equations"] = lambda: _normal_equations(A, b)
+    fit = lstsq(A, b, rng=0)
+    return Case(
+        f"lstsq, {m} x {n}, condition 1e10",
+        lambda: lstsq(A, b, rng=0),
+        peers,
+        accuracy=lambda r: float(backward_error(A, b, _solution(r))),
+        accuracy_name="backward error",
+        target_peer="scipy gelsy",
+        note=f"method {fit.method}, {fit.iterations} refinements; normal equations fail or are wrong here",
+    )
+
+
+def _mirror(m: int, n: int) -> Case:
+    A, b = _problem(m, n, "C", 2)
+    return Case(
+        f"kriss.scipy.linalg.lstsq, {m} x {n}",
+        lambda: kriss.scipy.linalg.lstsq(A, b),
+        {"scipy gelsd": lambda: sla.lstsq(A, b)},
+        accuracy=lambda r: float(backward_error(A, b, _solution(r))),
+        accuracy_name="backward error",
+        note="with singular values right to rounding, as SciPy returns them",
+    )
+
+
+def _sketches(m: int, n: int) -> Iterable[Case]:
+    rng = np.random.default_rng(3)
+    d = 4 * n
+    A = rng.standard_normal((m, n))
+    S = SparseSign(d, rng=0)
+    explicit = S.matrix(m).tocsr()
+    yield Case(
+        f"sparse-sign sketch, {m} x {n} dense, {d} rows",
+        lambda: S.apply(A),
+        {
+            "scipy.sparse S @ A, S given": lambda: explicit @ A,
+            "scipy clarkson_woodruff (zeta=1)": lambda: sla.clarkson_woodruff_transform(A, d, seed=0),
+        },
+        note="8 entries per row here and in S @ A, which is timed without making S; 1 in SciPy's transform",
+        traffic=8.0 * m * n,
+    )
+    C = sps.random_array((m, n), density=0.05, format="csr", rng=rng)
+    yield Case(
+        f"sparse-sign sketch, {m} x {n} CSR, 5 % full, {d} rows",
+        lambda: S.apply(C),
+        {"scipy.sparse S @ A, S given": lambda: explicit @ C},
+        note="dense result here, sparse in SciPy",
+    )
+
+
+def cases(quick: bool) -> Iterable[Case]:
+    """Yield the cases one by one, so that only one large matrix is alive."""
+    if quick:
+        yield _case(60_000, 50, "C", None, ("gelsd", "gelsy"))
+        yield _mirror(60_000, 50)
+        yield from _sketches(60_000, 50)
+        return
+    yield _case(400_000, 100, "C", 4.0, ("gelsd", "gelsy", "gelss"))
+    yield _case(400_000, 100, "F", 4.0, ("gelsd", "gelsy", "gelss"))
+    yield _case(1_000_000, 50, "C", 3.0, ("gelsd", "gelsy"))
+    yield _case(200_000, 300, "F", None, ("gelsd", "gelsy"))
+    yield _hard(200_000, 50)
+    yield _mirror(400_000, 100)
+    yield from _sketches(400_000, 100)
