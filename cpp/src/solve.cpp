@@ -1,5 +1,6 @@
 #include "solve.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 
@@ -24,9 +25,9 @@ CgOutcome solve_cg(const CsrView<T, I>& a, const T* b, T* x, Precond precond, co
         storage.diagonals = diagonals.view.count;
         storage.product_bytes = diagonals.stored * static_cast<index_t>(sizeof(T));
     }
-    const auto size = static_cast<std::size_t>(n);
-    const auto halo = static_cast<std::size_t>(op.halo);
-    const std::unique_ptr<T[]> work(new T[size * (ssor ? 4 : 3) + 2 * halo]);
+    const index_t size = whole_lines<T>(n);
+    const index_t halo = whole_lines<T>(op.halo);
+    const Aligned<T> work = aligned<T>(size * (ssor ? 4 : 3) + 2 * halo);
     const std::unique_ptr<double[]> part(new double[2 * static_cast<std::size_t>(chunk_count(n))]);
 
     CgPreconditioner<T> m;
@@ -42,10 +43,8 @@ CgOutcome solve_cg(const CsrView<T, I>& a, const T* b, T* x, Precond precond, co
         options.record = [](void* ctx, double norm) { static_cast<std::vector<double>*>(ctx)->push_back(norm); };
     }
     T* p = work.get() + halo;
-    for (std::size_t i = 0; i < halo; ++i) {
-        work[i] = T(0);
-        p[size + i] = T(0);
-    }
+    std::fill(work.get(), p, T(0));
+    std::fill_n(p + n, op.halo, T(0));
     T* r = p + size + halo;
     T* q = r + size;
     T* z = ssor ? q + size : nullptr;

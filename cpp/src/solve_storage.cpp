@@ -1,6 +1,8 @@
 #include "solve_storage.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace kriss {
 
@@ -60,11 +62,12 @@ Diagonals<T> by_diagonals(const CsrView<T, I>& a) {
     }
     // One stream per diagonal, with room for |offset| zeros before it: the lower diagonal of a symmetric matrix reads
     // a_(i, i - o) = a_(i - o, i) = upper[i - o].
-    std::vector<std::unique_ptr<T[]>> streams;
+    std::vector<Aligned<T>> streams;
     T* base[max_diagonals] = {};
     for (int k = 0; k < count; ++k) {
-        const index_t pad = magnitude(offset[k]);
-        streams.emplace_back(new T[static_cast<std::size_t>(n + pad)]());
+        const index_t pad = whole_lines<T>(magnitude(offset[k]));
+        streams.push_back(aligned<T>(n + pad));
+        std::fill_n(streams.back().get(), n + pad, T(0));
         base[k] = streams.back().get() + pad;
     }
     for (index_t i = 0; i < n; ++i) {

@@ -32,80 +32,59 @@ struct DiagonalView {
 
 KRISS_NAMESPACE_BEGIN
 
-template <class T, bool Constant>
-KRISS_ALWAYS_INLINE T coefficient(const T* s, T c, index_t j) {
-    if constexpr (Constant) {
-        return c;
+// y (+)= sum over the Count diagonals from number k on, for m rows from `begin`. Bit j of Streams says that diagonal
+// k + j is a stream, else it is a constant; both known at compile time, each combination is one vector loop.
+template <class T, int Count, unsigned Streams, bool First>
+KRISS_ALWAYS_INLINE void some_diagonals(const DiagonalView<T>& d, int k, index_t begin, index_t m, const T* x,
+                                        T* KRISS_RESTRICT y) {
+    const T* KRISS_RESTRICT stream[Count];
+    const T* KRISS_RESTRICT shifted[Count];
+    T constant[Count];
+    for (int j = 0; j < Count; ++j) {
+        stream[j] = (Streams >> j & 1U) != 0 ? d.stream[k + j] + begin : nullptr;
+        shifted[j] = x + begin + d.offset[k + j];
+        constant[j] = d.constant[k + j];
+    }
+    for (index_t i = 0; i < m; ++i) {
+        T s = First ? T(0) : y[i];
+        for (int j = 0; j < Count; ++j) {
+            s += ((Streams >> j & 1U) != 0 ? stream[j][i] : constant[j]) * shifted[j][i];
+        }
+        y[i] = s;
+    }
+}
+
+// Turns the run-time pattern of streams into the template argument, one bit at a time.
+template <class T, int Count, bool First, int Bit = 0, unsigned Streams = 0>
+void pick_diagonals(const DiagonalView<T>& d, int k, index_t begin, index_t m, const T* x, T* y) {
+    if constexpr (Bit == Count) {
+        some_diagonals<T, Count, Streams, First>(d, k, begin, m, x, y);
+    } else if (d.stream[k + Bit] != nullptr) {
+        pick_diagonals<T, Count, First, Bit + 1, Streams | 1U << Bit>(d, k, begin, m, x, y);
     } else {
-        return s[j];
+        pick_diagonals<T, Count, First, Bit + 1, Streams>(d, k, begin, m, x, y);
     }
 }
 
-// y (+)= a * xa + b * xb over m rows, each of a, b a stream or a constant
-template <class T, bool ConstA, bool ConstB, bool First>
-KRISS_ALWAYS_INLINE void two_diagonals(index_t m, const T* KRISS_RESTRICT a, T ca, const T* KRISS_RESTRICT xa,
-                                       const T* KRISS_RESTRICT b, T cb, const T* KRISS_RESTRICT xb,
-                                       T* KRISS_RESTRICT y) {
-    for (index_t j = 0; j < m; ++j) {
-        T s = First ? T(0) : y[j];
-        s += coefficient<T, ConstA>(a, ca, j) * xa[j];
-        s += coefficient<T, ConstB>(b, cb, j) * xb[j];
-        y[j] = s;
-    }
-}
-
-template <class T, bool First>
-KRISS_ALWAYS_INLINE void pair_of_diagonals(const DiagonalView<T>& d, int k, index_t begin, index_t m, const T* x,
-                                           T* y) {
-    const T* a = d.stream[k];
-    const T* b = d.stream[k + 1];
-    const T* xa = x + begin + d.offset[k];
-    const T* xb = x + begin + d.offset[k + 1];
-    const T ca = d.constant[k];
-    const T cb = d.constant[k + 1];
-    if (a != nullptr && b != nullptr) {
-        two_diagonals<T, false, false, First>(m, a + begin, ca, xa, b + begin, cb, xb, y);
-    } else if (a != nullptr) {
-        two_diagonals<T, false, true, First>(m, a + begin, ca, xa, nullptr, cb, xb, y);
-    } else if (b != nullptr) {
-        two_diagonals<T, true, false, First>(m, nullptr, ca, xa, b + begin, cb, xb, y);
-    } else {
-        two_diagonals<T, true, true, First>(m, nullptr, ca, xa, nullptr, cb, xb, y);
-    }
-}
-
-// y = A x for rows [begin, end), in blocks whose part of y stays in the first-level cache.
+// y = A x for at most solve_block rows from `begin`: five diagonals in the first pass, then three at a time.
 // y: the rows begin... of the result
 template <class T>
-void diagonal_rows(const DiagonalView<T>& d, index_t begin, index_t end, const T* x, T* y) {
-    for (index_t b = begin; b < end; b += solve_block) {
-        const index_t m = b + solve_block < end ? solve_block : end - b;
-        T* out = y + (b - begin);
-        int k = 0;
-        if (d.count >= 2) {
-            pair_of_diagonals<T, true>(d, 0, b, m, x, out);
-            for (k = 2; k + 1 < d.count; k += 2) {
-                pair_of_diagonals<T, false>(d, k, b, m, x, out);
-            }
-        } else {
-            for (index_t j = 0; j < m; ++j) {
-                out[j] = T(0);
-            }
-        }
-        if (k < d.count) {
-            const T* s = d.stream[k];
-            const T* xs = x + b + d.offset[k];
-            if (s != nullptr) {
-                for (index_t j = 0; j < m; ++j) {
-                    out[j] += s[b + j] * xs[j];
-                }
-            } else {
-                const T c = d.constant[k];
-                for (index_t j = 0; j < m; ++j) {
-                    out[j] += c * xs[j];
-                }
-            }
-        }
+void diagonal_block(const DiagonalView<T>& d, index_t begin, index_t m, const T* x, T* y) {
+    int k = 5;
+    switch (d.count) {
+        case 1: pick_diagonals<T, 1, true>(d, 0, begin, m, x, y); return;
+        case 2: pick_diagonals<T, 2, true>(d, 0, begin, m, x, y); return;
+        case 3: pick_diagonals<T, 3, true>(d, 0, begin, m, x, y); return;
+        case 4: pick_diagonals<T, 4, true>(d, 0, begin, m, x, y); return;
+        default: pick_diagonals<T, 5, true>(d, 0, begin, m, x, y);
+    }
+    for (; k + 3 <= d.count; k += 3) {
+        pick_diagonals<T, 3, false>(d, k, begin, m, x, y);
+    }
+    if (k + 2 == d.count) {
+        pick_diagonals<T, 2, false>(d, k, begin, m, x, y);
+    } else if (k + 1 == d.count) {
+        pick_diagonals<T, 1, false>(d, k, begin, m, x, y);
     }
 }
 
@@ -113,9 +92,16 @@ void diagonal_rows(const DiagonalView<T>& d, index_t begin, index_t end, const T
 // Moves 8 n bytes per distinct stream and 16 n for x and y in float64; 2 count n flops.
 template <class T>
 double diagonal_matvec_dot(const DiagonalView<T>& d, const T* x, T* y, double* part, const Executor& ex) {
-    ex.parallel_for(d.n, solve_grain, [&d, x, y, part](index_t b, index_t e) {
-        diagonal_rows(d, b, e, x, y + b);
-        part[b / solve_grain] = dot_chunk(x + b, y + b, e - b);
+    ex.parallel_for(d.n, solve_grain, [&d, x, y, part](index_t begin, index_t end) {
+        double s[solve_lanes] = {};
+        double wide_x[solve_block];
+        double wide_y[solve_block];
+        for (index_t b = begin; b < end; b += solve_block) {
+            const index_t m = b + solve_block < end ? solve_block : end - b;
+            diagonal_block(d, b, m, x, y + b);
+            add_products(as_double(x + b, m, wide_x), as_double(y + b, m, wide_y), m, s);
+        }
+        part[begin / solve_grain] = lane_sum(s);
     });
     return chunk_sum(part, chunk_count(d.n));
 }
