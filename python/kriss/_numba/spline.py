@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 _LANES = 8
-_TARGET = 512
+_TARGET = 200
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -33,9 +33,10 @@ def _nearly_uniform(dtype, x):
     n = x.size
     buckets = n - 1
     scale = dtype(buckets) / (x[n - 1] - x[0])
+    slack = dtype(1) / dtype(1024)
     for i in range(1, n - 1):
-        d = i - _bucket_of(x[i], x[0], scale, buckets)
-        if d != 0 and d != 1:
+        d = (x[i] - x[0]) * scale - dtype(i)
+        if not (d <= slack and d >= -slack):
             return False
     return True
 
@@ -81,11 +82,11 @@ def _locate(x, table, top, scale, buckets, q):
                 i = ahead
             step >>= 1
     else:
-        i = max(j - 1, 0)
-        for _ in range(2):
-            ahead = min(i + 1, last)
-            if q >= x[ahead]:
-                i = ahead
+        i = j + 0
+        if i > 0 and q < x[i]:
+            i -= 1
+        elif i < last and q >= x[i + 1]:
+            i += 1
     if (i > 0 and q < x[i]) or (i < last and q >= x[i + 1]):
         low = 0
         high = x.size - 1

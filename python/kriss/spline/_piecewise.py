@@ -16,7 +16,7 @@ NAN, EXTEND, WRAP = 0, 1, 2
 
 _NO_TABLE = np.empty(0, np.int32)
 _NO_TABLE.flags.writeable = False
-MAX_KNOTS = 2**31 - 1
+MAX_KNOTS = 2**30
 
 
 class Index(NamedTuple):

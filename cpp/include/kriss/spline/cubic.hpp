@@ -27,13 +27,22 @@ inline index_t cubic_work(index_t n, index_t m) { return n * (m + 4); }
 
 namespace detail {
 
-// Coefficients of cells [begin, end), column t of m, from second derivatives. h: widths; d may alias c2.
+// Coefficients of one cell from its second derivatives.
 template <class T>
 KRISS_ALWAYS_INLINE void cubic_cell(T h, T d, T M0, T M1, T y, T* c0, T* c1, T* c2, T* c3) {
     *c0 = (M1 - M0) / h / T(6);
     *c1 = M0 / T(2);
     *c2 = d - h * ((T(2) * M0 + M1) / T(6));
     *c3 = y;
+}
+
+// Cells [begin, end) of one column, in place: c2 holds the slopes and c3 the widths on entry.
+template <class T>
+inline void cubic_cells(index_t begin, index_t end, const T* KRISS_RESTRICT M, const T* KRISS_RESTRICT y,
+                        T* KRISS_RESTRICT c0, T* KRISS_RESTRICT c1, T* KRISS_RESTRICT c2, T* KRISS_RESTRICT c3) {
+    for (index_t i = begin; i < end; ++i) {
+        cubic_cell(c3[i], c2[i], M[i], M[i + 1], y[i], c0 + i, c1 + i, c2 + i, c3 + i);
+    }
 }
 
 template <class T>
@@ -93,20 +102,16 @@ Info cubic_one_column(const CubicEnds& ends, const T* x, const T* y, T left, T r
                 first = g == 0 ? rows.lo : blocks.begin(b) - 1;
                 stop = g == groups - 1 ? rows.hi : blocks.begin(b + CubicBlocks::lanes) - 1;
             }
-            for (index_t i = first; i < stop; ++i) {
-                cubic_cell(h[i], d[i], M[i], M[i + 1], y[i], l + i, w + i, d + i, h + i);
-            }
+            cubic_cells(first, stop, M, y, l, w, d, h);
         }
     });
     if (ex.interrupted()) {
         return {Status::interrupted, -1};
     }
     cubic_ends(rows, d, index_t(1), left, right, M);
-    const index_t low = rows.lo <= rows.hi ? rows.lo : N;
-    const index_t high = rows.lo <= rows.hi ? rows.hi : N;
-    for (index_t i = 0; i < N; i = i + 1 == low ? high : i + 1) {
-        cubic_cell(h[i], d[i], M[i], M[i + 1], y[i], l + i, w + i, d + i, h + i);
-    }
+    const bool none = rows.hi < rows.lo;
+    cubic_cells(index_t(0), none ? N : rows.lo, M, y, l, w, d, h);
+    cubic_cells(none ? N : rows.hi, N, M, y, l, w, d, h);
     if (ends.left == End::slope) {
         d[0] = left;  // exactly what was asked for
     }

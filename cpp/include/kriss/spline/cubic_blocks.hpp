@@ -17,7 +17,9 @@ namespace detail {
 // Unknown rows low..high cut into `count` blocks with one separator row between two; 1 block, or a multiple of lanes.
 struct CubicBlocks {
     static constexpr index_t lanes = 8;
-    static constexpr index_t target = 512;  // rows of a block, at most
+    // Rows of a block at most. w shrinks by at least 2, typically 3.7 a row and reaches subnormal numbers, which are
+    // slow, after some 500 rows.
+    static constexpr index_t target = 200;
     index_t lo;
     index_t count;
     index_t base;    // rows of a block; the first `longer` blocks have one more

@@ -101,25 +101,18 @@ KRISS_ALWAYS_INLINE void start_batch(const KnotIndex<T>& ix, const T* KRISS_REST
     constexpr int W = Batch<T>::width;
     const T first = ix.x[0];
     const T last = ix.x[ix.n - 1];
-    T q[W];
     if (beyond == Beyond::wrap) {
+        T q[W];
         for (int l = 0; l < W; ++l) {
             q[l] = wrap_periodic(x[l], first, last);
         }
+        locate_batch<T, W>(ix, q, b.cell, b.s);
     } else {
-        for (int l = 0; l < W; ++l) {
-            q[l] = x[l];
-        }
-    }
-    locate_batch<T, W>(ix, q, b.cell);
-    if (beyond == Beyond::extend) {
-        for (int l = 0; l < W; ++l) {
-            b.s[l] = q[l] - ix.x[b.cell[l]];
-        }
-    } else {
-        for (int l = 0; l < W; ++l) {
-            const T d = q[l] - ix.x[b.cell[l]];
-            b.s[l] = ((q[l] >= first) & (q[l] <= last)) ? d : std::numeric_limits<T>::quiet_NaN();
+        locate_batch<T, W>(ix, x, b.cell, b.s);
+        if (beyond == Beyond::nan) {
+            for (int l = 0; l < W; ++l) {
+                b.s[l] = ((x[l] >= first) & (x[l] <= last)) ? b.s[l] : std::numeric_limits<T>::quiet_NaN();
+            }
         }
     }
 }
