@@ -102,8 +102,8 @@ class AdaptiveSpline:
         return self.spline.integrate(a, b)
 
     def roots(self) -> Any:
-        """Real points where the spline is zero."""
-        return self.spline.roots()
+        """Real points in the interval where the spline is zero."""
+        return self.spline.roots(extrapolate=False)
 
     def to_ppoly(self) -> Any:
         """The spline as a `scipy.interpolate.PPoly`, a copy."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.interpolate as si
 
-from kriss import _backend, _validate
+from kriss import _backend, _device, _validate
 from kriss.spline._piecewise import Array, Index, beyond_code, build_index
 
 Extrapolate = bool | Literal["periodic"]
@@ -58,12 +58,13 @@ class Spline:
     True
     """
 
-    __slots__ = ("_axis", "_c", "_extrapolate", "_index", "_x")
+    __slots__ = ("_axis", "_beyond", "_c", "_extrapolate", "_index", "_x")
 
     _x: Array
     _c: Array
     _axis: int
     _extrapolate: Extrapolate
+    _beyond: int
     _index: Index | None
 
     def __init__(self, x: npt.ArrayLike, c: npt.ArrayLike, *, extrapolate: Extrapolate = True, axis: int = 0) -> None:
@@ -88,6 +89,7 @@ class Spline:
         self._x = x
         self._c = c
         self._extrapolate = extrapolate
+        self._beyond = beyond_code(extrapolate)
         self._axis = axis
         self._index = None
 
@@ -190,12 +192,13 @@ class Spline:
         if type(x) is float:
             points = np.array(x, dtype)
         else:
+            if _device.is_device_array(x):
+                raise TypeError("x is on the GPU but the spline is in host memory: call s.to_device()(x)")
             points = _validate.real_array(x, "x", dtype=dtype, finite=False)
         if type(nu) is not int or nu < 0:
             nu = _validate.integer(nu, "nu", low=0)
-        beyond = beyond_code(self._extrapolate if extrapolate is None else extrapolate)
-        trailing = self._c.shape[2:]
-        shape = points.shape + trailing
+        beyond = self._beyond if extrapolate is None else beyond_code(extrapolate)
+        shape = points.shape + self._c.shape[2:]
         if out is None:
             result = np.empty(shape, dtype)
         else:
@@ -315,6 +318,27 @@ class Spline:
         """The spline as a `scipy.interpolate.PPoly` in float64, a copy."""
         c, x = np.array(self._c, np.float64), np.array(self._x, np.float64)
         return si.PPoly.construct_fast(c, x, self._extrapolate, self._axis)
+
+    def to_device(self) -> Any:
+        """The spline on the current GPU, to be called with CuPy arrays.
+
+        Returns
+        -------
+        DeviceSpline
+            Knots, coefficients and search index are copied to the device once, here.
+
+        Raises
+        ------
+        RuntimeError
+            If the CUDA kernels are not built, there is no device, or CuPy is missing.
+        ValueError
+            If ``axis`` is not 0.
+        """
+        from kriss.spline._on_device import DeviceSpline
+
+        if self._axis:
+            raise ValueError(f"a spline with axis={self._axis} cannot go to a device, only axis=0")
+        return DeviceSpline(self._x, self._c, self._index or build_index(self._x), self._extrapolate)
 
     def __reduce__(self) -> tuple[Callable[..., Spline], tuple[Any, ...]]:
         return _rebuild, (type(self), np.array(self._x), np.array(self._c), self._extrapolate, self._axis)

@@ -80,7 +80,7 @@ KRISS_HD inline T evaluate_one(const KnotIndex<T>& ix, const Pieces<T>& pp, T x,
     const T q = beyond == Beyond::wrap ? wrap_periodic(x, first, last) : x;
     const bool known = beyond == Beyond::extend ? q == q : (q >= first && q <= last);
     if (!known) {
-        constexpr T missing = std::numeric_limits<T>::quiet_NaN();
+        const T missing = static_cast<T>(NAN);
         return missing;
     }
     const std::int32_t i = locate(ix, q);

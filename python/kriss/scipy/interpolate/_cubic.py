@@ -17,6 +17,9 @@ _ROUTINE = "interpolate.CubicSpline"
 _PLAIN = (np.ndarray, list, tuple, int, float)
 # Where SciPy keeps knots, coefficients and options; the names differ between its versions.
 _FIELDS: tuple[str, ...] = tuple(si.PPoly.__mro__[1].__slots__)
+_KNOTS, _COEFFICIENTS = ("_x", "_c") if "_x" in _FIELDS else ("x", "c")
+# Newer SciPy remembers the array library of its input here; anything but NumPy is not ours.
+_NUMPY = getattr(si.PPoly.construct_fast(np.zeros((1, 1)), np.arange(2.0)), "_asarray", None)
 
 
 class CubicSpline(si.CubicSpline):  # type: ignore[misc]
@@ -144,7 +147,7 @@ class CubicSpline(si.CubicSpline):  # type: ignore[misc]
         ndarray
             The shape of `x` in place of the interpolation axis.
         """
-        knots, c = self.x, self.c
+        knots, c = getattr(self, _KNOTS), getattr(self, _COEFFICIENTS)
         if type(x) is float:
             points = np.array(x)
         else:
@@ -160,11 +163,16 @@ class CubicSpline(si.CubicSpline):  # type: ignore[misc]
                 _backend.delegate(_ROUTINE, "breakpoints that do not increase, or not float64")
                 return super().__call__(x, nu, extrapolate)
             index = self._kriss_index = (knots, build_index(knots))
-        plain = type(c) is np.ndarray and c.dtype == np.float64 and c.flags.c_contiguous
-        if not plain or type(nu) is not int or nu < 0:
-            _backend.delegate(_ROUTINE, "nu or coefficients that the kernel does not take")
-            return super().__call__(x, nu, extrapolate)
-        if knots[0] > knots[-1]:  # somebody reversed them in place
+        if (
+            type(nu) is not int
+            or nu < 0
+            or type(c) is not np.ndarray
+            or c.dtype != np.float64
+            or not c.flags.c_contiguous
+            or knots.item(0) > knots.item(-1)  # reversed in place
+            or getattr(self, "_asarray", None) is not _NUMPY
+        ):
+            _backend.delegate(_ROUTINE, "nu, coefficients or breakpoints that the kernel does not take")
             return super().__call__(x, nu, extrapolate)
         if extrapolate is None:
             extrapolate = self.extrapolate
