@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchmarks.harness import Contender, Row
+if TYPE_CHECKING:
+    from benchmarks.harness import Contender, Row
 
 
 def seconds(value: float | None) -> str:

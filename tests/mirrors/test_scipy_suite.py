@@ -28,6 +28,8 @@ class Suite:
     passed: int
     through_ours: int
     on_our_kernels: int
+    # Only tests whose name has this (pytest -k).
+    select: str = ""
     # The same with --kriss-adapt, where the plugin has an adapter.
     on_our_kernels_adapted: int | None = None
 
@@ -39,7 +41,7 @@ SUITES = {
             "scipy.interpolate.tests.test_bsplines::TestBSpline",
             "scipy.interpolate.tests.test_bsplines::TestInterp::test_periodic_cubic",
         ),
-        passed=120,
+        passed=180,
         through_ours=44,
         on_our_kernels=20,
     ),
@@ -53,21 +55,22 @@ SUITES = {
             "scipy.signal.tests.test_fir_filter_design::TestFirls",
             "scipy.signal.tests.test_savitzky_golay",
         ),
-        passed=160,
+        passed=190,
         through_ours=140,
         # All of SciPy's systems are too small for a sketch to pay: only the adapted run says something.
         on_our_kernels=0,
-        on_our_kernels_adapted=24,
+        on_our_kernels_adapted=22,
     ),
     "sparse.linalg.cg": Suite(
         (
             "scipy.sparse.linalg._isolve.tests.test_iterative",
-            "scipy.sparse.tests.test_array_api",
+            "scipy.sparse.tests.test_array_api::test_solvers",
         ),
-        passed=500,
+        passed=300,
+        select="cg",
         through_ours=45,
         on_our_kernels=15,
-        on_our_kernels_adapted=24,
+        on_our_kernels_adapted=22,
     ),
 }
 
@@ -101,6 +104,7 @@ RUNS += [(name, True) for name, suite in SUITES.items() if suite.on_our_kernels_
 def test_scipys_own_tests_pass(name, adapt, tmp_path, record_property):
     suite = SUITES[name]
     extra = ["--kriss-adapt"] if adapt else []
+    extra += ["-k", suite.select] if suite.select else []
     done = run([name], suite.tests, tmp_path / "report.json", *extra)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     report = json.loads((tmp_path / "report.json").read_text())
