@@ -71,6 +71,13 @@ void add_math(py::module_& m) {
             return py::make_tuple(b.v[0], b.v[1], b.v[2], b.v[3]);
         },
         py::arg("key"), py::arg("counter_hi"), py::arg("counter_lo"), "One block of the counter-based generator.");
+    m.def(
+        "normal_pair",
+        [](std::uint64_t key, std::uint64_t counter_hi, std::uint64_t counter_lo) {
+            const NormalPair z = normal_pair(philox4x32(key, counter_hi, counter_lo));
+            return py::make_tuple(z.first, z.second);
+        },
+        py::arg("key"), py::arg("counter_hi"), py::arg("counter_lo"), "Two standard normals from one block.");
 }
 
 }  // namespace kriss::bind

@@ -147,3 +147,28 @@ KRISS_CASE("sincos returns the bits of sin and cos, and the bounded form those o
         KRISS_CHECK(same(y.sin, z.sin) && same(y.cos, z.cos));
     }
 }
+
+// The example of docs/math.rst.
+// [example]
+namespace {
+
+// Softplus, log(1 + exp(x)), of a whole array. Compiled with -O3 -fno-trapping-math this loop is vector code.
+void softplus(index_t n, const double* x, double* y) {
+    for (index_t i = 0; i < n; ++i) {
+        const double a = x[i] > 0.0 ? x[i] : -x[i];
+        y[i] = (x[i] > 0.0 ? x[i] : 0.0) + math::log1p(math::exp(-a));
+    }
+}
+
+}  // namespace
+// [end]
+
+KRISS_CASE("the example of the documentation") {
+    const double x[5] = {-800.0, -1.0, 0.0, 1.0, 800.0};
+    double y[5];
+    softplus(5, x, y);
+    KRISS_CHECK(y[0] == 0.0 && y[4] == 800.0);
+    for (int i = 1; i < 4; ++i) {
+        KRISS_NEAR(y[i], std::log(1.0 + std::exp(x[i])), 4e-16);
+    }
+}

@@ -63,3 +63,36 @@ KRISS_CASE("means over many blocks are where they belong") {
     }
     KRISS_CHECK(chi2 < 30.0);  // 6 degrees of freedom: exceeded with probability 4e-5
 }
+
+KRISS_CASE("normals: moments, tails and independence of the pair") {
+    const int blocks = 200000;
+    double m1 = 0.0;
+    double m2 = 0.0;
+    double m4 = 0.0;
+    double cross = 0.0;
+    int beyond = 0;
+    for (int i = 0; i < blocks; ++i) {
+        const NormalPair z = normal_pair(philox4x32(7, 1, static_cast<std::uint64_t>(i)));
+        for (double v : {z.first, z.second}) {
+            m1 += v;
+            m2 += v * v;
+            m4 += v * v * v * v;
+            beyond += std::fabs(v) > 3.0 ? 1 : 0;
+        }
+        cross += z.first * z.second;
+    }
+    const double n = 2.0 * blocks;
+    // Five standard deviations of each statistic.
+    KRISS_NEAR(m1 / n, 0.0, 5.0 / std::sqrt(n));
+    KRISS_NEAR(m2 / n, 1.0, 5.0 * std::sqrt(2.0 / n));
+    KRISS_NEAR(m4 / n, 3.0, 5.0 * std::sqrt(96.0 / n));
+    KRISS_NEAR(cross / blocks, 0.0, 5.0 / std::sqrt(blocks));
+    KRISS_NEAR(beyond / n, 0.0026997960632601866, 5.0 * std::sqrt(0.0027 / n));
+}
+
+KRISS_CASE("normals at the ends of the uniforms are finite") {
+    for (std::uint32_t w : {0U, ~0U}) {
+        const NormalPair z = normal_pair({{w, w, w, w}});
+        KRISS_CHECK(std::isfinite(z.first) && std::isfinite(z.second) && std::fabs(z.first) < 8.58);
+    }
+}

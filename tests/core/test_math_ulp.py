@@ -8,6 +8,7 @@ the bound that the header states. `KRISS_RECORD=1 pytest tests/core/test_math_ul
 import json
 import math
 import os
+import re
 from pathlib import Path
 
 import mpmath
@@ -170,3 +171,11 @@ def test_error_in_ulp(name, dtype):
     assert found.keys() == limits.keys()
     grown = {r: (limits[r], found[r]) for r in found if found[r] > limits[r] + 1e-4}
     assert not grown, f"error grew: {grown}"
+
+
+def test_documented_bounds_are_the_tested_ones():
+    page = Path(__file__).resolve().parents[2] / "docs" / "math.rst"
+    if not page.is_file():
+        pytest.skip("no docs beside the tests")
+    rows = re.findall(r"\* - ``(\w+)``\n     - ([\d.]+)\n     - ([\d.]+)\n", page.read_text())
+    assert {name: (float(a), float(b)) for name, a, b in rows} == STATED

@@ -6,9 +6,11 @@
 // any chunking and on any device. Integer arithmetic only: 20 multiplications and 40 exclusive-ors a block.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "kriss/config.hpp"
+#include "kriss/math.hpp"
 
 KRISS_NAMESPACE_BEGIN
 
@@ -70,6 +72,17 @@ KRISS_HD KRISS_ALWAYS_INLINE std::uint32_t bounded64(std::uint32_t high, std::ui
 template <class T>
 KRISS_HD KRISS_ALWAYS_INLINE T random_sign(std::uint32_t word) {
     return (word >> 31) != 0U ? T(-1) : T(1);
+}
+
+// Two independent standard normals from one block: G. E. P. Box, M. E. Muller, "A note on the generation of random
+// normal deviates", Ann. Math. Statist. 29, 1958. Uniforms have 52 bits, so |z| < 8.58.
+struct NormalPair {
+    double first, second;
+};
+KRISS_HD KRISS_ALWAYS_INLINE NormalPair normal_pair(const PhiloxBlock& b) {
+    const double radius = std::sqrt(-2.0 * math::log(uniform53(b.v[0], b.v[1])));
+    const auto turn = math::sincos_bounded(0x1.921fb54442d18p+2 * uniform53(b.v[2], b.v[3]));
+    return {radius * turn.cos, radius * turn.sin};
 }
 
 KRISS_NAMESPACE_END

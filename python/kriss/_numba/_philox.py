@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from kriss._numba._elementary import log64
+from kriss._numba._trig import sincos64
+
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)
 _W0 = np.uint64(0x9E3779B9)
 _W1 = np.uint64(0xBB67AE85)
 _MASK = np.uint64(0xFFFFFFFF)
 _S32 = np.uint64(32)
+_TWO_PI = float.fromhex("0x1.921fb54442d18p+2")
 
 
 @njit(nogil=True)
@@ -58,3 +62,11 @@ def bounded64(high, low, bound):
 def random_sign(word):
     """+1.0 or -1.0 from the top bit of a word."""
     return -1.0 if (np.uint64(word) >> np.uint64(31)) & np.uint64(1) else 1.0
+
+
+@njit(nogil=True)
+def normal_pair(w0, w1, w2, w3):
+    """Two independent standard normals from one block (Box and Muller, 1958)."""
+    radius = np.sqrt(-2.0 * log64(uniform53(w0, w1)))
+    sine, cosine = sincos64(_TWO_PI * uniform53(w2, w3))
+    return radius * cosine, radius * sine

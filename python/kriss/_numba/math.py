@@ -69,3 +69,7 @@ def sincos(x, sine, cosine, workers):
 
 def philox4x32(key, counter_hi, counter_lo):
     return tuple(int(v) for v in _philox.philox4x32(np.uint64(key), np.uint64(counter_hi), np.uint64(counter_lo)))
+
+
+def normal_pair(key, counter_hi, counter_lo):
+    return _philox.normal_pair(*_philox.philox4x32(np.uint64(key), np.uint64(counter_hi), np.uint64(counter_lo)))
