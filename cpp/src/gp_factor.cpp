@@ -1,19 +1,60 @@
 #include "gp_factor.hpp"
 
+#include <new>
 #include <vector>
 
 #include "blas.hpp"
+#include "gp_kernels.hpp"
+#include "kriss/gp/dense.hpp"
 #include "kriss/gp/factor.hpp"
 
 namespace kriss {
 
+namespace {
+
+// Our own products where the level has fused multiply-add; elsewhere the library's are faster.
+bool own_products() { return cpu_level() == CpuLevel::v3 || cpu_level() == CpuLevel::v4; }
+
+// Scratch of the dense kernels, aligned for their vectors.
+class Scratch {
+   public:
+    Scratch(index_t n, const Executor& ex)
+        : data_(static_cast<double*>(::operator new(
+              static_cast<std::size_t>(dense_scratch(n, ex.workers)) * sizeof(double), std::align_val_t{64}))) {}
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    ~Scratch() { ::operator delete(data_, std::align_val_t{64}); }
+    double* get() const { return data_; }
+
+   private:
+    double* data_;
+};
+
+}  // namespace
+
 Info gp_cholesky(index_t n, double* a, const double* limit, const Executor& ex) {
-    return cholesky(blas<double>(), n, a, limit, ex);
+    if (!own_products()) {
+        return cholesky(blas<double>(), n, a, limit, ex);
+    }
+    const Scratch scratch(n, ex);
+    return gp_kernels().cholesky(n, a, limit, scratch.get(), ex);
 }
 
-Info gp_invert_triangle(index_t n, double* a, const Executor& ex) { return invert_triangle(blas<double>(), n, a, ex); }
+Info gp_invert_triangle(index_t n, double* a, const Executor& ex) {
+    if (!own_products()) {
+        return invert_triangle(blas<double>(), n, a, ex);
+    }
+    const Scratch scratch(n, ex);
+    return gp_kernels().invert_triangle(n, a, scratch.get(), ex);
+}
 
-Info gp_invert(index_t n, double* a, const Executor& ex) { return invert_factor(blas<double>(), n, a, ex); }
+Info gp_invert(index_t n, double* a, const Executor& ex) {
+    if (!own_products()) {
+        return invert_factor(blas<double>(), n, a, ex);
+    }
+    const Scratch scratch(n, ex);
+    return gp_kernels().invert(n, a, scratch.get(), ex);
+}
 
 Info gp_solve(index_t n, const double* a, index_t rhs, double* b, bool half, const Executor& ex) {
     return solve_factor(blas<double>(), n, a, rhs, b, half, ex);

@@ -1,4 +1,5 @@
-// Factorisations of covariance matrices over the process's BLAS table (kriss/gp/factor.hpp), compiled once.
+// Factorisations of covariance matrices: kriss/gp/dense.hpp at the level of this processor, or kriss/gp/factor.hpp over
+// the process's BLAS table.
 #pragma once
 
 #include "kriss/executor.hpp"

@@ -4,6 +4,7 @@
 #include "cpu.hpp"
 #include "kriss/executor.hpp"
 #include "kriss/gp/kernels.hpp"
+#include "kriss/status.hpp"
 
 namespace kriss {
 
@@ -19,6 +20,10 @@ struct GpKernels {
     GpAssembly<float> f32;
     void (*gradient)(const CovSum<double>& cov, const double* xt, index_t n, const double* alpha, const double* inverse,
                      const double* noise, double* gradient, double* scratch, const Executor& ex);
+    // kriss/gp/dense.hpp
+    Info (*cholesky)(index_t n, double* a, const double* limit, double* scratch, const Executor& ex);
+    Info (*invert_triangle)(index_t n, double* a, double* scratch, const Executor& ex);
+    Info (*invert)(index_t n, double* a, double* scratch, const Executor& ex);
 };
 
 }  // namespace kriss

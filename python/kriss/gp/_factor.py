@@ -420,8 +420,7 @@ def factor(
         Added to the diagonal besides the noise. ``"auto"`` tries none, then 1e-14, 1e-13, ... 1e-4 times the variance
         of the kernel, and `CovarianceFactor.jitter` says what it took.
     workers : int, optional
-        Threads of the assembly; the process-wide setting by default. The factorisation runs on the threads of SciPy's
-        BLAS.
+        Threads; the process-wide setting by default. The result does not depend on it.
     check_finite : bool, default True
         Refuse NaN and infinity in arguments; without it they are caught at a pivot.
 
@@ -444,8 +443,7 @@ def factor(
 
     Notes
     -----
-    n**3 / 3 flops at the rate of SciPy's matrix products, n**2 / 2 exponentials per term, n**2 doubles. Can be
-    interrupted by Ctrl-C.
+    n**3 / 3 flops, n**2 / 2 exponentials per term, n**2 doubles and 480 n of work space. Can be interrupted by Ctrl-C.
 
     References
     ----------
@@ -509,7 +507,7 @@ def log_likelihood(
     eval_gradient : bool, default False
         Also return the gradient.
     workers : int, optional
-        Threads of assembly and gradient; the process-wide setting by default.
+        Threads; the process-wide setting by default.
     check_finite : bool, default True
         Refuse NaN and infinity in arguments.
 

@@ -156,7 +156,7 @@ def fit(
     progress : bool, default False
         Show a progress bar of evaluations.
     workers : int, optional
-        Threads of assembly and gradient; the process-wide setting by default.
+        Threads; the process-wide setting by default.
     check_finite : bool, default True
         Refuse NaN and infinity in arguments.
 

@@ -1,5 +1,5 @@
 // Cholesky factor and inverse of a covariance matrix in place, at the rate of the library's matrix products, in steps
-// short enough to be interrupted.
+// short enough to be interrupted: what runs where the processor has no fused multiply-add (dense.hpp runs elsewhere).
 //
 // The blocked algorithms are those of E. Anderson et al., "LAPACK Users' Guide", 3rd ed., SIAM 1999 (potrf, trtri,
 // lauum), with every step cut into strips of columns and a poll between strips.
