@@ -77,6 +77,8 @@ def document(family: str, rows: list[Row], where: dict[str, Any]) -> str:
         f"kriss backend {config['backend']}, instruction set {config['cpu level']}, compiler {config['compiler']}",
         versions,
     ]
+    if (where["load_at_start"] or 0.0) > where["cores"] + 1:
+        facts.append("**the machine was busy with other work when this run started: figures not for quoting**")
     notes = [f"- {row.name}: {row.note}" for row in rows if row.note]
     parts = [
         f"# Benchmark: {family}",

@@ -183,6 +183,7 @@ def test_reports_say_met_and_missed(harness, tmp_path):
     assert ">= 99x B: **missed**" in page
     assert "ZeroDivisionError" in page
     assert "a note" in page
+    assert ("machine was busy" in page) == ((where["load_at_start"] or 0.0) > where["cores"] + 1)
     payload = json.loads((tmp_path / "sample.json").read_text())
     assert [row["targets"][0]["met"] for row in payload["rows"]] == [True, False, None]
     assert payload["machine"]["versions"]["scipy"]
