@@ -89,16 +89,14 @@ KRISS_HD inline T evaluate_one(const KnotIndex<T>& ix, const Pieces<T>& pp, T x,
 
 namespace detail {
 
-template <class T>
+template <class T, int W>
 struct Batch {
-    static constexpr int width = sizeof(T) == 4 ? 32 : 16;
-    T s[width];                // distance from the knot; NaN outside where outside is NaN
-    std::int32_t cell[width];  //
+    T s[W];                // distance from the knot; NaN outside where outside is NaN
+    std::int32_t cell[W];  //
 };
 
-template <class T>
-KRISS_ALWAYS_INLINE void start_batch(const KnotIndex<T>& ix, const T* KRISS_RESTRICT x, Beyond beyond, Batch<T>& b) {
-    constexpr int W = Batch<T>::width;
+template <class T, int W>
+KRISS_ALWAYS_INLINE void start_batch(const KnotIndex<T>& ix, const T* KRISS_RESTRICT x, Beyond beyond, Batch<T, W>& b) {
     const T first = ix.x[0];
     const T last = ix.x[ix.n - 1];
     if (beyond == Beyond::wrap) {
@@ -118,9 +116,8 @@ KRISS_ALWAYS_INLINE void start_batch(const KnotIndex<T>& ix, const T* KRISS_REST
 }
 
 // One column, one batch.
-template <class T>
-KRISS_ALWAYS_INLINE void finish_batch(const Pieces<T>& pp, const Batch<T>& b, int nu, T* KRISS_RESTRICT out) {
-    constexpr int W = Batch<T>::width;
+template <class T, int W>
+KRISS_ALWAYS_INLINE void finish_batch(const Pieces<T>& pp, const Batch<T, W>& b, int nu, T* KRISS_RESTRICT out) {
     if (pp.order == 4 && nu == 0) {
         const T* const c0 = pp.c;
         const T* const c1 = pp.c + pp.cells;
@@ -186,47 +183,58 @@ KRISS_ALWAYS_INLINE void finish_columns(const Pieces<T>& pp, index_t cell, T s, 
     }
 }
 
+// Points [begin, end), `end - begin` a multiple of W.
+template <class T, int W>
+KRISS_ALWAYS_INLINE void evaluate_batches(const KnotIndex<T>& ix, const Pieces<T>& pp, const T* x, index_t begin,
+                                          index_t end, int nu, Beyond beyond, T* out) {
+    const index_t m = pp.columns;
+    Batch<T, W> b;
+    for (index_t q = begin; q < end; q += W) {
+        start_batch(ix, x + q, beyond, b);
+        if (m == 1) {
+            finish_batch(pp, b, nu, out + q);
+        } else {
+            for (int l = 0; l < W; ++l) {
+                finish_columns(pp, b.cell[l], b.s[l], nu, out + (q + l) * m);
+            }
+        }
+    }
+}
+
 }  // namespace detail
 
 // x: (points), out: (points, columns). Any order of points; no state is kept.
 template <class T>
 void evaluate(const KnotIndex<T>& ix, const Pieces<T>& pp, const T* x, index_t points, int nu, Beyond beyond, T* out,
               const Executor& ex) {
-    constexpr int W = detail::Batch<T>::width;
+    constexpr index_t wide = 64;  // measured best: every stage has 64 loads in flight
+    constexpr int small = 8;
     const index_t m = pp.columns;
-    const index_t per_chunk = m <= 1 ? 16384 : 16384 / m < W ? W : 16384 / m / W * W;
+    const index_t per_chunk = m <= 1 ? 16384 : 16384 / m < wide ? wide : 16384 / m / wide * wide;
     ex.parallel_for(points, per_chunk, [&](index_t begin, index_t end) {
-        detail::Batch<T> b;
-        index_t q = begin;
-        for (; q + W <= end; q += W) {
-            detail::start_batch(ix, x + q, beyond, b);
-            if (m == 1) {
-                detail::finish_batch(pp, b, nu, out + q);
-            } else {
-                for (int l = 0; l < W; ++l) {
-                    detail::finish_columns(pp, b.cell[l], b.s[l], nu, out + (q + l) * m);
-                }
-            }
-        }
-        if (q == end) {
+        const index_t middle = begin + (end - begin) / wide * wide;
+        const index_t rest = middle + (end - middle) / small * small;
+        detail::evaluate_batches<T, wide>(ix, pp, x, begin, middle, nu, beyond, out);
+        detail::evaluate_batches<T, small>(ix, pp, x, middle, rest, nu, beyond, out);
+        if (rest == end) {
             return;
         }
-        // The rest, padded with the first knot.
-        const auto rest = static_cast<int>(end - q);
-        T xs[W];
-        for (int l = 0; l < W; ++l) {
-            xs[l] = l < rest ? x[q + l] : ix.x[0];
+        // The last few, padded with the first knot.
+        T xs[small];
+        for (int l = 0; l < small; ++l) {
+            xs[l] = rest + l < end ? x[rest + l] : ix.x[0];
         }
+        detail::Batch<T, small> b;
         detail::start_batch(ix, xs, beyond, b);
         if (m == 1) {
-            T values[W];
+            T values[small];
             detail::finish_batch(pp, b, nu, values);
-            for (int l = 0; l < rest; ++l) {
-                out[q + l] = values[l];
+            for (index_t q = rest; q < end; ++q) {
+                out[q] = values[q - rest];
             }
         } else {
-            for (int l = 0; l < rest; ++l) {
-                detail::finish_columns(pp, b.cell[l], b.s[l], nu, out + (q + l) * m);
+            for (index_t q = rest; q < end; ++q) {
+                detail::finish_columns(pp, b.cell[q - rest], b.s[q - rest], nu, out + q * m);
             }
         }
     });
