@@ -57,11 +57,11 @@ inline void cpu_relax() {
 #endif
 }
 
-// Waking a sleeping thread costs some 5-50 us, as long as a short vector pass; a worker therefore spins for a moment
-// after a region before it sleeps, so that the passes of one iteration find it awake. The limit is a time, not a
-// count: a pause instruction takes 5 ns on one processor and 45 ns on another. It is short because a BLAS call that
-// follows wants the core for a thread of its own.
-constexpr std::chrono::microseconds spin_time{40};
+// Waking a sleeping thread costs some 10 us, as long as a short vector pass; a worker therefore spins for a moment
+// after a region before it sleeps, so that the passes of one iteration find it awake (some 0.3 us). The limit is a
+// time, not a count: a pause instruction takes 5 ns on one processor and 45 ns on another. While it spins it offers its
+// core to whoever else is ready, such as the threads of a BLAS call that follows.
+constexpr std::chrono::microseconds spin_time{100};
 
 // Spins until ready() or until the time is up.
 template <class Ready>
