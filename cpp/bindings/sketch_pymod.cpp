@@ -106,6 +106,57 @@ void add_tall(py::module_& m, Kernel SketchKernels::* kernel) {
         "matrix.");
 }
 
+// In place on C-contiguous float64 arrays, serial, without the GIL.
+void add_dense_steps(py::module_& m) {
+    m.def(
+        "householder_r",
+        [](array<double>& a, index_t steps) {
+            const View2<double> v = out2(a);
+            const Scratch<double> work(v.rows + v.cols);
+            call(1,
+                 [&](const Executor&) { sketch_kernels().householder_r(v.rows, v.cols, steps, v.data, work.data()); });
+        },
+        py::arg("a").noconvert(), py::arg("steps"), "R of the QR factorisation in the upper triangle of a.");
+    m.def(
+        "cholesky_upper",
+        [](array<double>& g) {
+            const View2<double> v = out2(g);
+            return call(1, [&](const Executor&) { return sketch_kernels().cholesky_upper(v.rows, v.data); });
+        },
+        py::arg("g").noconvert(), "Upper Cholesky factor in place; the failing pivot or -1.");
+    m.def(
+        "solve_upper",
+        [](const array<double>& u, array<double>& b, bool transposed) {
+            const View2<double> v = out2(b);
+            const double* from = u.data();
+            call(1, [&](const Executor&) { sketch_kernels().solve_upper(v.rows, v.cols, transposed, from, v.data); });
+        },
+        py::arg("u").noconvert(), py::arg("b").noconvert(), py::arg("transposed"), "b = u^-1 b or u^-T b.");
+    m.def(
+        "multiply_upper",
+        [](const array<double>& u, const array<double>& x, array<double>& out, bool transposed) {
+            const View2<double> v = out2(out);
+            const double* left = u.data();
+            const double* right = x.data();
+            call(1, [&](const Executor&) {
+                sketch_kernels().multiply_upper(v.rows, v.cols, transposed, left, right, v.data);
+            });
+        },
+        py::arg("u").noconvert(), py::arg("x").noconvert(), py::arg("out").noconvert(), py::arg("transposed"),
+        "out = u x or u' x for upper triangular u.");
+    m.def(
+        "jacobi_rows",
+        [](array<double>& a, array<double>& s) {
+            const View2<double> v = out2(a);
+            double* values = s.mutable_data();
+            const Scratch<double> work(v.rows * v.cols);
+            return call(
+                1, [&](const Executor&) { return sketch_kernels().jacobi_rows(v.rows, v.data, values, work.data()); });
+        },
+        py::arg("a").noconvert(), py::arg("s").noconvert(),
+        "Singular values of a, and its right singular vectors in place as rows; the sweeps or -1.");
+}
+
 }  // namespace
 
 void add_sketch(py::module_& m) {
@@ -127,6 +178,7 @@ void add_sketch(py::module_& m) {
     add_csr<float, std::int64_t>(m, &SketchKernels::csr_fl);
     add_tall<double>(m, &SketchKernels::tall_d);
     add_tall<float>(m, &SketchKernels::tall_f);
+    add_dense_steps(m);
 }
 
 }  // namespace kriss::bind

@@ -41,6 +41,13 @@ struct SketchKernels {
     void (*csr_fl)(const CsrView<float, std::int64_t>& a, std::uint64_t seed, index_t d, int zeta, index_t row_offset,
                    float* out, int blocks, float* signs, std::int64_t* offsets, const Executor& ex);
 
+    // Small dense steps between the passes; kriss/sketch/dense.hpp.
+    void (*householder_r)(index_t rows, index_t cols, index_t steps, double* a, double* work);
+    index_t (*cholesky_upper)(index_t n, double* g);
+    void (*solve_upper)(index_t n, index_t k, bool transposed, const double* u, double* b);
+    void (*multiply_upper)(index_t n, index_t k, bool transposed, const double* u, const double* x, double* out);
+    int (*jacobi_rows)(index_t n, double* a, double* s, double* work);
+
     void (*entries)(std::uint64_t seed, index_t d, int zeta, index_t row0, index_t m, std::int64_t* rows,
                     std::int8_t* signs);
 };

@@ -1,5 +1,6 @@
 #include "sketch_kernels.hpp"
 
+#include "kriss/sketch/dense.hpp"
 #include "kriss/sketch/sparse_sign_apply.hpp"
 #include "kriss/sketch/tall.hpp"
 
@@ -53,6 +54,11 @@ const SketchKernels sketch_kernels = {
     &sparse_sign_csr<double, std::int64_t, double>,
     &sparse_sign_csr<float, std::int32_t, float>,
     &sparse_sign_csr<float, std::int64_t, float>,
+    &householder_r,
+    &cholesky_upper,
+    &solve_upper,
+    &multiply_upper,
+    &jacobi_rows,
     &sparse_sign_entries,
 };
 

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 from numba import njit
+from scipy.linalg import solve_triangular
 
 from kriss._numba._philox import bounded32, philox4x32, random_sign
 
@@ -182,7 +183,7 @@ def tall_pass(a, b, scale, bscale, z, precond, gram, g, rr, workers):
     slots = _slots(m, wide, want_gram)
     high = np.zeros((slots, nrhs, wide + 8))
     low = np.zeros_like(high)
-    total = np.zeros((wide, wide)) if want_gram else None
+    total = np.zeros((wide, wide))
     panel = np.zeros((_CHUNK, wide))
     for c, begin in enumerate(range(0, m, _CHUNK)):
         rows = min(_CHUNK, m - begin)
@@ -204,3 +205,34 @@ def tall_pass(a, b, scale, bscale, z, precond, gram, g, rr, workers):
     rr[:] = done[:, wide]
     if want_gram:
         gram[:] = total
+
+
+# The small dense steps: LAPACK here.
+
+
+def householder_r(a, steps):
+    full = np.linalg.qr(a[:, :steps], mode="complete")[0].T @ a
+    a[:] = full
+    for k in range(steps):
+        a[k + 1 :, k] = 0.0
+
+
+def cholesky_upper(g):
+    try:
+        g[:] = np.linalg.cholesky(g).T
+    except np.linalg.LinAlgError:
+        return 0
+    return -1 if np.isfinite(g).all() else 0
+
+
+def solve_upper(u, b, transposed):
+    b[:] = solve_triangular(u, b, trans="T" if transposed else "N", check_finite=False)
+
+
+def multiply_upper(u, x, out, transposed):
+    out[:] = (u.T if transposed else u) @ x
+
+
+def jacobi_rows(a, s):
+    _, s[:], a[:] = np.linalg.svd(a)
+    return 0

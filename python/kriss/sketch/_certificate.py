@@ -10,6 +10,7 @@ import scipy.linalg as sla
 
 from kriss import _backend, _validate
 from kriss._validate import RngLike
+from kriss.sketch import _dense
 from kriss.sketch._sparse_sign import SparseSign, strided
 
 Array = npt.NDArray[np.float64]
@@ -75,7 +76,7 @@ def sketched_factor(sa: Array) -> tuple[Array, Array]:
     largest = np.abs(sa).max(axis=0, initial=0.0)
     first = power_of_two(np.where(largest < 1e-290, 0.0, largest))
     scaled = sa * first
-    second = power_of_two(np.linalg.norm(scaled, axis=0))
+    second = power_of_two(np.sqrt(np.sum(scaled * scaled, axis=0)))
     scale = first * np.where(largest < 1e-290, 1.0, second)
     return scale, scaled * np.where(largest < 1e-290, 1.0, second)
 
@@ -90,7 +91,7 @@ class Spectrum(NamedTuple):
 
 def spectrum(r: Array) -> Spectrum:
     """Of the matrix whose triangular (or any) factor is `r`."""
-    _, s, vt = sla.svd(r, full_matrices=False, check_finite=False, lapack_driver="gesdd")
+    vt, s = _dense.svd(r)
     return Spectrum(vt, s, float(np.linalg.norm(s)))
 
 
@@ -112,7 +113,7 @@ def karlson_walden(k: Spectrum, z: Array, g: Array, rr: Array, bnorm: Array) -> 
         weight = theta / np.sqrt(1.0 + (theta * np.linalg.norm(z[:, q])) ** 2)
         omega2 = weight**2 * rr[q]
         with np.errstate(divide="ignore", invalid="ignore"):
-            part = (k.vt @ g[:, q]) / np.sqrt(k.s**2 + omega2)
+            part = np.sum(k.vt * g[:, q], axis=1) / np.sqrt(k.s**2 + omega2)
         part[~np.isfinite(part)] = 0.0  # 0/0: a direction that neither A nor the residual has
         if not np.isfinite(g[:, q]).all() or not np.isfinite(z[:, q]).all():
             out[q] = np.nan
@@ -134,18 +135,23 @@ def factor(a: npt.NDArray[Any], *, seed: RngLike = 0, workers: int = 0) -> tuple
         _backend.kernels("sketch").sparse_sign_dense(a, s.seed, s.d, s.zeta, 0, sa, workers)
         if np.isfinite(sa).all():
             scale, scaled = sketched_factor(sa)
-            r = np.asarray(sla.qr(scaled, mode="r", check_finite=False)[0])[:n]
-            sv = sla.svdvals(r, check_finite=False)
+            r = _dense.qr_r(scaled, n)
+            sv = _dense.svd(r)[1]
             if sv[-1] > 1e-14 * sv[0]:
-                inverse = sla.solve_triangular(r, np.eye(n), check_finite=False)
                 one = np.zeros((m, 1), a.dtype)
                 gram = tall_pass(
-                    a, one, scale, np.ones(1), np.zeros((n, 1)), want_gram=True, precond=inverse, workers=workers
+                    a,
+                    one,
+                    scale,
+                    np.ones(1),
+                    np.zeros((n, 1)),
+                    want_gram=True,
+                    precond=_dense.solve(r, np.eye(n)),
+                    workers=workers,
                 ).gram
-                try:
-                    return scale, np.triu(sla.cholesky(gram, check_finite=False)) @ r
-                except sla.LinAlgError:
-                    pass
+                u = _dense.cholesky(gram)
+                if u is not None:
+                    return scale, _dense.multiply(u, r)
     scale, scaled = sketched_factor(a.astype(np.float64))
     return scale, np.asarray(sla.qr(scaled, mode="r", check_finite=False)[0])[: min(m, n)]
 
@@ -234,7 +240,7 @@ def right_scales(b: npt.NDArray[Any]) -> tuple[Array, Array]:
     """Reciprocal powers of two that bring b's columns near 1, and the norms of the scaled columns."""
     largest = np.maximum(b.max(axis=0, initial=0), -b.min(axis=0, initial=0)).astype(np.float64)
     scale = power_of_two(largest)
-    norm = np.array([np.linalg.norm(b[:, q] * scale[q]) for q in range(b.shape[1])])
+    norm = np.sqrt([np.sum(np.square(b[:, q] * scale[q])) for q in range(b.shape[1])])
     return scale, norm
 
 

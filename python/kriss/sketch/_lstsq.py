@@ -12,6 +12,7 @@ import scipy.linalg as sla
 
 from kriss import _backend, _validate
 from kriss._validate import RngLike
+from kriss.sketch import _dense
 from kriss.sketch._certificate import (
     Array,
     Spectrum,
@@ -261,7 +262,7 @@ def _too_hard(setup: Setup, cut: float | None, limit: float) -> str | None:
         return f"the scaled condition number is about {setup.condition:.2g}: LAPACK decides the rank"
     if cut is not None:
         with np.errstate(over="ignore", under="ignore"):
-            plain = sla.svdvals(setup.r / setup.scale, check_finite=False)
+            plain = _dense.svd(setup.r * (setup.scale.min() / setup.scale))[1]
         if not plain[-1] > 100 * cut * plain[0]:
             return f"a singular value is near the cut {cut:.2g}: LAPACK decides the rank"
     return None
@@ -279,13 +280,13 @@ def sketch_setup(a: npt.NDArray[Any], b: npt.NDArray[Any], sketch: SparseSign, w
         return None
     scale, scaled = sketched_factor(sa)
     bscale, bnorm = right_scales(b)
-    both = np.asarray(sla.qr(np.hstack([scaled, sb * bscale]), mode="r", check_finite=False, overwrite_a=True)[0])
-    r = both[:n, :n]
-    sv = sla.svdvals(r, check_finite=False)
+    both = _dense.qr_r(np.hstack([scaled, sb * bscale]), n)
+    r = np.ascontiguousarray(both[:, :n])
+    sv = _dense.svd(r)[1]
     condition = float(sv[0] / sv[-1]) if sv[-1] > 0 else float("inf")
     z0 = np.zeros((n, b.shape[1]))
     if condition < RANK_LIMIT[a.dtype]:
-        z0 = sla.solve_triangular(r, both[:n, n:], check_finite=False)
+        z0 = _dense.solve(r, both[:, n:])
     return Setup(scale, bscale, bnorm, r, sv, z0, condition)
 
 
@@ -303,7 +304,8 @@ def solve_tall(
     eps = float(np.finfo(work).eps)
     target = eps / 4 if tol is None else tol
     accept = eps if tol is None else tol
-    p = sla.solve_triangular(setup.r, np.eye(n), check_finite=False) if preconditioned else None
+    r = setup.r
+    p = _dense.solve(r, np.eye(n)) if preconditioned else None
 
     def rounded(z: Array) -> tuple[Array, npt.NDArray[Any]]:
         """z as the caller will see it: x in the working precision, and back."""
@@ -313,28 +315,20 @@ def solve_tall(
 
     z = setup.z0
     first = tall_pass(a, b, setup.scale, setup.bscale, z, want_gram=True, precond=p, workers=workers)
-    try:
-        lower = sla.cholesky(first.gram, lower=True, check_finite=False)
-    except sla.LinAlgError:
+    u = _dense.cholesky(first.gram)
+    if u is None:
         return None, "its Gram matrix is not positive definite"
-    if not np.isfinite(lower).all():
-        return None, "its Gram matrix is not finite"
-    factor = lower.T @ setup.r if preconditioned else np.ascontiguousarray(lower.T)
+    factor = _dense.multiply(u, r) if preconditioned else u
     kept = spectrum(factor)
-    if preconditioned:
-        own = np.linalg.eigvalsh(first.gram)
-    else:
-        half = sla.solve_triangular(setup.r, lower, trans="T", check_finite=False)  # R^-T L
-        own = np.linalg.eigvalsh(half @ half.T)
-    # own: squares of |A x| / |S A x|; the sketch's distortion is that of the reciprocal.
-    distortion = float(np.abs(1.0 / np.sqrt(own) - 1.0).max()) if own[0] > 0 else float("inf")
+    # Singular values of A R^-1, the ratios |A x| / |S A x|; the sketch's distortion is that of the reciprocals.
+    own = _dense.svd(u if preconditioned else _dense.solve(r, u.T, transposed=True).T)[1]
+    distortion = float(np.abs(1.0 / own - 1.0).max()) if own[-1] > 0 else float("inf")
 
     def correction(g: Array) -> Array:
-        if p is None:
-            step: Array = sla.cho_solve((lower, True), g, check_finite=False)
-            return step
-        inner: Array = p @ sla.cho_solve((lower, True), p.T @ g, check_finite=False)
-        return inner
+        if preconditioned:
+            inner = _dense.solve(r, g, transposed=True)
+            return _dense.solve(r, _dense.solve(u, _dense.solve(u, inner, transposed=True)))
+        return _dense.solve(u, _dense.solve(u, g, transposed=True))
 
     z, x = rounded(z + correction(first.g))
     best: Tall | None = None
@@ -391,7 +385,7 @@ def singular_values(done: Tall, setup: Setup) -> Array:
     if np.ptp(setup.scale) == 0:
         return np.asarray(done.spectrum.s / setup.scale[0])
     common = setup.scale.min()
-    return np.asarray(sla.svdvals(done.factor * (common / setup.scale), check_finite=False) / common)
+    return np.asarray(_dense.svd(done.factor * (common / setup.scale))[1] / common)
 
 
 def _nothing(a: npt.NDArray[Any], b: npt.NDArray[Any], one_d: bool) -> LstsqResult:

@@ -48,6 +48,25 @@ KRISS_ALWAYS_INLINE void sparse_sign_panel(std::uint64_t seed, index_t d, int ze
     }
 }
 
+// Adds `rows` rows of Count neighbouring packed strips to the rows of S that `offset` and `sign` name.
+template <int Count, class Out>
+KRISS_ALWAYS_INLINE void add_terms(const Out* panel, index_t rows, int entries, Out unit, const std::int64_t* offset,
+                                   const Out* sign, Out* sum, index_t apart) {
+    for (index_t i = 0; i < rows; ++i) {
+        typename Lanes<Out>::type term[Count];
+        for (int c = 0; c < Count; ++c) {
+            term[c] = KRISS_CLANES(Out, panel + (c * sketch_rows + i) * strip_width) * unit;
+        }
+        for (int e = 0; e < entries; ++e) {
+            Out* place = sum + offset[e * sketch_rows + i];
+            const Out factor = sign[e * sketch_rows + i];
+            for (int c = 0; c < Count; ++c) {
+                KRISS_LANES(Out, place + c * apart) = KRISS_LANES(Out, place + c * apart) + factor * term[c];
+            }
+        }
+    }
+}
+
 // How the work on SA is cut: `columns` groups of strips times `blocks` groups of blocks of S. Affects no result.
 struct SketchPlan {
     index_t columns = 1;
@@ -121,16 +140,15 @@ void sparse_sign_dense(const View2<const In>& a, std::uint64_t seed, index_t d, 
                                panel + (s - s0) * strip_width * sketch_rows);
                 }
                 sparse_sign_panel(seed, d, zeta, row_offset + i0, rows, e0, e1, strip_width, offset, sign);
-                for (index_t s = s0; s < s1; ++s) {
-                    const Out* from = panel + (s - s0) * strip_width * sketch_rows;
-                    Out* to = sum + (s - s0) * d * strip_width;
-                    for (index_t i = 0; i < rows; ++i) {
-                        const typename Lanes<Out>::type term = KRISS_CLANES(Out, from + strip_width * i) * unit;
-                        for (int e = 0; e < e1 - e0; ++e) {
-                            Out* place = to + offset[e * sketch_rows + i];
-                            KRISS_LANES(Out, place) = KRISS_LANES(Out, place) + sign[e * sketch_rows + i] * term;
-                        }
-                    }
+                // Two strips at a time share the loads of places and signs.
+                index_t s = s0;
+                for (; s + 2 <= s1; s += 2) {
+                    add_terms<2>(panel + (s - s0) * strip_width * sketch_rows, rows, e1 - e0, unit, offset, sign,
+                                 sum + (s - s0) * d * strip_width, d * strip_width);
+                }
+                if (s < s1) {
+                    add_terms<1>(panel + (s - s0) * strip_width * sketch_rows, rows, e1 - e0, unit, offset, sign,
+                                 sum + (s - s0) * d * strip_width, d * strip_width);
                 }
             }
             if (is_last) {
