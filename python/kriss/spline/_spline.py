@@ -48,6 +48,10 @@ class Spline:
     It costs ``2 * order`` flops a point and column. Nothing is remembered between calls: an object may be shared by
     threads.
 
+    References
+    ----------
+    C. de Boor, *A Practical Guide to Splines*, Springer, 1978, chapter VII: piecewise polynomials and their evaluation.
+
     Examples
     --------
     >>> import numpy as np
