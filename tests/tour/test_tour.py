@@ -18,11 +18,13 @@ from kriss.tour import STATIONS
 SOURCE = str(Path(kriss.__file__).parents[1])
 
 
-def kriss_command(*words, cwd, blocked=(), warnings="error"):
-    """Run ``python -m kriss``; modules in `blocked` cannot be imported in it."""
+def kriss_command(*words, cwd, blocked=(), stations=None, warnings="error"):
+    """Run ``python -m kriss``; modules in `blocked` cannot be imported in it, and it visits `stations`."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([SOURCE, os.environ.get("PYTHONPATH", "")])}
     start = "import sys, runpy; "
     start += "".join(f"sys.modules[{name!r}] = None; " for name in blocked)
+    if stations is not None:
+        start += f"import kriss.tour._run; kriss.tour._run.STATIONS = {stations!r}; "
     start += f"sys.argv = ['kriss', *{list(words)!r}]; runpy.run_module('kriss', run_name='__main__', alter_sys=True)"
     return subprocess.run(
         [sys.executable, "-W", warnings, "-c", start], cwd=cwd, env=env, capture_output=True, text=True, timeout=500
@@ -119,7 +121,9 @@ def test_accuracy_is_what_was_promised(tour):
 
 
 def test_without_matplotlib_and_sklearn(tmp_path):
-    done = kriss_command("tour", "--quick", cwd=tmp_path, blocked=("matplotlib", "sklearn", "threadpoolctl"))
+    done = kriss_command(
+        "tour", "--quick", cwd=tmp_path, blocked=("matplotlib", "sklearn", "threadpoolctl"), stations=("covariance",)
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     assert "matplotlib cannot be imported" in done.stdout

@@ -107,6 +107,16 @@ def run(
     ------
     OSError
         If `out` cannot be made or written to, or `json` cannot be written; before anything is measured.
+
+    Notes
+    -----
+    Prints, unlike everything else in KRISS. Memory: some 500 MB at most, for the tall random problem.
+
+    Examples
+    --------
+    >>> from kriss.tour import STATIONS
+    >>> STATIONS
+    ('covariance', 'regression', 'iterative', 'spline')
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)

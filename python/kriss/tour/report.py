@@ -68,13 +68,15 @@ body { margin: 0 auto; max-width: 112rem; padding: 2rem clamp(1rem, 3vw, 3rem); 
   color: var(--ink); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
 h1 { margin: 0; font-size: 1.7rem; }
 header p, .remark, figcaption, footer { color: var(--soft); }
-main { display: grid; grid-template-columns: minmax(30rem, 5fr) minmax(30rem, 6fr); gap: 2rem; align-items: start; }
-@media (max-width: 75rem) { main { grid-template-columns: minmax(0, 1fr); } }
+main { display: grid; grid-template-columns: minmax(38rem, 5fr) minmax(34rem, 6fr); gap: 2rem; align-items: start; }
+@media (max-width: 80rem) { main { grid-template-columns: minmax(0, 1fr); } }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .92rem; }
-th, td { padding: .35rem .5rem; text-align: right; vertical-align: top; border-bottom: 1px solid var(--line);
+th, td { padding: .35rem .45rem; text-align: right; vertical-align: top; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
 thead th { font-weight: 500; color: var(--soft); }
+thead th[colspan] { text-align: center; }
+thead tr:first-child th { border-bottom: 0; padding-bottom: 0; }
 th:first-child, td:first-child { text-align: left; white-space: normal; }
 th.station { padding-top: 1.2rem; text-align: left; font-weight: 600; font-size: 1.02rem; }
 td small { display: block; color: var(--soft); }
@@ -89,8 +91,10 @@ footer { margin-top: 2rem; font-size: .85rem; border-top: 1px solid var(--line);
 
 def _table_rows(station: Station, result: StationResult) -> list[str]:
     lines = [f'<tr><th class="station" colspan="6" id="{station.NAME}-rows">{html.escape(station.TITLE)}</th></tr>']
+    # A peer common to all rows is named by the station's remark below them.
+    several = len({row.peer for row in result.rows}) > 1
     for row in result.rows:
-        note = html.escape("; ".join(part for part in (f"peer: {row.peer}", row.note) if part))
+        note = html.escape("; ".join(part for part in (f"peer: {row.peer}" if several else "", row.note) if part))
         lines.append(
             f"<tr><td>{html.escape(row.task)}<small>{note}</small></td>"
             f"<td>{format_seconds(row.seconds)}</td><td>{format_seconds(row.peer_seconds)}</td>"
@@ -139,7 +143,10 @@ of one call, the ratio is the peer's time over ours.</p>
 <main>
 <section class="table" aria-label="Measured figures">
 <table>
-<thead><tr><th></th><th>here</th><th>peer</th><th>ratio</th><th>accuracy here</th><th>accuracy peer</th></tr></thead>
+<thead>
+<tr><th></th><th colspan="2">time</th><th></th><th colspan="2">accuracy</th></tr>
+<tr><th></th><th>here</th><th>peer</th><th>ratio</th><th>here</th><th>peer</th></tr>
+</thead>
 <tbody>
 {table}
 </tbody>
