@@ -152,18 +152,36 @@ def csr_diagonal(indptr, indices, data, where, inverse):
 @njit(cache=True, nogil=True)
 def _ssor(indptr, indices, data, where, inverse, omega, r, z):
     n = r.size
-    two = data.dtype.type(2)
-    scale = (two - omega) / omega
+    rest = data.dtype.type(2) - omega
+    last = data.dtype.type(0)
     for i in range(n):
+        w = omega * inverse[i]
+        k, stop = indptr[i], where[i]
+        following = stop > k and indices[stop - 1] == i - 1
+        if following:
+            stop -= 1
         s = r[i]
-        for k in range(indptr[i], where[i]):
+        while k < stop:
             s -= data[k] * z[indices[k]]
-        z[i] = s * (omega * inverse[i])
+            k += 1
+        last = s * w - (data[stop] * w) * last if following else s * w
+        z[i] = last
+    last = data.dtype.type(0)
     for i in range(n - 1, -1, -1):
+        w = omega * inverse[i]
+        k, stop = where[i] + 1, indptr[i + 1]
+        following = k < stop and indices[k] == i + 1
+        c = data.dtype.type(0)
+        if following:
+            c = data[k] * w
+            k += 1
         s = data.dtype.type(0)
-        for k in range(where[i] + 1, indptr[i + 1]):
+        while k < stop:
             s += data[k] * z[indices[k]]
-        z[i] = omega * (scale * z[i] - inverse[i] * s)
+            k += 1
+        t = rest * z[i] - w * s
+        last = t - c * last if following else t
+        z[i] = last
 
 
 def ssor_apply(indptr, indices, data, where, inverse, omega, r, z, workers):

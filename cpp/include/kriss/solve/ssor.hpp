@@ -68,31 +68,45 @@ double ssor_apply_dot(const SsorView<T, I>& m, const T* KRISS_RESTRICT r, T* KRI
     const T* KRISS_RESTRICT inverse = m.inverse;
     const T omega = m.omega;
     const index_t n = a.rows;
-    const T scale = (T(2) - omega) / omega;
+    // Each row waits for its neighbour's result. Where the neighbour is the row just before, that one value is taken
+    // last and from a register, so that only one product and one difference stand between two rows.
     // forward: (E + L) y = r, y stored in z
+    T last = 0;
     for (index_t b = 0; b < n; b += solve_grain) {
         const index_t e = b + solve_grain < n ? b + solve_grain : n;
         for (index_t i = b; i < e; ++i) {
+            const T w = omega * inverse[i];
+            index_t k = a.indptr[i];
+            const index_t stop = where[i];
+            const bool next = stop > k && a.indices[stop - 1] == i - 1;
             T s = r[i];
-            for (index_t k = a.indptr[i]; k < where[i]; ++k) {
+            for (; k < stop - (next ? 1 : 0); ++k) {
                 s -= a.data[k] * z[a.indices[k]];
             }
-            z[i] = s * (omega * inverse[i]);
+            last = next ? s * w - (a.data[k] * w) * last : s * w;
+            z[i] = last;
         }
         if (ex.interrupted()) {
             return 0.0;
         }
     }
-    // backward: (E + L') z = (2 - omega) E y
+    // backward: (E + L') z = (2 - omega) E y, that is z_i = (2 - omega) y_i - omega / a_ii sum_j>i a_ij z_j
+    last = 0;
     for (index_t b = (chunk_count(n) - 1) * solve_grain; b >= 0; b -= solve_grain) {
         const index_t e = b + solve_grain < n ? b + solve_grain : n;
         for (index_t i = e - 1; i >= b; --i) {
-            // z_i = (2 - omega) y_i - omega / a_ii * sum_j>i a_ij z_j
+            const T w = omega * inverse[i];
+            index_t k = where[i] + 1;
+            const index_t stop = a.indptr[i + 1];
+            const bool next = k < stop && a.indices[k] == i + 1;
+            const T c = next ? a.data[k] * w : T(0);
             T s = 0;
-            for (index_t k = where[i] + 1; k < a.indptr[i + 1]; ++k) {
+            for (k += next ? 1 : 0; k < stop; ++k) {
                 s += a.data[k] * z[a.indices[k]];
             }
-            z[i] = omega * (scale * z[i] - inverse[i] * s);
+            const T t = (T(2) - omega) * z[i] - w * s;
+            last = next ? t - c * last : t;
+            z[i] = last;
         }
         part[b / solve_grain] = dot_chunk(r + b, z + b, e - b);
         if (ex.interrupted()) {
