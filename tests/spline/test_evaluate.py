@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 import threading
 
 import mpmath
@@ -295,3 +297,30 @@ def test_device_array_is_refused():
 
     with pytest.raises(TypeError, match="to_device"):
         cubic([0.0, 1.0], [0.0, 1.0])(Fake())
+
+
+@pytest.mark.skipif(_backend.backend() != "compiled", reason="Numba's twins do not poll for signals")
+def test_interrupt_stops_a_long_evaluation():
+    script = """
+import signal, sys, threading, time, os
+import numpy as np
+from kriss.spline import cubic
+s = cubic(np.arange(100.0), np.zeros((100, 4000)))
+q = np.random.default_rng(0).random(20_000) * 99
+out = np.empty((q.size, 4000))
+s(q[:10], out=out[:10])
+sent = []
+def send():
+    time.sleep(0.2)
+    sent.append(time.perf_counter())
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=send).start()
+try:
+    for _ in range(200):
+        s(q, out=out)
+except KeyboardInterrupt:
+    print("stopped", time.perf_counter() - sent[0])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    word, seconds = done.stdout.split()
+    assert word == "stopped" and float(seconds) < 0.5, done.stderr
