@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import importlib
 import importlib.util
 import logging
@@ -82,11 +83,9 @@ def _require(name: str) -> str:
     return name
 
 
-def backend() -> str:
-    """The name of the backend that the next call on NumPy arrays will use."""
-    name = _override.get()
-    if name is not None:
-        return name
+@functools.cache
+def _default() -> str:
+    """The backend outside `use_backend`: what KRISS_BACKEND asked for when first needed, else the best there is."""
     asked = os.environ.get("KRISS_BACKEND")
     if asked:
         return _require(asked)
@@ -97,6 +96,11 @@ def backend() -> str:
     raise RuntimeError(
         f"kriss has no kernels to run: kriss._core cannot be imported ({core_error()}) and numba is not installed"
     )
+
+
+def backend() -> str:
+    """The name of the backend that the next call on NumPy arrays will use."""
+    return _override.get() or _default()
 
 
 @contextlib.contextmanager
@@ -134,14 +138,17 @@ def use_backend(name: str) -> Iterator[None]:
         _override.reset(token)
 
 
+@functools.cache
+def _module(name: str, family: str) -> ModuleType:
+    if name == "compiled":
+        module: ModuleType = getattr(core(), family)
+        return module
+    return importlib.import_module(f"kriss._numba.{family}")
+
+
 def kernels(family: str) -> ModuleType:
     """The module of kernels of `family` for the current backend."""
-    if backend() == "compiled":
-        module = core()
-        assert module is not None
-        kernel_module: ModuleType = getattr(module, family)
-        return kernel_module
-    return importlib.import_module(f"kriss._numba.{family}")
+    return _module(backend(), family)
 
 
 def delegate(routine: str, reason: str) -> None:
