@@ -61,7 +61,7 @@ def _likelihood(n: int, nu: float | None, target: float | None) -> Case:
         return abs(result[0] - reference) / abs(reference)
 
     name = "RBF" if nu is None else f"Matern-{int(2 * nu)}/2"
-    memory = f"peak memory {_peak(ours):.0f} MB against {_peak(theirs):.0f} MB"
+    memory = f"NumPy memory {_peak(ours):.0f} MB (C++ scratch not counted) against {_peak(theirs):.0f} MB"
     against = "long double" if exact is not None else "the mean of both"
     return Case(
         name=f"log-likelihood and gradient, n={n}, d=5, {name} ARD",

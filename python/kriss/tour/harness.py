@@ -295,7 +295,7 @@ def format_row(row: Row) -> str:
         row.task,
         format_seconds(row.seconds),
         format_seconds(row.peer_seconds),
-        f"{row.ratio:.1f}x",
+        f"{row.ratio:.1f}x" if row.ratio >= 0.1 else f"{row.ratio:.2f}x",
         format_accuracy(row.accuracy, row.measure),
         format_accuracy(row.peer_accuracy, row.measure),
         row.measure,
