@@ -1,5 +1,6 @@
 #include "pool.hpp"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -88,15 +89,24 @@ void spin(Ready ready) {
 // Whatever `workers` asks for. Results do not depend on it, and a mistyped number must not start a million threads.
 constexpr index_t most_helpers = 255;
 
-// One parallel region. Workers take chunks from `next` until it runs out or `stop` is set.
+// The chunks that one thread does first: [next, end). On a cache line of its own, as its owner writes it all the time.
+struct alignas(64) Share {
+    std::atomic<index_t> next{0};
+    index_t end = 0;
+};
+
+// One parallel region. Thread k (0 is the caller) does the chunks of share k, in order, and then helps with the others'
+// until none is left or `stop` is set. The passes of one iteration thus meet the same rows on the same core, in its
+// caches: with chunks dealt out as they come, vectors of 20 MB in two last-level caches moved at memory speed
+// (conjugate gradients on two cores ran 2.5 times slower than on one).
 struct Job {
     Executor::Task task = nullptr;
     void* ctx = nullptr;
     index_t n = 0;
     index_t grain = 1;
     index_t chunks = 0;
-    int helpers = 0;  // workers that may join besides the caller
-    std::atomic<index_t> next{0};
+    int helpers = 0;          // workers that may join besides the caller
+    Share* shares = nullptr;  // (helpers + 1)
     std::atomic<bool> stop{false};
 };
 
@@ -121,13 +131,19 @@ class Pool {
 
     void run(Job& job, bool (*poll)(void*), void* self) {
         grow(job.helpers);
+        const index_t threads = job.helpers + 1;
+        for (index_t k = 0; k < threads; ++k) {
+            shares_[k].next.store(job.chunks * k / threads, std::memory_order_relaxed);
+            shares_[k].end = job.chunks * (k + 1) / threads;
+        }
+        job.shares = shares_.data();
         {
             std::lock_guard lock(mutex_);
             job_ = &job;
             epoch_.fetch_add(1, std::memory_order_release);
         }
         wake_.notify_all();
-        drain(job, poll, self);
+        drain(job, 0, poll, self);
         {
             // From here on nobody joins; a worker that is still waking up is not waited for.
             std::lock_guard lock(mutex_);
@@ -140,21 +156,22 @@ class Pool {
         }
     }
 
-    static void drain(Job& job, bool (*poll)(void*), void* self) {
+    static void drain(Job& job, index_t first, bool (*poll)(void*), void* self) {
         inside_region = true;
-        for (;;) {
-            if (job.stop.load(std::memory_order_relaxed)) {
-                break;
-            }
-            const index_t c = job.next.fetch_add(1, std::memory_order_relaxed);
-            if (c >= job.chunks) {
-                break;
-            }
-            const index_t begin = c * job.grain;
-            const index_t end = begin + job.grain < job.n ? begin + job.grain : job.n;
-            job.task(job.ctx, begin, end);
-            if (poll != nullptr && poll(self)) {
-                job.stop.store(true, std::memory_order_relaxed);
+        const index_t threads = job.helpers + 1;
+        for (index_t k = 0; k < threads; ++k) {
+            Share& share = job.shares[(first + k) % threads];
+            while (!job.stop.load(std::memory_order_relaxed)) {
+                const index_t c = share.next.fetch_add(1, std::memory_order_relaxed);
+                if (c >= share.end) {
+                    break;
+                }
+                const index_t begin = c * job.grain;
+                const index_t end = begin + job.grain < job.n ? begin + job.grain : job.n;
+                job.task(job.ctx, begin, end);
+                if (poll != nullptr && poll(self)) {
+                    job.stop.store(true, std::memory_order_relaxed);
+                }
             }
         }
         inside_region = false;
@@ -189,7 +206,7 @@ class Pool {
                 }
             }
             if (job != nullptr) {
-                drain(*job, nullptr, nullptr);
+                drain(*job, id + 1, nullptr, nullptr);
                 joined_.fetch_sub(1, std::memory_order_release);
             }
         }
@@ -199,6 +216,7 @@ class Pool {
     std::mutex mutex_;
     std::condition_variable wake_;
     std::vector<std::thread> threads_;
+    std::array<Share, most_helpers + 1> shares_;  // of the region under way; its caller holds busy_
     std::atomic<unsigned> epoch_{0};
     std::atomic<int> joined_{0};
     Job* job_ = nullptr;
@@ -254,7 +272,11 @@ void pool_run(int workers, index_t n, index_t grain, Executor::Task task, void* 
         }
     }
     const bool nested = inside_region;
-    Pool::drain(job, poll, self);
+    Share all;
+    all.end = job.chunks;
+    job.helpers = 0;
+    job.shares = &all;
+    Pool::drain(job, 0, poll, self);
     inside_region = nested;
 }
 
