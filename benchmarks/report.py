@@ -41,7 +41,8 @@ def table(rows: list[Row]) -> str:
     head = ["case", "who", "median", "minimum", "accuracy", "ratio (quartiles)", "target"]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for row in rows:
-        what = f" ({row.accuracy_name})" if row.accuracy_name else ""
+        # A bar would end the cell.
+        what = f" ({row.accuracy_name})".replace("|", "\\|") if row.accuracy_name else ""
         ours = _contender_cells(row.ours)
         extra = ""
         if row.traffic is not None:

@@ -54,7 +54,8 @@ def table() -> str:
                 peer, ours = peers[0], row["ours"]
                 accuracy = "-"
                 if ours["accuracy"] is not None and peer["accuracy"] is not None:
-                    accuracy = f"{row['accuracy_name']}: {ours['accuracy']:.1e}, {peer['accuracy']:.1e}"
+                    name = row["accuracy_name"].replace("|", "\\|")
+                    accuracy = f"{name}: {ours['accuracy']:.1e}, {peer['accuracy']:.1e}"
                 asked = target["text"].split("x ")[0].replace(">=", "≥") + "x"
                 met = "" if target["met"] else " (missed)"
                 lines.append(
