@@ -37,20 +37,24 @@ class _Core:
     def load(self) -> ModuleType | None:
         if not self._tried:
             self._tried = True
+            spec = importlib.util.find_spec("kriss._core")
+            if spec is None or spec.submodule_search_locations is not None:
+                # A pure-Python installation: nothing, or only the folder of stubs, which imports as an empty package.
+                self.error = "kriss._core is not built"
+                return None
             try:
                 module = importlib.import_module("kriss._core")
                 module.bind_blas()
                 self.module = module
                 _threads.register()
             except ImportError as exc:
+                # Built but broken: say so once.
                 self.error = str(exc)
-                if importlib.util.find_spec("kriss._core") is not None:
-                    # Built but broken: say so once. A pure-Python install has no such file and is silent.
-                    warnings.warn(
-                        f"the compiled kernels of kriss failed to import ({exc}); falling back to Numba",
-                        RuntimeWarning,
-                        stacklevel=3,
-                    )
+                warnings.warn(
+                    f"the compiled kernels of kriss failed to import ({exc}); falling back to Numba",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
         return self.module
 
 
