@@ -48,6 +48,14 @@ def table() -> str:
         where = payload["machine"]
         for row in payload["rows"]:
             for target in row["targets"]:
+                if target["text"].endswith("bytes-moved limit") and target["measured"] is not None:
+                    asked = "≤ " + target["text"].split()[1]
+                    met = "" if target["met"] else " (missed)"
+                    lines.append(
+                        f"| {family}: {row['name']} | {seconds(row['ours']['median'])} | time to move its bytes, "
+                        f"{seconds(row['traffic']['limit_seconds'])} | {target['measured']:.2f}x of it{met} | {asked} | - |"
+                    )
+                    continue
                 peers = [peer for peer in row["peers"] if target["text"].endswith(f"x {peer['name']}")]
                 if not peers or target["measured"] is None:
                     continue

@@ -24,16 +24,6 @@ template <class T>
 using array = py::array_t<T, py::array::c_style>;
 
 template <class T>
-View1<const T> view1(const array<T>& a) {
-    return {a.data(), static_cast<index_t>(a.size()), 1};
-}
-
-template <class T>
-View1<T> out1(array<T>& a) {
-    return {a.mutable_data(), static_cast<index_t>(a.size()), 1};
-}
-
-template <class T>
 View2<const T> view2(const array<T>& a) {
     return {a.data(), static_cast<index_t>(a.shape(0)), static_cast<index_t>(a.shape(1)),
             static_cast<index_t>(a.shape(1)), 1};

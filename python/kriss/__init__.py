@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kriss._swap import use_in_scipy
     from kriss.config import get_cmake_dir, get_include, get_num_threads, set_num_threads, show_config
 
-_SUBMODULES = ("config", "datasets", "gp", "scipy", "sketch", "solve", "spline", "testing")
+_SUBMODULES = ("config", "datasets", "gp", "scipy", "sketch", "solve", "spline", "testing", "tour")
 _EXPORTS = {
     "get_cmake_dir": "kriss.config",
     "get_include": "kriss.config",

@@ -32,7 +32,7 @@ def get_include() -> str:
     """
     path = _HERE / "include"
     if not path.is_dir():
-        raise FileNotFoundError("this installation of kriss carries no headers (pure-Python build)")
+        raise FileNotFoundError("no headers are installed beside this package (a pure-Python or in-place build)")
     return str(path)
 
 
@@ -51,7 +51,7 @@ def get_cmake_dir() -> str:
     """
     path = _HERE / "cmake"
     if not path.is_dir():
-        raise FileNotFoundError("this installation of kriss carries no CMake files (pure-Python build)")
+        raise FileNotFoundError("no CMake files are installed beside this package (a pure-Python or in-place build)")
     return str(path)
 
 

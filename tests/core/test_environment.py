@@ -195,3 +195,46 @@ def test_nothing_is_printed_by_import_and_first_use():
         "import kriss, numpy as np; from kriss._backend import kernels\nkernels('math').exp(np.ones(9), np.ones(9), 2)"
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@needs_core
+@needs_numba
+def test_blas_with_64_bit_integers_is_refused_and_named():
+    # One capsule is replaced by one whose signature has 64-bit integers, as an ILP64 build of SciPy would export it.
+    code = """
+import ctypes, warnings
+import scipy.linalg.cython_blas as cb
+new = ctypes.pythonapi.PyCapsule_New
+new.restype, new.argtypes = ctypes.py_object, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+name = b"void (char *, int64_t *)"
+cb.__pyx_capi__["sgemm"] = new(1, name, None)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    from kriss._backend import backend
+    print(backend())
+print(len([w for w in caught if "32-bit integers" in str(w.message)]))
+import kriss
+print(kriss.show_config("dicts")["compiled"])
+"""
+    lines = stdout(code).splitlines()
+    assert lines[:2] == ["numba", "1"]
+    assert "sgemm does not take 32-bit integers" in lines[2]
+
+
+@needs_numba
+def test_a_folder_of_stubs_is_not_a_compiled_module():
+    # A pure-Python installation once carried kriss/_core/*.pyi, which imports as an empty namespace package.
+    code = """
+import importlib.machinery, importlib.util, warnings
+real = importlib.util.find_spec
+def find_spec(name, package=None):
+    if name != "kriss._core":
+        return real(name, package)
+    spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+    return spec
+importlib.util.find_spec = find_spec
+warnings.simplefilter("error")
+from kriss._backend import backend, core_error
+print(backend(), core_error())
+"""
+    assert stdout(code).strip() == "numba kriss._core is not built"

@@ -1,6 +1,7 @@
 """The scripts in examples/ run as they stand, and the C++ project builds against the installed headers."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,22 @@ def test_script_runs(path, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout
     assert list(tmp_path.iterdir()) == []  # leaves nothing behind
+
+
+def test_the_readmes_python_runs_as_it_stands():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    assert len(blocks) >= 2
+    code = "\n".join(blocks)  # one session: a later block uses the names of an earlier one
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "converged" in done.stdout
 
 
 def _why_no_consumer():

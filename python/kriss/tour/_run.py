@@ -140,8 +140,7 @@ def _tour(folder: Path, page: Path, record: Path | None, quick: bool, command: s
     )
     _say(
         "Times are medians of one call, taken in turns with the peer's; the ratio is the peer's time over ours, so "
-        "above 1 KRISS is faster. "
-        + ("About 20 s on two cores." if quick else "About 90 s on two cores; --quick takes about 20 s.")
+        "above 1 KRISS is faster."
     )
     missing = report.matplotlib_missing()
     visited: list[tuple[Station, StationResult]] = []

@@ -143,7 +143,7 @@ def draw(picture: dict[str, Any], figure: Any) -> None:
     """Two panels of residual histories and the temperature field."""
     grid = figure.add_gridspec(2, 2, width_ratios=[1.25, 1.0])
     colors = dict(zip(_LABELS.values(), (GREY, BLUE, RED), strict=True))
-    titles = {"bar": "Elastic bar, 600 unknowns", "diffusion": "Diffusion with jumps"}
+    titles = {"bar": "Elastic bar", "diffusion": "Diffusion with jumps"}
     handles: dict[str, Any] = {}
     for k, (key, curves) in enumerate(picture["histories"].items()):
         axes = figure.add_subplot(grid[k, 0])
