@@ -53,7 +53,8 @@ def table() -> str:
                     met = "" if target["met"] else " (missed)"
                     lines.append(
                         f"| {family}: {row['name']} | {seconds(row['ours']['median'])} | time to move its bytes, "
-                        f"{seconds(row['traffic']['limit_seconds'])} | {target['measured']:.2f}x of it{met} | {asked} | - |"
+                        f"{seconds(row['traffic']['limit_seconds'])} "
+                        f"| {target['measured']:.2f}x of it{met} | {asked} | - |"
                     )
                     continue
                 peers = [peer for peer in row["peers"] if target["text"].endswith(f"x {peer['name']}")]

@@ -120,7 +120,10 @@ def run(ctx: Context) -> StationResult:
             peer_accuracy=peer_found.log_likelihood,
             measure="log lik.",
             better="larger",
-            note=f"every {stride}{'nd' if stride == 2 else 'th'} week; {found.evaluations} evaluations here, {found.kernel.theta.size + 1} parameters; one run of each",
+            note=(
+                f"one week in {stride}; {found.evaluations} evaluations here, {found.kernel.theta.size + 1} parameters; "
+                "one run of each"
+            ),
         ),
         Row(
             task=f"mean and std at {data.year.size} weeks",

@@ -66,6 +66,11 @@ class Row:
         """Time of the peer over time here: above 1, KRISS is faster."""
         return self.peer_seconds / self.seconds
 
+    @property
+    def ratio_text(self) -> str:
+        """The ratio to one decimal, small ones to two."""
+        return f"{self.ratio:.{1 if self.ratio >= 0.1 else 2}f}"
+
 
 @dataclass(frozen=True)
 class StationResult:
@@ -295,7 +300,7 @@ def format_row(row: Row) -> str:
         row.task,
         format_seconds(row.seconds),
         format_seconds(row.peer_seconds),
-        f"{row.ratio:.1f}x" if row.ratio >= 0.1 else f"{row.ratio:.2f}x",
+        f"{row.ratio_text}x",
         format_accuracy(row.accuracy, row.measure),
         format_accuracy(row.peer_accuracy, row.measure),
         row.measure,

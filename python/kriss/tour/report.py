@@ -98,7 +98,7 @@ def _table_rows(station: Station, result: StationResult) -> list[str]:
         lines.append(
             f"<tr><td>{html.escape(row.task)}<small>{note}</small></td>"
             f"<td>{format_seconds(row.seconds)}</td><td>{format_seconds(row.peer_seconds)}</td>"
-            f'<td class="{"good" if row.ratio >= 1 else "bad"}">{row.ratio:.{1 if row.ratio >= 0.1 else 2}f}&times;</td>'
+            f'<td class="{"good" if row.ratio >= 1 else "bad"}">{row.ratio_text}&times;</td>'
             f"<td>{format_accuracy(row.accuracy, row.measure)}<small>{html.escape(row.measure)}</small></td>"
             f"<td>{format_accuracy(row.peer_accuracy, row.measure)}<small>{html.escape(row.measure)}</small></td></tr>"
         )
