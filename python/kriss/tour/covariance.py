@@ -121,7 +121,7 @@ def run(ctx: Context) -> StationResult:
             measure="log lik.",
             better="larger",
             note=(
-                f"one week in {stride}; {found.evaluations} evaluations here, {found.kernel.theta.size + 1} parameters; "
+                f"one week in {stride}; {found.evaluations} evaluations, {found.kernel.theta.size + 1} parameters; "
                 "one run of each"
             ),
         ),
