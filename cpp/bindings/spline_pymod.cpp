@@ -8,19 +8,30 @@ namespace {
 
 using table_t = array<std::int32_t>;
 
+void expect(bool good, const char* message) {
+    if (!good) {
+        throw py::value_error(message);
+    }
+}
+
+template <class T>
+index_t count_knots(const array<T>& x) {
+    expect(x.ndim() == 1 && x.size() >= 2, "x must hold at least 2 knots");
+    return static_cast<index_t>(x.size());
+}
+
 template <class T>
 void add_precision(py::module_& m) {
     m.def(
         "nearly_uniform",
-        [](const array<T>& x) {
-            return spline_kernels().template get<T>().nearly_uniform(x.data(), static_cast<index_t>(x.size()));
-        },
+        [](const array<T>& x) { return spline_kernels().template get<T>().nearly_uniform(x.data(), count_knots(x)); },
         py::arg("x").noconvert(), "Whether knots x (n) can be searched without a table.");
     m.def(
         "bucket_table",
         [](const array<T>& x, table_t& table) {
-            return spline_kernels().template get<T>().bucket_table(x.data(), static_cast<index_t>(x.size()),
-                                                                   table.mutable_data(),
+            const index_t n = count_knots(x);
+            expect(table.size() > 0, "table must not be empty");
+            return spline_kernels().template get<T>().bucket_table(x.data(), n, table.mutable_data(),
                                                                    static_cast<std::int32_t>(table.size()));
         },
         py::arg("x").noconvert(), py::arg("table").noconvert(),
@@ -29,9 +40,11 @@ void add_precision(py::module_& m) {
         "evaluate",
         [](const array<T>& x, const table_t& table, int top, const array<T>& c, const array<T>& q, int nu, int beyond,
            array<T>& out, int workers) {
-            const auto n = static_cast<index_t>(x.size());
+            const index_t n = count_knots(x);
+            expect(c.ndim() >= 2 && c.shape(0) >= 1 && c.shape(1) == n - 1, "c must be (order, n - 1, ...)");
             const auto order = static_cast<index_t>(c.shape(0));
             const auto columns = static_cast<index_t>(c.size()) / (order * (n - 1));
+            expect(out.size() == q.size() * columns, "out must hold one item per point and column");
             call(workers, [&](const Executor& ex) {
                 spline_kernels().template get<T>().evaluate(x.data(), n, table.size() > 0 ? table.data() : nullptr,
                                                             static_cast<std::int32_t>(table.size()), top, c.data(),
@@ -47,10 +60,16 @@ void add_precision(py::module_& m) {
         "cubic",
         [](const array<T>& x, const array<T>& y, int left_end, const array<T>& left, int right_end,
            const array<T>& right, array<T>& c, array<T>& work, int workers) {
+            const index_t n = count_knots(x);
+            expect(y.ndim() == 2 && y.shape(0) == n, "y must be (n, m)");
+            const auto columns = static_cast<index_t>(y.shape(1));
+            expect(left.size() == columns && right.size() == columns, "left and right must be (m)");
+            expect(c.size() == 4 * (n - 1) * columns, "c must be (4, n - 1, m)");
+            expect(work.size() >= n * (columns + 4), "work must hold n * (m + 4) items");
             const Info info = call(workers, [&](const Executor& ex) {
-                return spline_kernels().template get<T>().cubic(
-                    x.data(), y.data(), static_cast<index_t>(x.size()), static_cast<index_t>(y.shape(1)), left_end,
-                    left.data(), right_end, right.data(), c.mutable_data(), work.mutable_data(), ex);
+                return spline_kernels().template get<T>().cubic(x.data(), y.data(), n, columns, left_end, left.data(),
+                                                                right_end, right.data(), c.mutable_data(),
+                                                                work.mutable_data(), ex);
             });
             return static_cast<int>(info.status);
         },

@@ -202,3 +202,47 @@ def test_eight_threads(rng):
     for t in threads:
         t.join()
     assert not bad
+
+
+def test_assigned_knots_or_coefficients_of_another_size_do_not_overflow():
+    x = np.linspace(0, 1, 1001)
+    q = np.linspace(0, 1, 5000)
+    for name, value in (
+        ("x", np.linspace(0, 1, 3)),
+        ("c", np.zeros((4, 5))),
+        ("c", np.zeros((4, 1000))[:, :999].copy()),
+        ("c", np.zeros(4)),
+    ):
+        ours, theirs = pair(x, np.sin(x))
+        setattr(ours, name, value)
+        setattr(theirs, name, value)
+        with pytest.raises((ValueError, IndexError)) as expected:
+            theirs(q)
+        with pytest.raises(expected.type) as got:
+            ours(q)
+        assert str(got.value) == str(expected.value)
+    ours, _ = pair(x, np.sin(x))
+    ours.x, ours.c = np.linspace(0, 1, 3), np.ones((2, 2))
+    assert_array_equal(ours([0.25, 0.75]), [1.25, 1.25])
+
+
+def test_kernels_refuse_inconsistent_sizes():
+    core = pytest.importorskip("kriss._core").spline
+    x, c, q, none = np.arange(5.0), np.ones((4, 4)), np.zeros(7), np.empty(0, np.int32)
+    core.evaluate(x, none, 0, c, q, 0, 1, np.empty(7), 1)
+    for knots, coefficients, size in ((x[:3].copy(), c, 7), (x, c[:, :3].copy(), 7), (x, c, 6), (x[:1].copy(), c, 7)):
+        with pytest.raises(ValueError):
+            core.evaluate(knots, none, 0, coefficients, q, 0, 1, np.empty(size), 1)
+    for coefficients in (np.ones(4), np.ones((0, 4))):
+        with pytest.raises(ValueError):
+            core.evaluate(x, none, 0, coefficients, q, 0, 1, np.empty(7), 1)
+    y, end = np.ones((5, 2)), np.zeros(2)
+    good = [x, y, 0, end, 0, end, np.empty((4, 4, 2)), np.empty(30), 1]
+    assert core.cubic(*good) == 0
+    for i, bad in ((0, x[:4]), (1, y[:4]), (1, np.ones(10)), (3, end[:1]), (5, end[:1]), (6, np.empty(8)), (7, x)):
+        with pytest.raises(ValueError):
+            core.cubic(*good[:i], np.array(bad), *good[i + 1 :])
+    with pytest.raises(ValueError):
+        core.bucket_table(x, none)
+    with pytest.raises(ValueError):
+        core.nearly_uniform(x[:1].copy())

@@ -169,6 +169,9 @@ class CubicSpline(si.CubicSpline):  # type: ignore[misc]
             or type(c) is not np.ndarray
             or c.dtype != np.float64
             or not c.flags.c_contiguous
+            or c.ndim < 2
+            or c.shape[0] < 1
+            or c.shape[1] != knots.size - 1  # assigned by the user; SciPy has the message
             or knots.item(0) > knots.item(-1)  # reversed in place
             or getattr(self, "_asarray", None) is not _NUMPY
         ):
