@@ -286,3 +286,30 @@ def test_spline_constructor_checks():
     with pytest.raises(TypeError, match="PPoly"):
         Spline.from_ppoly(3)
     assert Spline(x.astype(np.float32), np.zeros((1, 3))).c.dtype == np.float64
+
+
+def test_inputs_with_array_interfaces_are_not_aliased():
+    class Wrapped:
+        def __init__(self, a):
+            self.a = a
+
+        def __array__(self, dtype=None, copy=None):
+            return self.a
+
+    y = np.array([0.0, 1.0, 4.0, 9.0])
+    for wrap in (Wrapped, memoryview, np.asarray):
+        x, c = np.arange(4.0), np.ones((2, 3))
+        for s in (cubic(wrap(x), y), Spline(wrap(x), wrap(c))):
+            x[1], c[0, 0] = 1.5, 7.0
+            assert s.x[1] == 1.0 and s.c[0, 0] != 7.0
+            assert x.flags.writeable and c.flags.writeable
+            x[1], c[0, 0] = 1.0, 1.0
+
+
+def test_roots_take_any_true_value_for_extrapolate():
+    s = Spline([0.0, 1.0], [[1.0], [1.0]])  # 1 + t
+    for yes in (True, np.True_, 1):
+        assert_allclose(s.roots(extrapolate=yes), [-1.0])
+        assert_allclose(Spline([0.0, 1.0], [[1.0], [1.0]], extrapolate=yes).roots(), [-1.0])
+    for no in (False, np.False_, 0, "periodic"):
+        assert s.roots(extrapolate=no).size == 0

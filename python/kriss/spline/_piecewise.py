@@ -27,7 +27,7 @@ class Index(NamedTuple):
 
 
 def build_index(x: Array) -> Index:
-    """The search index of sorted knots `x` (n), in O(n): at most 16 bytes and about 2 ns a knot."""
+    """The search index of sorted knots `x` (n), in O(n), of at most 16 bytes a knot."""
     kernels = _backend.kernels("spline")
     if x.size > MAX_KNOTS:
         raise ValueError(f"x holds {x.size} knots, at most {MAX_KNOTS} are supported")

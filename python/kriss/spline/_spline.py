@@ -10,7 +10,7 @@ import numpy.typing as npt
 import scipy.interpolate as si
 
 from kriss import _backend, _device, _validate
-from kriss.spline._piecewise import Array, Index, beyond_code, build_index
+from kriss.spline._piecewise import EXTEND, Array, Index, beyond_code, build_index
 
 Extrapolate = bool | Literal["periodic"]
 EndCondition = str | tuple[int, npt.ArrayLike]
@@ -316,7 +316,7 @@ class Spline:
             knot followed by NaN.
         """
         how: Any = self._extrapolate if extrapolate is None else extrapolate
-        return self.to_ppoly().roots(discontinuity, how is True)
+        return self.to_ppoly().roots(discontinuity, beyond_code(how) == EXTEND)
 
     def to_ppoly(self) -> Any:
         """The spline as a `scipy.interpolate.PPoly` in float64, a copy."""
@@ -360,8 +360,9 @@ def _rebuild(cls: type[Spline], x: Array, c: Array, extrapolate: Extrapolate, ax
 
 
 def _own(array: Array, given: object) -> Array:
-    """`array`, copied if it shares memory with what the caller gave."""
-    return array.copy() if isinstance(given, np.ndarray) and np.may_share_memory(array, given) else array
+    """`array`, copied unless it is known not to share memory with what the caller gave."""
+    fresh = type(given) in (list, tuple) or (isinstance(given, np.ndarray) and not np.may_share_memory(array, given))
+    return array if fresh else array.copy()
 
 
 def check_increasing(x: Array, name: str) -> None:
