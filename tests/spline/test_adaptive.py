@@ -248,3 +248,40 @@ def test_bad_function_and_range():
     shapes = iter([1, 2, 3])
     with pytest.raises(ValueError, match="after values"):
         interpolate(lambda x: np.zeros((x.size, next(shapes))), 0, 1)
+
+
+def test_a_function_that_reuses_its_output_buffer_keeps_its_samples():
+    buffer = np.empty((100_000, 2))
+
+    def f(x):
+        out = buffer[: x.size]
+        np.exp(x, out=out[:, 0])
+        np.sin(x, out=out[:, 1])
+        return out
+
+    def g(x):
+        return f(np.array([x]))[0]
+
+    for s in (interpolate(f, 0.0, 3.0, rtol=1e-6), interpolate(g, 0.0, 3.0, rtol=1e-6, vectorized=False)):
+        assert_allclose(s.y, np.column_stack([np.exp(s.x), np.sin(s.x)]), rtol=4 * EPS, atol=0)
+
+    flat = np.empty(100_000)
+    s = interpolate(lambda x: np.exp(x, out=flat[: x.size]), 0.0, 3.0, rtol=1e-6)
+    assert_allclose(s.y, np.exp(s.x), rtol=4 * EPS, atol=0)
+
+
+def test_a_function_that_writes_to_its_argument_moves_no_samples():
+    s = interpolate(lambda x: np.exp(x, out=x), 0.0, 3.0, rtol=1e-6)
+    assert s.x[0] == 0 and s.x[-1] == 3
+    assert_allclose(s.y, np.exp(s.x), rtol=4 * EPS, atol=0)
+
+
+def test_converged_is_no_guarantee_between_midpoints():
+    def f(x):
+        return 1e-6 / ((x - 0.3) ** 2 + 1e-6)
+
+    q = np.random.default_rng(4).random(100_000)
+    missed = interpolate(f, 0.0, 1.0, rtol=0.0, atol=1e-6)
+    assert missed.converged and 1e-6 < np.abs(missed(q) - f(q)).max() < 3.5e-6  # the published rule, as documented
+    tight = interpolate(f, 0.0, 1.0, rtol=0.0, atol=5e-8)
+    assert tight.converged and np.abs(tight(q) - f(q)).max() < 5e-8

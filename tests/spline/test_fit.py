@@ -61,6 +61,17 @@ def test_titanium(number, record):
     assert s.rss < fitpack(HEAT_X, HEAT_Y, number)
 
 
+@pytest.mark.parametrize(
+    ("number", "equal", "greedy", "placed"),
+    [(5, 1.53, 0.0550, 0.0077), (6, 1.89, 0.0173, 0.0034), (7, 0.628, 0.0090, 0.0016), (10, 0.181, 0.0052, 0.0011)],
+)
+def test_titanium_table_of_the_docs(number, equal, greedy, placed):
+    uniform = LSQUnivariateSpline(HEAT_X, HEAT_Y, np.linspace(595, 1075, number + 2)[1:-1]).get_residual()
+    assert abs(uniform - equal) <= 0.005
+    assert abs(fitpack(HEAT_X, HEAT_Y, number) - greedy) <= 0.0001
+    assert abs(fit(HEAT_X, HEAT_Y, knots=number).rss - placed) <= 0.00006
+
+
 @pytest.mark.parametrize(("f", "gain"), [(lambda x: np.tanh(40 * x), 30), (lambda x: 1 / (1 + 25 * x**2), 3)])
 def test_placed_knots_beat_uniform_ones(f, gain):
     x = np.linspace(-1, 1, 400)
