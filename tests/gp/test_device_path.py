@@ -78,7 +78,11 @@ def device(monkeypatch):
         assemble_float64=launcher(ctypes.c_double, log), assemble_float32=launcher(ctypes.c_float, log)
     )
     linalg = types.ModuleType("cupyx.scipy.linalg")
-    linalg.solve_triangular = lambda a, b, lower, trans=0: fake(scipy.linalg.solve_triangular(a, b, trans, lower))
+
+    def solve_triangular(a, b, lower, trans=0):
+        return fake(scipy.linalg.solve_triangular(a, b, trans, lower, check_finite=False))
+
+    linalg.solve_triangular = solve_triangular
     for name in ("cupyx", "cupyx.scipy"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     monkeypatch.setitem(sys.modules, "cupyx.scipy.linalg", linalg)
@@ -117,6 +121,27 @@ def test_factor(device, rng):
     assert factor(KERNEL, fake(X), jitter=1e-3).jitter == 1e-3
 
 
+def fitted():
+    return factor(KERNEL, fake(np.eye(3)), 0.1)
+
+
+def test_check_finite_can_be_switched_off(device):
+    assert np.isnan(np.asarray(KERNEL(fake([[0.0, np.nan, 0.0]]), fake(np.eye(3)), check_finite=False))).all()
+    f = factor(KERNEL, fake(np.eye(3)), 0.1, check_finite=False)
+    assert np.isnan(np.asarray(f.predict(fake(np.zeros((1, 3))), fake([0.0, np.nan, 0.0])).mean)).all()
+
+
+def test_factor_does_not_alias_the_callers_arrays(device, rng):
+    X, noise, y = fake(rng.random((6, 3))), fake(np.full(6, 0.1)), fake(rng.standard_normal(6))
+    f = factor(KERNEL, X, noise)
+    before = np.array(f.predict(X[:2].copy(), y).mean)
+    Xs = X[:2].copy()
+    X += 1.0
+    noise += 1.0
+    np.testing.assert_array_equal(np.asarray(f.predict(Xs, y).mean), before)
+    assert (np.asarray(f.noise) == 0.1).all()
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -129,7 +154,22 @@ def test_factor(device, rng):
         (lambda: factor(KERNEL, fake(np.zeros((2, 3))), np.zeros(3)), ValueError, "noise has shape"),
         (lambda: factor(KERNEL, fake(np.eye(3)), 0.1, -1.0), ValueError, "jitter"),
         (lambda: factor(KERNEL, fake(np.eye(3)), 0.1, "auto"), NotImplementedError, "auto"),
-        (lambda: factor(KERNEL, fake(np.eye(3)), 0.1).solve(fake(np.zeros(2))), ValueError, "right-hand side"),
+        (lambda: factor(KERNEL, fake(np.eye(3)), 0.1).solve(fake(np.zeros(2))), ValueError, "B has shape"),
+        (
+            lambda: fitted().predict(fake(np.zeros((1, 2))), fake(np.zeros(3))),
+            ValueError,
+            "Xs has 2 columns, expected 3",
+        ),
+        (lambda: fitted().predict(fake(np.zeros((1, 3))), fake(np.zeros(2))), ValueError, "y has shape"),
+        (lambda: fitted().predict(fake([[0, np.nan, 0]]), fake(np.zeros(3))), ValueError, "Xs contains NaN"),
+        (lambda: fitted().predict(fake(np.eye(3)), fake([0, np.inf, 0])), ValueError, "y contains NaN"),
+        (lambda: fitted().log_likelihood(fake(np.zeros((3, 2)))), ValueError, "y has shape"),
+        (lambda: fitted().quad(fake(np.zeros(3, complex))), TypeError, "y has dtype"),
+        (lambda: fitted().solve(fake([0, np.nan, 0])), ValueError, "B contains NaN"),
+        (lambda: KERNEL(fake([[0, np.nan, 0]])), ValueError, "X contains NaN"),
+        (lambda: KERNEL(fake(np.eye(3)), fake([[0, np.inf, 0]])), ValueError, "Z contains NaN"),
+        (lambda: factor(KERNEL, fake([[0, np.nan, 0]]), 0.1), ValueError, "X contains NaN"),
+        (lambda: factor(KERNEL, fake(np.eye(3)), np.inf), ValueError, "noise contains NaN"),
     ],
 )
 def test_bad_arguments(device, call, error, words):

@@ -433,3 +433,18 @@ def test_a_signal_stops_the_long_kernels(step):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_factor_does_not_alias_the_callers_arrays(columns, rng):
+    X, y, noise = rng.random((20, columns)), rng.standard_normal(20), np.full(20, 1e-2)
+    Xs = rng.random((3, columns))
+    f = factor(RBF(), X, noise)
+    before, gradient = f.predict(Xs, y, return_std=True), f.log_likelihood_grad(y)[1]
+    X += 1.0
+    noise *= 5.0
+    after = f.predict(Xs, y, return_std=True)
+    np.testing.assert_array_equal(after.mean, before.mean)
+    np.testing.assert_array_equal(after.std, before.std)
+    np.testing.assert_array_equal(f.log_likelihood_grad(y)[1], gradient)
+    assert (f.noise == 1e-2).all()

@@ -138,3 +138,18 @@ def test_the_iteration_limit_is_reported(data):
 def test_bad_arguments(kwargs, error, words):
     with pytest.raises(error, match=words):
         fit(**{"kernel": RBF(), "X": np.arange(3.0)[:, None], "y": np.zeros(3), **kwargs})
+
+
+@pytest.mark.parametrize("noise", [1e-3, np.full(20, 1e-3)])
+def test_fit_result_does_not_alias_the_callers_arrays(noise):
+    X = np.linspace(0, 4, 20)[:, None]
+    y = np.sin(X[:, 0])
+    found = fit(RBF(), X, y, noise=noise)
+    before = found.predict([[1.5]], return_std=True)
+    X += 1.0
+    y *= 2.0
+    if isinstance(noise, np.ndarray):
+        noise *= 3.0
+        assert (found.noise == 1e-3).all()
+    after = found.predict([[1.5]], return_std=True)
+    assert after.mean == before.mean and after.std == before.std

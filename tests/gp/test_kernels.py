@@ -281,3 +281,25 @@ def test_properties(X, nu, length, shift):
     np.testing.assert_array_equal(kernel(exact), kernel(exact + shift))
     order = np.random.default_rng(0).permutation(len(X))
     np.testing.assert_array_equal(kernel(X[order]), K[np.ix_(order, order)])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "words"),
+    [
+        (RBF(1e-39), "^lengthscale is 1e-39, its inverse outside the range of float32"),
+        (RBF(1e46), "^lengthscale is 1e.46"),
+        (RBF(1.0, 1e39), "^variance is 1e.39, outside the range of float32"),
+        (RBF(1.0, 1e-46), "^variance is 1e-46"),
+        (Matern(2.5, [1.0, 1e-39]), r"^lengthscale\[1\] is 1e-39"),
+        (RBF() + Matern(0.5, 1e-39), r"^terms\[1\].lengthscale is 1e-39"),
+        (RBF(1.0, 3e38) + RBF(1.0, 3e38), "variances add up to 6e.38"),
+    ],
+)
+def test_parameters_outside_the_range_of_float32_are_refused(kernel, words):
+    X = np.ones((2, 2), np.float32)
+    with pytest.raises(ValueError, match=words):
+        kernel(X)
+    with pytest.raises(ValueError, match=words):
+        kernel(X, X)
+    assert np.isfinite(kernel(X.astype(np.float64))).all()
+    assert np.isfinite(RBF(1e-38, 1e38)(X)).all() and np.isfinite(RBF(1e38, 1e-38)(X)).all()

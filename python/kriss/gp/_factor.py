@@ -75,7 +75,8 @@ class _Problem:
         if not isinstance(kernel, Kernel):
             raise TypeError(f"kernel must be a kriss.gp kernel, not {type(kernel).__name__}")
         self.kernel = kernel
-        self.x = points(X, check_finite=check_finite)
+        # A copy: what is read off the factor later must not follow changes of the caller's array.
+        self.x = points(X, check_finite=check_finite).copy()
         self.n = self.x.shape[0]
         self.xt = transposed(self.x)
         self.flat: Flat = kernel.flat(self.x.shape[1])
@@ -236,20 +237,45 @@ class CovarianceFactor:
         return out
 
     def logdet(self) -> float:
-        """``log det K``."""
+        """``log det K``.
+
+        Returns
+        -------
+        float
+            Twice the sum of the logarithms of the diagonal of `lower`.
+        """
         return 2.0 * float(np.log(self._lower.diagonal()).sum())
 
     def quad(self, y: npt.ArrayLike) -> float:
-        """``y' K^-1 y``, as the square of ``L^-1 y``: never negative."""
+        """``y' K^-1 y``, as the square of ``L^-1 y``: never negative.
+
+        Parameters
+        ----------
+        y : array_like, shape (n,)
+            The vector.
+
+        Returns
+        -------
+        float
+            The quadratic form. n**2 flops.
+        """
         rows = observations(y, self.n, finite=self._check).reshape(1, -1).copy()
         if rows.size:
             _backend.kernels("gp").solve(self._lower, rows, True, self._problem.threads)
         return float(rows[0] @ rows[0])
 
     def log_likelihood(self, y: npt.ArrayLike) -> float:
-        """Log marginal likelihood of the observations `y`, shape (n,), under a zero mean.
+        """Log marginal likelihood of observations under a zero mean.
 
-        ``-1/2 y' K^-1 y - 1/2 log det K - n/2 log(2 pi)``: Rasmussen and Williams (2006), equation (5.8).
+        Parameters
+        ----------
+        y : array_like, shape (n,)
+            Observations.
+
+        Returns
+        -------
+        float
+            ``-1/2 y' K^-1 y - 1/2 log det K - n/2 log(2 pi)``: Rasmussen and Williams (2006), equation (5.8).
         """
         return -0.5 * (self.quad(y) + self.logdet() + self.n * _LOG_2PI)
 
@@ -335,7 +361,13 @@ class CovarianceFactor:
         return Prediction(mean, std, cov)
 
     def inv_diag(self) -> Array:
-        """The diagonal of ``K^-1``, shape (n,); n**3 / 3 flops the first time."""
+        """The diagonal of ``K^-1``.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            The diagonal; n**3 / 3 flops the first time, kept for later calls.
+        """
         if self._inv_diag is None:
             inverse = self._lower.copy()
             _backend.kernels("gp").invert_triangle(inverse, self._problem.threads)
@@ -385,8 +417,11 @@ class CovarianceFactor:
     def condition_estimate(self) -> float:
         """An estimate of the condition number of K in the 1-norm, O(n**2) flops.
 
-        LAPACK's pocon: seldom off by more than a factor 3, and never above the true value. Relative errors of `solve`
-        are about this times 1e-16.
+        Returns
+        -------
+        float
+            LAPACK's pocon: seldom off by more than a factor 3, and never above the true value. Relative errors of
+            `solve` are about this times 1e-16. Infinity if K is singular to working precision.
         """
         if self.n == 0:
             return 1.0
@@ -465,7 +500,7 @@ def factor(
 
         if isinstance(jitter, str):
             raise NotImplementedError("jitter='auto' is not available for CuPy arrays: pass a number")
-        on_device: Any = _gpu.DeviceFactor(kernel, X, noise, jitter)
+        on_device: Any = _gpu.DeviceFactor(kernel, X, noise, jitter, check_finite)
         return on_device  # type: ignore[no-any-return]
     problem = _Problem(kernel, X, noise, workers, check_finite)
     scale = kernel.total_variance

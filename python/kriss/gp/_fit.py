@@ -64,7 +64,23 @@ class FitResult:
     restarts: tuple[float, ...]
 
     def predict(self, Xs: npt.ArrayLike, *, return_std: bool = False, return_cov: bool = False) -> Prediction:
-        """The posterior at new points; see `CovarianceFactor.predict`."""
+        """The posterior at new points, given the observations of the fit.
+
+        Parameters
+        ----------
+        Xs : array_like, shape (m, d)
+            Where to predict.
+        return_std : bool, default False
+            Also the standard deviation at each point.
+        return_cov : bool, default False
+            Also the covariance matrix, m**2 doubles.
+
+        Returns
+        -------
+        Prediction
+            ``mean``, and ``std`` and ``cov`` where asked for, of the latent function, as `CovarianceFactor.predict`
+            gives them.
+        """
         return self.factor.predict(Xs, self.y, return_std=return_std, return_cov=return_cov)
 
 
@@ -191,7 +207,7 @@ def fit(
     (True, True)
     """
     problem = _Problem(kernel, X, noise, workers, check_finite)
-    b = observations(y, problem.n, finite=check_finite)
+    b = observations(y, problem.n, finite=check_finite).copy()  # the result keeps it
     if problem.n == 0:
         raise ValueError("X has no rows, expected at least one observation")
     restarts = _validate.integer(n_restarts, "n_restarts", low=0)

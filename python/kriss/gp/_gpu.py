@@ -15,12 +15,21 @@ if TYPE_CHECKING:
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
-def _points(xp: Any, X: Any, name: str) -> Any:
+def _finite(xp: Any, value: Any, name: str) -> None:
+    """Refuse NaN and infinity: one reduction on the device."""
+    if value.size and not bool(xp.isfinite(value).all()):
+        raise ValueError(f"{name} contains NaN or infinity, expected finite values")
+
+
+def _points(xp: Any, X: Any, name: str, check_finite: bool) -> Any:
     """`X` as a (n, d) CuPy array of float32 or float64."""
     x = xp.asarray(X)
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(f"{name} has shape {x.shape}, expected a 2-D array with at least one column")
-    return x.astype(_validate.real_dtype(np.dtype(x.dtype), name), copy=False)
+    x = x.astype(_validate.real_dtype(np.dtype(x.dtype), name), copy=False)
+    if check_finite:
+        _finite(xp, x, name)
+    return x
 
 
 def _assemble(kernel: Kernel, x: Any, z: Any, diagonal: Any | None) -> Any:
@@ -46,11 +55,11 @@ def _assemble(kernel: Kernel, x: Any, z: Any, diagonal: Any | None) -> Any:
     return out
 
 
-def covariance(kernel: Kernel, X: Any, Z: Any | None) -> Any:
+def covariance(kernel: Kernel, X: Any, Z: Any | None, check_finite: bool) -> Any:
     """``kernel(X, Z)`` on the device."""
     xp = _device.cupy()
-    x = _points(xp, X, "X")
-    z = x if Z is None else _points(xp, Z, "Z")
+    x = _points(xp, X, "X", check_finite)
+    z = x if Z is None else _points(xp, Z, "Z", check_finite)
     if z.shape[1] != x.shape[1]:
         raise ValueError(f"Z has {z.shape[1]} columns, expected {x.shape[1]} as X has")
     return _assemble(kernel, x, z, None)
@@ -63,17 +72,21 @@ class DeviceFactor:
     meaning. Gradients, leave-one-out and sampling are on the CPU only.
     """
 
-    def __init__(self, kernel: Kernel, X: Any, noise: Any, jitter: float) -> None:
+    def __init__(self, kernel: Kernel, X: Any, noise: Any, jitter: float, check_finite: bool) -> None:
         xp = _device.cupy()
         self.kernel = kernel
-        self.X = _points(xp, X, "X").astype(np.float64, copy=False)
+        self._check = check_finite
+        self.X = _points(xp, X, "X", check_finite).astype(np.float64)  # a copy, as on the CPU
         self.n = int(self.X.shape[0])
         level = xp.asarray(noise, dtype=np.float64)
         if level.ndim > 1 or (level.ndim == 1 and level.size != self.n):
             raise ValueError(f"noise has shape {level.shape}, expected a number or one per row of X ({self.n})")
         if level.size and not bool((level >= 0.0).all()):
             raise ValueError("noise must not be negative or NaN")
-        self.noise = xp.ascontiguousarray(xp.broadcast_to(level, (self.n,)))
+        if check_finite:
+            _finite(xp, level, "noise")
+        self.noise = xp.empty((self.n,), np.float64)
+        self.noise[...] = level
         self.jitter = _validate.scalar(jitter, "jitter", low=0.0)
         K = _assemble(kernel, self.X, self.X, self.noise + self.jitter)
         limit = K.diagonal() * (4.0 * math.sqrt(self.n) * np.finfo(np.float64).eps)
@@ -91,17 +104,28 @@ class DeviceFactor:
 
         return solve_triangular(self.lower, B, lower=True)
 
-    def _column(self, y: Any) -> Any:
-        b = _device.cupy().asarray(y, dtype=np.float64)
-        if b.ndim not in (1, 2) or b.shape[0] != self.n:
-            raise ValueError(f"the right-hand side has shape {b.shape}, expected {self.n} rows as X has")
+    def _column(self, value: Any, name: str, ndim: tuple[int, ...]) -> Any:
+        """`value` as a (n,) or (n, k) CuPy array of float64."""
+        xp = _device.cupy()
+        b = xp.asarray(value)
+        if b.ndim not in ndim:
+            wanted = " or ".join(f"{k}-D" for k in ndim)
+            raise ValueError(f"{name} has shape {b.shape}, expected a {wanted} array")
+        if b.shape[0] != self.n:
+            raise ValueError(f"{name} has shape {b.shape}, expected {self.n} rows as X has")
+        b = b.astype(_validate.real_dtype(np.dtype(b.dtype), name, single=False), copy=False)
+        if self._check:
+            _finite(xp, b, name)
         return b
+
+    def _solve(self, b: Any) -> Any:
+        from cupyx.scipy.linalg import solve_triangular
+
+        return solve_triangular(self.lower, self._half(b), lower=True, trans=1)
 
     def solve(self, B: Any) -> Any:
         """``K^-1 B``."""
-        from cupyx.scipy.linalg import solve_triangular
-
-        return solve_triangular(self.lower, self._half(self._column(B)), lower=True, trans=1)
+        return self._solve(self._column(B, "B", (1, 2)))
 
     def logdet(self) -> float:
         """``log det K``."""
@@ -109,7 +133,7 @@ class DeviceFactor:
 
     def quad(self, y: Any) -> float:
         """``y' K^-1 y``."""
-        half = self._half(self._column(y))
+        half = self._half(self._column(y, "y", (1,)))
         return float((half * half).sum())
 
     def log_likelihood(self, y: Any) -> float:
@@ -121,9 +145,12 @@ class DeviceFactor:
         from kriss.gp._factor import Prediction
 
         xp = _device.cupy()
-        xs = _points(xp, Xs, "Xs").astype(np.float64, copy=False)
+        xs = _points(xp, Xs, "Xs", self._check).astype(np.float64, copy=False)
+        if xs.shape[1] != self.X.shape[1]:
+            raise ValueError(f"Xs has {xs.shape[1]} columns, expected {self.X.shape[1]} as X has")
+        b = self._column(y, "y", (1, 2))
         cross = _assemble(self.kernel, xs, self.X, None)
-        mean = cross @ self.solve(y)
+        mean = cross @ self._solve(b)
         std = cov = None
         if return_std or return_cov:
             half = self._half(cross.T)

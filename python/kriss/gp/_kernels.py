@@ -134,7 +134,8 @@ class Kernel:
         Raises
         ------
         TypeError, ValueError
-            If an argument has the wrong dtype or shape, or is not finite.
+            If an argument has the wrong dtype or shape, or is not finite; for float32, also if a variance or the
+            inverse of a lengthscale leaves its range.
 
         Notes
         -----
@@ -145,7 +146,7 @@ class Kernel:
         if _device.any_device(X=X, Z=Z):
             from kriss.gp import _gpu
 
-            on_device: Array = _gpu.covariance(self, X, Z)
+            on_device: Array = _gpu.covariance(self, X, Z, check_finite)
             return on_device
         x = points(X, "X", check_finite=check_finite, single=True)
         z = None if Z is None else points(Z, "Z", check_finite=check_finite, single=True)
@@ -165,7 +166,18 @@ class Kernel:
         return out
 
     def diag(self, X: npt.ArrayLike) -> Array:
-        """The diagonal of ``kernel(X)``, shape (n,): the sum of the variances at every point."""
+        """The diagonal of ``kernel(X)``, without the matrix.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, d)
+            Points.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            The sum of the variances, at every point.
+        """
         n = points(X).shape[0]
         return np.full(n, self.total_variance)
 
@@ -184,14 +196,35 @@ class Kernel:
         parts = [t._own_flat(columns) for t in self.terms]
         first = np.zeros(len(parts) + 1, np.int64)
         np.cumsum([dims.size for dims, _ in parts], out=first[1:])
-        with np.errstate(over="ignore"):
-            return Flat(
+        with np.errstate(over="ignore", under="ignore"):
+            flat = Flat(
                 np.array([t._kind for t in self.terms], np.int32),
                 np.array([t.variance for t in self.terms]).astype(dtype),
                 first,
                 np.concatenate([dims for dims, _ in parts]),
                 np.concatenate([inv for _, inv in parts]).astype(dtype),
             )
+        if flat.variance.dtype != np.float64:  # every value the constructors accept is in the range of float64
+            self._check_range(flat)
+        return flat
+
+    def _check_range(self, flat: Flat) -> None:
+        """Refuse parameters that became zero or infinite in the dtype of `flat`."""
+        limits = np.finfo(flat.variance.dtype)
+        low, high = float(limits.smallest_subnormal), float(limits.max)
+        advice = f"of {limits.dtype} ({low:.2g} to {high:.2g}): pass float64 points"
+        for c, term in enumerate(self.terms):
+            names = term._own_names("" if len(self.terms) == 1 else f"terms[{c}].")
+            if not 0.0 < flat.variance[c] < np.inf:
+                raise ValueError(f"{names[0]} is {term.variance:.6g}, outside the range {advice}")
+            inverse = flat.inv_lengthscale[flat.first[c] : flat.first[c + 1]]
+            bad = np.flatnonzero(~((inverse > 0.0) & (inverse < np.inf)))
+            if bad.size:
+                q = 0 if term._isotropic else int(bad[0])
+                value = float(term._lengthscale.ravel()[q])
+                raise ValueError(f"{names[1 + q]} is {value:.6g}, its inverse outside the range {advice}")
+        if self.total_variance > high:
+            raise ValueError(f"the variances add up to {self.total_variance:.6g}, outside the range {advice}")
 
     def gather(self, flat: Flat, raw: Array) -> Array:
         """The gradient in `theta`, from the kernels' gradient with one lengthscale per dimension."""
