@@ -1,5 +1,7 @@
 """Log-likelihood and gradient: 50-digit references, differences, scikit-learn."""
 
+import tracemalloc
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -109,3 +111,19 @@ def test_scikit_learn(nu, rng):
     value, gradient = log_likelihood(ours, X, y, 0.02, eval_gradient=True)
     assert value == pytest.approx(expected, rel=1e-12)
     np.testing.assert_allclose(gradient, slope, rtol=1e-9, atol=1e-10)
+
+
+def test_gradient_makes_no_n_by_n_by_p_array(rng):
+    n = 800
+    X, y = rng.random((n, 9)), rng.standard_normal(n)
+    kernel = RBF(np.linspace(0.5, 1.5, 9))
+    assert kernel.theta.size == 10
+    f = factor(kernel, X, 0.1)
+    f.log_likelihood_grad(y)  # compiles, where there is something to compile
+    tracemalloc.start()
+    try:
+        f.log_likelihood_grad(y)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * 8 * n * n

@@ -198,8 +198,11 @@ def cholesky(a, limit, workers):
 def invert_triangle(a, workers):
     for k, end in _panels(a.shape[0]):
         diag = lapack.dtrtri(np.tril(a[k:end, k:end]), lower=1)[0]
-        if k:
-            a[k:end, :k] = -diag @ (a[k:end, :k] @ np.tril(a[:k, :k]))
+        for j, stop in _panels(k):  # left to right: the columns still needed lie at and after j
+            part = a[k:end, j:stop] @ np.tril(a[j:stop, j:stop])
+            part += a[k:end, stop:k] @ a[stop:k, j:stop]
+            np.negative(part, out=part)
+            a[k:end, j:stop] = diag @ part
         _set_lower(a[k:end, k:end], diag)
 
 
@@ -208,16 +211,14 @@ def invert(a, workers):
     n = a.shape[0]
     for k, end in _panels(n):
         # Row block k of V' V, V the inverse triangle: what lies in and below it.
-        part = np.tril(a[k:end, k:end]).T @ a[k:end, :k] if k else None
         diag = np.tril(a[k:end, k:end])
+        below = a[end:, k:end]
+        for j, stop in _panels(k):
+            part = diag.T @ a[k:end, j:stop]
+            part += below.T @ a[end:, j:stop]
+            a[k:end, j:stop] = part
         square = diag.T @ diag
-        if end < n:
-            below = a[end:, k:end]
-            square += below.T @ below
-            if k:
-                part += below.T @ a[end:, :k]
-        if k:
-            a[k:end, :k] = part
+        square += below.T @ below
         _set_lower(a[k:end, k:end], square)
 
 
