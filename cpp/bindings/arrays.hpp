@@ -35,8 +35,18 @@ View2<T> out2(array<T>& a) {
             static_cast<index_t>(a.shape(1)), 1};
 }
 
+// Sizes of arguments that do not fit together are a bug of the caller: an exception instead of a read out of bounds.
+inline void expect(bool good, const char* message) {
+    if (!good) {
+        throw py::value_error(message);
+    }
+}
+
 template <class T, class I>
 CsrView<T, I> csr(const array<I>& indptr, const array<I>& indices, const array<T>& data, index_t cols) {
+    expect(indptr.size() > 0 && indices.size() == data.size() && indptr.data()[0] == 0 &&
+               static_cast<index_t>(indptr.data()[indptr.size() - 1]) <= static_cast<index_t>(data.size()),
+           "indptr, indices and data disagree");
     return {static_cast<index_t>(indptr.size()) - 1, cols, indptr.data(), indices.data(), data.data()};
 }
 

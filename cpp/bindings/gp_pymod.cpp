@@ -37,12 +37,6 @@ CovSum<T> cov_sum(const array<int>& kind, const array<T>& variance, const array<
             inv.data()};
 }
 
-void expect(bool good, const char* message) {
-    if (!good) {
-        throw py::value_error(message);
-    }
-}
-
 index_t order_of(const array<double>& a) {
     expect(a.ndim() == 2 && a.shape(0) == a.shape(1), "a must be square");
     expect(a.shape(0) <= std::numeric_limits<int>::max(), "a is too large for a BLAS with 32-bit integers");

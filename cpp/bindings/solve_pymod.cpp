@@ -25,11 +25,24 @@ const T* or_null(const array<T>& a) {
 }
 
 template <class T>
+void expect_size(const array<T>& a, index_t n, const char* message) {
+    expect(static_cast<index_t>(a.size()) == n, message);
+}
+
+// Square A for a solver or a sweep.
+template <class T, class I>
+CsrView<T, I> square(const array<I>& indptr, const array<I>& indices, const array<T>& data, index_t n) {
+    expect_size(indptr, n + 1, "indptr must have n + 1 items");
+    return csr(indptr, indices, data, n);
+}
+
+template <class T>
 void add_vectors(py::module_& m) {
     m.def(
         "dot",
         [](const array<T>& x, const array<T>& y, int workers) {
             const auto n = static_cast<index_t>(x.size());
+            expect_size(y, n, "x and y must have as many items");
             const auto part = partials(n);
             return call(workers, [&](const Executor& ex) {
                 return cg_kernels<T>().dot(n, x.data(), y.data(), part.get(), for_size(ex, n));
@@ -40,6 +53,8 @@ void add_vectors(py::module_& m) {
         "cg_direction",
         [](const array<T>& inverse, const array<T>& z, double beta, array<T>& p, int workers) {
             const auto n = static_cast<index_t>(p.size());
+            expect_size(z, n, "z and p must have as many items");
+            expect(inverse.size() == 0 || inverse.size() == p.size(), "inverse must be empty or (n)");
             T* out = p.mutable_data();
             call(workers, [&](const Executor& ex) {
                 cg_kernels<T>().direction(n, or_null(inverse), z.data(), static_cast<T>(beta), T(0), out, nullptr,
@@ -52,6 +67,8 @@ void add_vectors(py::module_& m) {
         "cg_update",
         [](const array<T>& inverse, double alpha, const array<T>& q, array<T>& r, int workers) {
             const auto n = static_cast<index_t>(r.size());
+            expect_size(q, n, "q and r must have as many items");
+            expect(inverse.size() == 0 || inverse.size() == r.size(), "inverse must be empty or (n)");
             const auto part = partials(n);
             T* out = r.mutable_data();
             const CgNorms norms = call(workers, [&](const Executor& ex) {
@@ -66,6 +83,7 @@ void add_vectors(py::module_& m) {
         "axpy",
         [](double alpha, const array<T>& p, array<T>& x, int workers) {
             const auto n = static_cast<index_t>(x.size());
+            expect_size(p, n, "p and x must have as many items");
             T* out = x.mutable_data();
             call(workers, [&](const Executor& ex) {
                 cg_kernels<T>().axpy(n, static_cast<T>(alpha), p.data(), out, for_size(ex, n));
@@ -81,6 +99,7 @@ void add_csr(py::module_& m) {
         [](const array<I>& indptr, const array<I>& indices, const array<T>& data, const array<T>& x, array<T>& y,
            int workers) {
             const auto a = csr(indptr, indices, data, static_cast<index_t>(x.size()));
+            expect_size(y, a.rows, "y must have an item per row");
             T* out = y.mutable_data();
             call(workers, [&](const Executor& ex) {
                 csr_kernels<T, I>().matvec(a, x.data(), out, for_size(ex, static_cast<index_t>(data.size())));
@@ -92,7 +111,8 @@ void add_csr(py::module_& m) {
         "csr_matvec_dot",
         [](const array<I>& indptr, const array<I>& indices, const array<T>& data, const array<T>& x, array<T>& y,
            int workers) {
-            const auto a = csr(indptr, indices, data, static_cast<index_t>(x.size()));
+            const auto a = square(indptr, indices, data, static_cast<index_t>(x.size()));
+            expect_size(y, a.rows, "y must have an item per row");
             const auto part = partials(a.rows);
             T* out = y.mutable_data();
             return call(workers, [&](const Executor& ex) {
@@ -105,7 +125,8 @@ void add_csr(py::module_& m) {
     m.def(
         "csr_diagonal",
         [](const array<I>& indptr, const array<I>& indices, const array<T>& data, array<I>& where, array<T>& inverse) {
-            const auto a = csr(indptr, indices, data, static_cast<index_t>(where.size()));
+            const auto a = square(indptr, indices, data, static_cast<index_t>(where.size()));
+            expect_size(inverse, a.rows, "where and inverse must have as many items");
             return static_cast<std::int64_t>(
                 csr_kernels<T, I>().diagonal(a, where.mutable_data(), inverse.mutable_data()).index);
         },
@@ -117,7 +138,9 @@ void add_csr(py::module_& m) {
         [](const array<I>& indptr, const array<I>& indices, const array<T>& data, const array<I>& where,
            const array<T>& inverse, double omega, const array<T>& r, array<T>& z, int workers) {
             const auto n = static_cast<index_t>(r.size());
-            const SsorView<T, I> sweep{csr(indptr, indices, data, n), where.data(), inverse.data(),
+            expect(where.size() == r.size() && inverse.size() == r.size() && z.size() == r.size(),
+                   "where, inverse, r and z must have as many items");
+            const SsorView<T, I> sweep{square(indptr, indices, data, n), where.data(), inverse.data(),
                                        static_cast<T>(omega)};
             const auto part = partials(n);
             T* out = z.mutable_data();
@@ -135,9 +158,14 @@ void add_csr(py::module_& m) {
            const array<T>& m_data, const array<I>& where, double omega, double tol, std::int64_t maxiter,
            bool zero_start, bool scipy_rules, bool history, int workers) {
             const auto n = static_cast<index_t>(b.size());
-            const auto a = csr(indptr, indices, data, n);
-            const SsorView<T, I> sweep{csr(m_indptr, m_indices, m_data, n), where.data(), inverse.data(),
-                                       static_cast<T>(omega)};
+            const auto a = square(indptr, indices, data, n);
+            expect_size(x, n, "b and x must have as many items");
+            expect(precond >= 0 && precond <= 2, "precond must be 0, 1 or 2");
+            expect(precond == 0 || inverse.size() == b.size(), "inverse must be (n)");
+            expect(precond != 2 || where.size() == b.size(), "where must be (n)");
+            const CsrView<T, I> none{n, n, nullptr, nullptr, nullptr};
+            const SsorView<T, I> sweep{precond == 2 ? square(m_indptr, m_indices, m_data, n) : none, where.data(),
+                                       inverse.data(), static_cast<T>(omega)};
             std::vector<double> norms;
             CgProblem problem;
             problem.options.tol = tol;

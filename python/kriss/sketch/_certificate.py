@@ -11,7 +11,7 @@ import scipy.linalg as sla
 from kriss import _backend, _validate
 from kriss._validate import RngLike
 from kriss.sketch import _dense
-from kriss.sketch._sparse_sign import SparseSign, strided
+from kriss.sketch._sparse_sign import SparseSign, dense_array, strided
 
 Array = npt.NDArray[np.float64]
 EMPTY = np.empty((0, 0))
@@ -180,7 +180,8 @@ def backward_error(
     float or ndarray, shape (k,)
         An estimate of ``min norm([E, t f]) / norm(A)`` (Frobenius) over all E, f such that x minimises
         ``norm(b + f - (A + E) x)``, with t = norm(A)/norm(b). It is at most the true value and at least 0.707 of it.
-        A backward stable solver reaches a small multiple of the unit roundoff.
+        A backward stable solver reaches a small multiple of the unit roundoff. NaN where `x` is so far off that it
+        overflows in the units of A and b.
 
     Raises
     ------
@@ -222,6 +223,11 @@ def backward_error(
     if min(m, n) == 0 or right.shape[1] == 0:
         nothing = np.zeros(right.shape[1])
         return float(nothing[0]) if one_d else nothing
+    left, a_shift = brought_near_one(left)
+    right, b_shift = brought_near_one(right)
+    if a_shift != b_shift:
+        with np.errstate(all="ignore"):
+            sol = np.ldexp(sol, b_shift - a_shift)
     scale, r = factor(left, workers=threads)
     bscale, bnorm = right_scales(right)
     z = (sol / scale[:, None]) * bscale
@@ -236,6 +242,17 @@ def backward_error(
     return float(out[0]) if one_d else out
 
 
+def brought_near_one(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
+    """``values * 2**shift`` with the largest entry near 1, and the shift: 0 and no copy unless it is far from 1."""
+    largest = max(float(values.max()), -float(values.min()))
+    if largest == 0.0 or not np.isfinite(largest):
+        return values, 0
+    exponent = int(np.frexp(largest)[1])
+    if abs(exponent) <= (400 if values.dtype == np.float64 else 40):
+        return values, 0
+    return np.ldexp(values, -exponent), -exponent
+
+
 def right_scales(b: npt.NDArray[Any]) -> tuple[Array, Array]:
     """Reciprocal powers of two that bring b's columns near 1, and the norms of the scaled columns."""
     largest = np.maximum(b.max(axis=0, initial=0), -b.min(axis=0, initial=0)).astype(np.float64)
@@ -247,7 +264,7 @@ def right_scales(b: npt.NDArray[Any]) -> tuple[Array, Array]:
 def problem(a: object, b: object) -> tuple[npt.NDArray[Any], npt.NDArray[Any], bool]:
     """a as (m, n) and b as (m, nrhs) of one dtype, strides kept; and whether b was 1-D."""
     left = strided(a, "a")
-    raw = b if isinstance(b, np.ndarray) else np.asarray(b)
+    raw = b if isinstance(b, np.ndarray) else dense_array(b, "b")
     if raw.ndim not in (1, 2):
         raise ValueError(f"b has shape {raw.shape}, expected a 1-D or 2-D array")
     right = strided(raw, "b", ndim=raw.ndim)

@@ -16,6 +16,7 @@ from kriss.sketch import _dense
 from kriss.sketch._certificate import (
     Array,
     Spectrum,
+    brought_near_one,
     karlson_walden,
     problem,
     right_scales,
@@ -53,10 +54,12 @@ class LstsqResult:
     s : ndarray, shape (min(m, n),)
         Singular values of A, to a few ``eps * s[0]``; with method ``"gram"`` to about ``condition * eps * s[0]``.
     backward_error : float
-        Karlson–Waldén estimate (within a factor 0.707 to 1) of the relative, column-scaled change of A and b for which
-        x is exact; the largest over the right-hand sides.
+        Karlson–Waldén estimate of the relative, column-scaled change of A and b for which x is exact; the largest over
+        the right-hand sides. It is within a factor 0.707 to 1 of the true value; where LAPACK took over after a
+        sketch, the sketch's singular values stand for A's and the factor holds up to the sketch's distortion.
     condition : float
-        Condition number of A after its columns were scaled to similar norms; infinity if rank deficient.
+        Condition number of A after its columns were scaled to similar norms (up to the sketch's distortion where
+        LAPACK took over after a sketch); infinity if the rank is below n, so for every A with fewer rows than columns.
     method : str
         ``"gram"``, ``"preconditioned-gram"`` or ``"lapack"``: what x came from.
     iterations : int
@@ -169,6 +172,8 @@ def lstsq(
         If `a` or `b` is sparse, complex or not numeric.
     ValueError
         If shapes do not fit, an option is out of range, or NaN or infinity is met.
+    OverflowError
+        If A and b are finite but the solution is beyond the range of its dtype.
     numpy.linalg.LinAlgError
         If LAPACK's singular value decomposition does not converge.
 
@@ -442,18 +447,27 @@ def _lapack(
 ) -> LstsqResult:
     """LAPACK's gelsd, and the same certificate as everybody."""
     n = a.shape[1]
+    a, a_shift = brought_near_one(a)
+    b, b_shift = brought_near_one(b)
+    if a_shift or b_shift:
+        setup = None
     bscale, bnorm = (setup.bscale, setup.bnorm) if setup is not None else right_scales(b)
     if setup is not None:
         scale, known = setup.scale, spectrum(setup.r)
     else:
         scale, scaled = sketched_factor(a.astype(np.float64))
         known = spectrum(np.asarray(sla.qr(scaled, mode="r", check_finite=False)[0])[: min(a.shape)])
-    x, rank, s = _gelsd(a, b, scale, cond)
+    y, rank, s = _gelsd(a, b, scale, cond)
     with np.errstate(all="ignore"):
-        z = (x.astype(np.float64) / scale[:, None]) * bscale
+        x = np.ldexp(y, a_shift - b_shift)
+        if np.isfinite(y).all() and not np.isfinite(x).all():
+            raise OverflowError(f"the solution is beyond the range of {x.dtype}: scale a up or b down")
+        y = np.ldexp(x, b_shift - a_shift)
+        s = np.ldexp(s, -a_shift)
+        z = (y.astype(np.float64) / scale[:, None]) * bscale
         done = tall_pass(a, b, scale, bscale, z, workers=workers)
         be = float(karlson_walden(known, z, done.g, done.rr, bnorm).max())
-        residues = (done.rr / bscale / bscale).astype(a.dtype)
+        residues = np.ldexp(done.rr / bscale / bscale, -2 * b_shift).astype(a.dtype)
     full = rank == n
     return LstsqResult(
         x=x[:, 0] if one_d else x,

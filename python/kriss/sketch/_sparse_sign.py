@@ -15,16 +15,21 @@ from kriss._validate import RngLike
 FloatArray = npt.NDArray[np.floating[Any]]
 
 
-def strided(value: object, name: str, *, ndim: int = 2, dtype: npt.DTypeLike | None = None) -> FloatArray:
-    """`value` as an aligned native array of float32 or float64 whose strides are kept, whatever they are."""
+def dense_array(value: object, name: str) -> npt.NDArray[Any]:
+    """`value` as some array; errors name the argument."""
     if sps.issparse(value):
         raise TypeError(f"{name} is sparse ({type(value).__name__}), expected a dense array")
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(f"{name} is a masked array with masked entries, which is not supported")
     try:
-        raw = np.asarray(value)
+        return np.asarray(value)
     except ValueError as exc:
         raise ValueError(f"{name} cannot be made an array: {exc}") from None
+
+
+def strided(value: object, name: str, *, ndim: int = 2, dtype: npt.DTypeLike | None = None) -> FloatArray:
+    """`value` as an aligned native array of float32 or float64 whose strides are kept, whatever they are."""
+    raw = dense_array(value, name)
     work = np.dtype(dtype) if dtype is not None else _validate.real_dtype(raw.dtype, name)
     if dtype is not None:
         _validate.real_dtype(raw.dtype, name)
@@ -119,7 +124,7 @@ class SparseSign:
         row_offset : int
             Number of A's first row: the sketch uses columns ``row_offset : row_offset + m`` of S.
         out : ndarray, shape (d, n) or (d,), optional
-            Add to this C-contiguous array of the result's dtype and return it.
+            Add to this C-contiguous array of the result's dtype and return it. It must not overlap A.
         workers : int, optional
             Threads; changes no bit of the result.
         check_finite : bool
@@ -135,7 +140,8 @@ class SparseSign:
         TypeError
             If A is complex or not numeric, or an integer argument is not one.
         ValueError
-            If A is not 1-D or 2-D, holds NaN or infinity, or is malformed CSR; if `out` has the wrong shape.
+            If A is not 1-D or 2-D, holds NaN or infinity, or is malformed CSR; if `out` has the wrong shape or
+            overlaps A.
         OverflowError
             If A is finite but its sketch is not.
         """
@@ -147,24 +153,26 @@ class SparseSign:
         kernels = _backend.kernels("sketch")
         if sps.issparse(A):
             csr = _validate.csr(A, "A", finite=check_finite)
-            result = self._target(out, csr.shape[1], csr.data.dtype)
+            result = self._target(out, csr.shape[1], csr.data.dtype, csr.data, csr.indices, csr.indptr)
             kernels.sparse_sign_csr(
                 csr.indptr, csr.indices, csr.data, csr.shape[1], self.seed, self.d, self.zeta, offset, result, threads
             )
+            if check_finite and not np.isfinite(result).all():
+                raise OverflowError("the sketch of A overflows (or out was not finite): scale A down")
             return result
-        dense = np.asarray(A) if not isinstance(A, np.ndarray) else A
+        dense = A if isinstance(A, np.ndarray) else dense_array(A, "A")
         if dense.ndim not in (1, 2):
             raise ValueError(f"A has shape {dense.shape}, expected a 1-D or 2-D array")
         dense = strided(dense, "A", ndim=dense.ndim)
         flat = dense.ndim == 1
         if flat:
             dense = dense[:, None]
-        if flat and out is not None:
+        if flat and isinstance(out, np.ndarray):
             if out.shape != (self.d,):
                 raise ValueError(f"out has shape {out.shape}, expected {(self.d,)}")
-            result = self._target(out[:, None], 1, dense.dtype)
+            result = self._target(out[:, None], 1, dense.dtype, dense)
         else:
-            result = self._target(out, dense.shape[1], dense.dtype)
+            result = self._target(out, dense.shape[1], dense.dtype, dense)
         if result.size and dense.size:
             kernels.sparse_sign_dense(dense, self.seed, self.d, self.zeta, offset, result, threads)
         if check_finite and not np.isfinite(result).all():
@@ -172,7 +180,7 @@ class SparseSign:
             raise OverflowError("the sketch of A overflows (or out was not finite): scale A down")
         return result[:, 0] if flat else result
 
-    def _target(self, out: FloatArray | None, n: int, dtype: np.dtype[Any]) -> FloatArray:
+    def _target(self, out: FloatArray | None, n: int, dtype: np.dtype[Any], *sources: npt.NDArray[Any]) -> FloatArray:
         if out is None:
             return np.zeros((self.d, n), dtype)
         if not isinstance(out, np.ndarray):
@@ -183,6 +191,8 @@ class SparseSign:
             raise TypeError(f"out has dtype {out.dtype}, expected {dtype}")
         if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
             raise ValueError("out must be a writeable, aligned, C-contiguous array")
+        if any(np.may_share_memory(out, source) for source in sources):
+            raise ValueError("out overlaps A, expected separate memory")
         return out
 
     def _apply_device(self, A: Any, offset: int, out: Any, check_finite: bool) -> Any:

@@ -100,7 +100,8 @@ def cg(
     The iteration stops at once when some p'Ap or r'z is not positive: then A or M is not positive definite. Once the
     residual carried along meets the tolerance, b - A x is recomputed; if it misses, the iteration restarts once from
     it, and a second miss is reported as ``"stagnated"``. Data far from 1 are scaled by powers of two, which changes
-    no bit of the result short of over- or underflow.
+    no bit of the result short of over- or underflow. A solution that overflows its dtype is ``"non_finite"``; one that
+    underflows it and so misses the tolerance is ``"stagnated"``.
 
     References
     ----------
@@ -173,8 +174,16 @@ def cg(
         if a_shift != b_shift:
             with np.errstate(all="ignore"):
                 out = np.ldexp(x, a_shift - b_shift)
-            if status == "converged" and not np.isfinite(out).all():
-                status = "non_finite"  # the solution is beyond the range of its dtype
+                back = np.ldexp(out, b_shift - a_shift)
+                if not np.isfinite(out).all():
+                    status = "non_finite" if status == "converged" else status  # beyond the range of its dtype
+                elif not np.array_equal(back, x):  # it underflows its dtype: judge what is returned
+                    q = np.empty_like(x)
+                    product_of(ks, matrix, operator, threads)(back, q)
+                    np.subtract(rhs, q, out=q)
+                    norm, matvecs = math.sqrt(ks.dot(q, q, threads)), matvecs + 1
+                    if status == "converged" and not norm <= tol:
+                        status = "stagnated"
         kept = np.ldexp(np.asarray(history, dtype=np.float64), -b_shift) if residuals else None
         return SolveResult(
             out, status, iterations, _ldexp(norm, -b_shift), kept, matvecs,
@@ -268,7 +277,7 @@ def preconditioner(M: object, matrix: check.Csr | None, n: int, dtype: np.dtype[
             raise TypeError(f"M={M!r} needs the entries of A, which is not a sparse matrix here: pass an operator as M")
         scaled = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
         scaled.has_canonical_format = True
-        M = Jacobi(scaled) if M == "jacobi" else SSOR(scaled)
+        M = Jacobi(scaled) if M == "jacobi" else SSOR._over(matrix)
         a_shift = 0
     if not getattr(M, "is_linear", True):
         raise ValueError("M says that it is not linear (M.is_linear is False); cg needs a fixed linear M")

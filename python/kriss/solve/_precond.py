@@ -25,6 +25,10 @@ def _diagonal(matrix: check.Csr, name: str) -> tuple[check.IntArray, check.Float
     return where, inverse
 
 
+def _copied(matrix: check.Csr) -> check.Csr:
+    return matrix._replace(indptr=matrix.indptr.copy(), indices=matrix.indices.copy(), data=matrix.data.copy())
+
+
 class _Preconditioner(LinearOperator):  # type: ignore[misc]
     """What built-in preconditioners share: SciPy's operator interface over ``apply``."""
 
@@ -134,8 +138,8 @@ class SSOR(_Preconditioner):
     Parameters
     ----------
     A : sparse matrix or array, shape (n, n)
-        Real and symmetric; every diagonal entry must be stored and nonzero. If it is in canonical CSR format its
-        arrays are used in place, not copied: call `update` after changing them.
+        Real and symmetric; every diagonal entry must be stored and nonzero. It is copied: changes of A later have no
+        effect until `update`.
     omega : float, default 1.0
         Relaxation, 0 < omega < 2. 1 is symmetric Gauss-Seidel. The best value for the five-point Laplacian on an
         N by N grid is near ``2 / (1 + sin(pi / (N + 1)))``; values from 1.5 to 1.9 suit most diffusion problems.
@@ -149,7 +153,7 @@ class SSOR(_Preconditioner):
     is_linear : bool
         True.
     nbytes : int
-        Memory held, beyond the arrays of A.
+        Memory held, the copy of A included.
 
     Raises
     ------
@@ -183,9 +187,18 @@ class SSOR(_Preconditioner):
         self.omega = check.scalar(omega, "omega", low=0.0, strict=True)
         if not self.omega < 2.0:
             raise ValueError(f"omega must be below 2, not {self.omega}")
-        matrix = check.csr(A, "A", square=True)
+        matrix = _copied(check.csr(A, "A", square=True))
         self._set(matrix)
         super().__init__(matrix.data.dtype, matrix.shape)
+
+    @classmethod
+    def _over(cls, matrix: check.Csr) -> SSOR:
+        """With omega = 1, over checked arrays that nobody changes while it lives."""
+        made: SSOR = cls.__new__(cls)
+        made.omega = 1.0
+        made._set(matrix)
+        LinearOperator.__init__(made, matrix.data.dtype, matrix.shape)
+        return made
 
     def _set(self, matrix: check.Csr) -> None:
         self._where, self.inverse = _diagonal(matrix, "A")
@@ -194,12 +207,13 @@ class SSOR(_Preconditioner):
 
     @property
     def nbytes(self) -> int:
-        """Memory held beyond the arrays of A, in bytes."""
-        return int(self.inverse.nbytes + self._where.nbytes)
+        """Memory held, the copy of A included, in bytes."""
+        m = self._matrix
+        return int(self.inverse.nbytes + self._where.nbytes + m.indptr.nbytes + m.indices.nbytes + m.data.nbytes)
 
     def update(self, A: object) -> None:
         """Take over the entries of a new A of the same shape."""
-        matrix = check.csr(A, "A", square=True, dtype=self.dtype)
+        matrix = _copied(check.csr(A, "A", square=True, dtype=self.dtype))
         if matrix.shape != self.shape:
             raise ValueError(f"A has shape {matrix.shape}, expected {self.shape}")
         self._set(matrix)

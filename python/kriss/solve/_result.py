@@ -33,7 +33,8 @@ class SolveResult:
     status : str
         ``"converged"``; ``"maxiter"``; ``"indefinite_matrix"`` (some p'Ap was not positive);
         ``"indefinite_preconditioner"`` (some r'z was not positive); ``"non_finite"`` (NaN or infinity met);
-        ``"stagnated"`` (the recurrence claimed convergence twice, the recomputed residual denied it).
+        ``"stagnated"`` (the recurrence claimed convergence twice, the recomputed residual denied it; or the solution
+        underflows its dtype and what is left of it misses the tolerance).
     iterations : int
         Iterations done.
     residual_norm : float
