@@ -227,7 +227,7 @@ def lstsq(
         if setup is None:
             if check_finite:
                 _validate.check_finite(left, "a")
-            why = "the sketch is not finite"
+            why = "the sketch is not finite, or below 1e-290"
         else:
             why = _too_hard(setup, cut, RANK_LIMIT[left.dtype])
     elif check_finite:
@@ -274,7 +274,7 @@ def _too_hard(setup: Setup, cut: float | None, limit: float) -> str | None:
 
 
 def sketch_setup(a: npt.NDArray[Any], b: npt.NDArray[Any], sketch: SparseSign, workers: int) -> Setup | None:
-    """Scales, condition and first solution from one sketch; None if the sketch is not finite."""
+    """Scales, condition and first solution from one sketch; None if it is not finite, or below 1e-290."""
     n = a.shape[1]
     kernels = _backend.kernels("sketch")
     sa = np.zeros((sketch.d, n))
@@ -283,6 +283,8 @@ def sketch_setup(a: npt.NDArray[Any], b: npt.NDArray[Any], sketch: SparseSign, w
     kernels.sparse_sign_dense(b, sketch.seed, sketch.d, sketch.zeta, 0, sb, workers)
     if not (np.isfinite(sa).all() and np.isfinite(sb).all()):
         return None
+    if np.abs(sa).max() < 1e-290:
+        return None  # too small for column scales
     scale, scaled = sketched_factor(sa)
     bscale, bnorm = right_scales(b)
     both = _dense.qr_r(np.hstack([scaled, sb * bscale]), n)
