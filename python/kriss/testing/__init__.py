@@ -2,7 +2,38 @@
 
 from __future__ import annotations
 
-from kriss.testing.gallery import diffusion2d, poisson2d, poisson3d
+from kriss.testing.gallery import (
+    anisotropic2d,
+    condiff,
+    convection_diffusion2d,
+    darcy,
+    diffusion2d,
+    diffusion3d,
+    elasticity2d,
+    elasticity3d,
+    gaussian_field,
+    helmholtz2d,
+    poisson2d,
+    poisson3d,
+    poisson27,
+    random_diffusion,
+)
 from kriss.testing.ratios import residual_ratio
 
-__all__ = ["diffusion2d", "poisson2d", "poisson3d", "residual_ratio"]
+__all__ = [
+    "anisotropic2d",
+    "condiff",
+    "convection_diffusion2d",
+    "darcy",
+    "diffusion2d",
+    "diffusion3d",
+    "elasticity2d",
+    "elasticity3d",
+    "gaussian_field",
+    "helmholtz2d",
+    "poisson2d",
+    "poisson3d",
+    "poisson27",
+    "random_diffusion",
+    "residual_ratio",
+]

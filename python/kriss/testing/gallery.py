@@ -1,31 +1,32 @@
-"""Sparse test matrices with known properties, assembled without loops."""
+"""Sparse test matrices with known properties, assembled without loops over unknowns."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sps
 
 from kriss import _validate as check
+from kriss.testing._elasticity import elasticity2d, elasticity3d
+from kriss.testing._fields import condiff, darcy, gaussian_field, random_diffusion
+from kriss.testing._grids import anisotropic2d, convection_diffusion2d, diffusion3d, helmholtz2d, poisson27
+from kriss.testing._stencils import from_diagonals as _from_stencil
 
-
-def _from_stencil(n: int, offsets: list[int], diagonals: list[npt.NDArray[Any]]) -> sps.csr_array:
-    """CSR matrix from diagonals indexed by row; exact zeros stand for entries outside the grid and are not stored."""
-    order = np.argsort(offsets)
-    width = len(offsets)
-    data = np.empty((n, width))
-    for k, j in enumerate(order):
-        data[:, k] = diagonals[j]
-    columns = np.arange(n)[:, None] + np.asarray(offsets)[order]
-    keep = data != 0.0
-    itype = np.int32 if n * width < 2**31 else np.int64
-    indptr = np.zeros(n + 1, itype)
-    np.cumsum(keep.sum(axis=1), out=indptr[1:])
-    A = sps.csr_array((data[keep], columns[keep].astype(itype), indptr), shape=(n, n))
-    A.has_canonical_format = True
-    return A
+__all__ = [
+    "anisotropic2d",
+    "condiff",
+    "convection_diffusion2d",
+    "darcy",
+    "diffusion2d",
+    "diffusion3d",
+    "elasticity2d",
+    "elasticity3d",
+    "gaussian_field",
+    "helmholtz2d",
+    "poisson2d",
+    "poisson3d",
+    "poisson27",
+    "random_diffusion",
+]
 
 
 def poisson2d(n: int) -> sps.csr_array:
