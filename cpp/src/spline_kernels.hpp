@@ -16,7 +16,7 @@ struct SplineKernels {
     // Fills table (buckets) and returns the largest step inside a bucket.
     std::int32_t (*bucket_table)(const T* x, index_t n, std::int32_t* table, std::int32_t buckets);
     // x: (n), c: (order, n - 1, columns), q: (points), out: (points, columns); table null for nearly uniform knots.
-    // beyond: 0 NaN, 1 extend, 2 periodic.
+    // beyond: 0 NaN, 1 extend, 2 periodic, 3 constant, 4 zero.
     void (*evaluate)(const T* x, index_t n, const std::int32_t* table, std::int32_t buckets, std::int32_t top,
                      const T* c, index_t order, index_t columns, const T* q, index_t points, int nu, int beyond, T* out,
                      const Executor& ex);

@@ -24,7 +24,7 @@ def test_values_have_the_bits_of_the_host(cp, dtype, graded, columns, rng):
     q[3, 3] = np.nan
     # Built with --fmad=false from the same header: the same operations in the same order.
     for nu in (0, 1, 2, 4):
-        for extrapolate in (True, False, "periodic"):
+        for extrapolate in (True, False, "periodic", "constant", "zero"):
             expected = s(q, nu, extrapolate=extrapolate)
             np.testing.assert_array_equal(cp.asnumpy(there(cp.asarray(q), nu, extrapolate=extrapolate)), expected)
 

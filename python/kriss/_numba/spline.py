@@ -120,6 +120,12 @@ def _evaluate(dtype, x, table, top, c, q, nu, beyond, out):
             v = first + d
             if v > last:
                 v = last
+        if (beyond == 4 or (beyond == 3 and nu > 0)) and (v < first or v > last):
+            for t in range(m):
+                out[k, t] = dtype(0)
+            continue
+        if beyond == 3:
+            v = first if v < first else last if v > last else v
         known = v == v if beyond == 1 else first <= v and v <= last
         if not known:
             for t in range(m):

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _validate
-from kriss.spline._piecewise import Array
-from kriss.spline._spline import Extrapolate, Spline, cubic
+from kriss.spline._cubic import cubic
+from kriss.spline._piecewise import Array, Extrapolate
+from kriss.spline._spline import Spline
 
 METHODS = ("autoknots",)
 ON_FAIL = ("warn", "raise", "best")

@@ -11,8 +11,8 @@ import scipy.interpolate as si
 import scipy.optimize as so
 
 from kriss import _validate
-from kriss.spline._piecewise import Array
-from kriss.spline._spline import Extrapolate, Spline
+from kriss.spline._piecewise import Array, Extrapolate
+from kriss.spline._spline import Spline
 
 
 @dataclass(frozen=True, eq=False)

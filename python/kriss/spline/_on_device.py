@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kriss import _device, _validate
-from kriss.spline._piecewise import Array, Index, beyond_code
+from kriss.spline._piecewise import NAN, RAISE, Array, Extrapolate, Index, beyond_code, check_inside
 
 
 class DeviceSpline:
@@ -22,13 +22,13 @@ class DeviceSpline:
         Knots (n,) and coefficients (order, n - 1, ...) on the host; copied to the device here.
     index : Index
         Search index of the knots.
-    extrapolate : bool or "periodic"
+    extrapolate : bool or str
         As for `Spline`.
     """
 
     __slots__ = ("_c", "_ends", "_extrapolate", "_kernel", "_table", "_top", "_x")
 
-    def __init__(self, x: Array, c: Array, index: Index, extrapolate: Any) -> None:
+    def __init__(self, x: Array, c: Array, index: Index, extrapolate: Extrapolate) -> None:
         cp = _device.cupy()
         self._kernel = getattr(_device.cuda("spline"), f"evaluate_{x.dtype.name}")
         self._x, self._c = cp.asarray(x), cp.asarray(c)
@@ -47,7 +47,7 @@ class DeviceSpline:
         """Coefficients as a CuPy array."""
         return self._c
 
-    def __call__(self, x: Any, nu: int = 0, *, out: Any = None, extrapolate: Any = None) -> Any:
+    def __call__(self, x: Any, nu: int = 0, *, out: Any = None, extrapolate: Extrapolate | None = None) -> Any:
         """Values or derivatives at the CuPy array `x`, of shape ``x.shape + c.shape[2:]``.
 
         Parameters
@@ -58,8 +58,8 @@ class DeviceSpline:
             Order of the derivative.
         out : cupy.ndarray, optional
             C-contiguous result of the right shape and dtype.
-        extrapolate : bool or "periodic", optional
-            Overrides the spline's own choice.
+        extrapolate : bool or str, optional
+            Overrides the spline's own choice. "raise" waits for the device, the others do not.
 
         Returns
         -------
@@ -79,6 +79,9 @@ class DeviceSpline:
         nu = _validate.integer(nu, "nu", low=0)
         beyond = beyond_code(self._extrapolate if extrapolate is None else extrapolate)
         points = cp.ascontiguousarray(x)
+        if beyond == RAISE:
+            check_inside(points, *self._ends)
+            beyond = NAN
         trailing = self._c.shape[2:]
         shape = x.shape + trailing
         if out is None:

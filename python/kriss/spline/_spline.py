@@ -1,22 +1,35 @@
-"""`Spline`, an immutable piecewise polynomial, and `cubic`, which interpolates with one."""
+"""`Spline`, an immutable piecewise polynomial."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.interpolate as si
 
 from kriss import _backend, _device, _validate
-from kriss.spline._piecewise import EXTEND, Array, Index, beyond_code, build_index
+from kriss.spline._piecewise import (
+    CONSTANT,
+    EXTEND,
+    NAN,
+    RAISE,
+    ZERO,
+    Array,
+    Extrapolate,
+    Index,
+    antiderivative_policy,
+    beyond_code,
+    build_index,
+    check_increasing,
+    check_inside,
+    derivative_policy,
+    own,
+    scipy_policy,
+)
 
-Extrapolate = bool | Literal["periodic"]
-EndCondition = str | tuple[int, npt.ArrayLike]
-
-_NOT_A_KNOT, _SLOPE, _CURVATURE, _PERIODIC = 0, 1, 2, 3
-_NAMED = ("not-a-knot", "natural", "clamped", "periodic")
+__all__ = ["Extrapolate", "Spline"]
 
 
 class Spline:
@@ -31,8 +44,10 @@ class Spline:
     c : ndarray, shape (order, n - 1, ...)
         Coefficients of the same dtype: ``c[p, i]`` belongs to ``(t - x[i])**(order - 1 - p)`` on
         ``[x[i], x[i + 1])``.
-    extrapolate : bool or "periodic"
-        What a call does outside ``[x[0], x[-1]]``: the end polynomials, NaN, or the periodic image.
+    extrapolate : bool or str
+        What a call does outside ``[x[0], x[-1]]``: ``True`` or ``"extrapolate"`` follows the end polynomials,
+        ``False`` or ``"nan"`` gives NaN, ``"constant"`` the value at the nearer end, ``"zero"`` 0, ``"periodic"`` the
+        periodic image, and ``"raise"`` refuses the call with a ValueError that names the point.
     axis : int
         Where in the result the dimensions of the evaluation points go among the trailing dimensions of `c`.
 
@@ -85,7 +100,7 @@ class Spline:
         check_increasing(knots, "x")
         beyond_code(extrapolate)
         axis = _validate.integer(axis, "axis", low=0, high=coefficients.ndim - 2)
-        self._set(_own(knots, x), _own(coefficients, c), extrapolate, axis)
+        self._set(own(knots, x), own(coefficients, c), extrapolate, axis)
 
     def _set(self, x: Array, c: Array, extrapolate: Extrapolate, axis: int) -> None:
         x.flags.writeable = False
@@ -173,7 +188,7 @@ class Spline:
         out : ndarray, optional
             C-contiguous array of the result's shape and dtype to write to; it must not overlap `x`. Only for
             ``axis == 0``.
-        extrapolate : bool or "periodic", optional
+        extrapolate : bool or str, optional
             Overrides the spline's own choice.
         workers : int, optional
             Threads; the default is the process-wide setting. The result does not depend on it.
@@ -186,7 +201,8 @@ class Spline:
         Raises
         ------
         TypeError, ValueError
-            If an argument has the wrong type, or `out` does not fit.
+            If an argument has the wrong type, `out` does not fit, or with ``extrapolate="raise"`` a point lies
+            outside the knots (nothing is written then).
         """
         index = self._index
         if index is None:
@@ -202,6 +218,9 @@ class Spline:
         if type(nu) is not int or nu < 0:
             nu = _validate.integer(nu, "nu", low=0)
         beyond = self._beyond if extrapolate is None else beyond_code(extrapolate)
+        if beyond == RAISE:
+            check_inside(points, self._x[0], self._x[-1])
+            beyond = NAN
         shape = points.shape + self._c.shape[2:]
         if out is None:
             result = np.empty(shape, dtype)
@@ -241,7 +260,7 @@ class Spline:
         Returns
         -------
         Spline
-            On the same knots.
+            On the same knots. Where the spline was constant outside the knots, its derivative is ``"zero"`` there.
         """
         nu = _validate.integer(nu, "nu")
         if nu < 0:
@@ -255,7 +274,7 @@ class Spline:
                 power = order - 1 - p
                 for j in range(nu):
                     c[p] *= power - j
-        return self._make(self._x, c, self._extrapolate, self._axis)
+        return self._make(self._x, c, derivative_policy(self._extrapolate, nu), self._axis)
 
     def antiderivative(self, nu: int = 1) -> Spline:
         """The antiderivative of order `nu`, zero at ``x[0]`` and continuous; a negative `nu` differentiates.
@@ -268,14 +287,15 @@ class Spline:
         Returns
         -------
         Spline
-            In float64, on the same knots; it does not extrapolate where the spline was periodic.
+            In float64, on the same knots. It is constant outside the knots where the spline was ``"zero"`` there, and
+            NaN where the spline was periodic or constant.
         """
         nu = _validate.integer(nu, "nu")
         if nu <= 0:
             return self.derivative(-nu)
         pp = self.to_ppoly().antiderivative(nu)
-        extrapolate = False if self._extrapolate == "periodic" else self._extrapolate
-        return self._make(self._x.astype(np.float64), np.ascontiguousarray(pp.c), extrapolate, self._axis)
+        policy = antiderivative_policy(self._extrapolate, nu)
+        return self._make(self._x.astype(np.float64), np.ascontiguousarray(pp.c), policy, self._axis)
 
     def integrate(self, a: float, b: float, *, extrapolate: Extrapolate | None = None) -> Any:
         """Definite integral from `a` to `b`.
@@ -284,20 +304,39 @@ class Spline:
         ----------
         a, b : float
             Bounds, in either order.
-        extrapolate : bool or "periodic", optional
+        extrapolate : bool or str, optional
             Overrides the spline's own choice.
 
         Returns
         -------
         float or ndarray
-            Shape ``c.shape[2:]``; NaN where the range leaves the knots and `extrapolate` is False.
+            Shape ``c.shape[2:]``; NaN where the range leaves the knots and `extrapolate` is False or ``"nan"``.
+
+        Raises
+        ------
+        ValueError
+            With ``extrapolate="raise"``, if the range leaves the knots.
         """
         lower = _validate.scalar(a, "a")
         upper = _validate.scalar(b, "b")
-        how: Any = self._extrapolate if extrapolate is None else extrapolate
-        beyond_code(how)
-        result = self.to_ppoly().integrate(lower, upper, extrapolate=how)
-        return result if result.ndim else float(result)
+        how = self._extrapolate if extrapolate is None else extrapolate
+        code = beyond_code(how)
+        first, last = float(self._x[0]), float(self._x[-1])
+        if code == RAISE:
+            check_inside(np.array([lower, upper]), first, last)
+        pp = self.to_ppoly()
+        if code not in (CONSTANT, ZERO):
+            result = pp.integrate(lower, upper, extrapolate=scipy_policy(how))
+            return result if result.ndim else float(result)
+        within = min(max(lower, first), last), min(max(upper, first), last)
+        total = np.asarray(pp.integrate(*within, extrapolate=True))
+        if code == CONSTANT:
+            ends = self(np.array([first, last], self._x.dtype), extrapolate=True)
+            left, right = np.take(ends, 0, self._axis), np.take(ends, 1, self._axis)
+            # Signed lengths of what lies left and right of the knots.
+            total = total + left * (min(upper, first) - min(lower, first))
+            total = total + right * (max(upper, last) - max(lower, last))
+        return total if total.ndim else float(total)
 
     def roots(self, *, discontinuity: bool = True, extrapolate: bool | None = None) -> Any:
         """Real points where the spline is zero.
@@ -315,13 +354,17 @@ class Spline:
             Sorted roots; for several columns an object array of them. A piece that is zero everywhere gives its left
             knot followed by NaN.
         """
-        how: Any = self._extrapolate if extrapolate is None else extrapolate
+        how = self._extrapolate if extrapolate is None else extrapolate
         return self.to_ppoly().roots(discontinuity, beyond_code(how) == EXTEND)
 
     def to_ppoly(self) -> Any:
-        """The spline as a `scipy.interpolate.PPoly` in float64, a copy."""
+        """The spline as a `scipy.interpolate.PPoly` in float64, a copy.
+
+        Outside the knots it follows the end polynomials or is periodic where the spline is; SciPy has no other
+        policies, and what they cannot express is NaN there.
+        """
         c, x = np.array(self._c, np.float64), np.array(self._x, np.float64)
-        return si.PPoly.construct_fast(c, x, self._extrapolate, self._axis)
+        return si.PPoly.construct_fast(c, x, scipy_policy(self._extrapolate), self._axis)
 
     def to_device(self) -> Any:
         """The spline on the current GPU, to be called with CuPy arrays.
@@ -357,191 +400,3 @@ class Spline:
 
 def _rebuild(cls: type[Spline], x: Array, c: Array, extrapolate: Extrapolate, axis: int) -> Spline:
     return cls._make(x, c, extrapolate, axis)
-
-
-def _own(array: Array, given: object) -> Array:
-    """`array`, copied unless it is known not to share memory with what the caller gave."""
-    fresh = type(given) in (list, tuple) or (isinstance(given, np.ndarray) and not np.may_share_memory(array, given))
-    return array if fresh else array.copy()
-
-
-def check_increasing(x: Array, name: str) -> None:
-    """Refuse knots that do not strictly increase, naming the first offender."""
-    with np.errstate(over="ignore"):
-        steps = np.diff(x)
-    if not (steps > 0).all():
-        i = int(np.argmin(steps > 0))
-        raise ValueError(
-            f"{name} must be strictly increasing, but {name}[{i}] = {x[i]!s} is followed by "
-            f"{name}[{i + 1}] = {x[i + 1]!s}"
-        )
-    if not np.isfinite(steps).all():
-        i = int(np.argmin(np.isfinite(steps)))
-        raise ValueError(f"the distance of {name}[{i}] = {x[i]!s} and {name}[{i + 1}] = {x[i + 1]!s} overflows")
-
-
-def _end(condition: object, which: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, Array]:
-    columns = int(np.prod(shape))
-    if isinstance(condition, str):
-        if condition == "natural":
-            return _CURVATURE, np.zeros(columns, dtype)
-        if condition == "clamped":
-            return _SLOPE, np.zeros(columns, dtype)
-        if condition == "not-a-knot":
-            return _NOT_A_KNOT, np.zeros(columns, dtype)
-        if condition == "periodic":
-            raise ValueError("bc 'periodic' concerns both ends and cannot be combined with another condition")
-        raise ValueError(f"bc at the {which} end must be one of {', '.join(map(repr, _NAMED))}, not {condition!r}")
-    if not isinstance(condition, (tuple, list)) or len(condition) != 2:
-        raise ValueError(f"bc at the {which} end must be a name or a pair (order, value), not {condition!r}")
-    order, value = condition
-    if order not in (1, 2):
-        raise ValueError(f"bc at the {which} end has derivative order {order!r}, expected 1 or 2")
-    values = _validate.real_array(value, f"bc value at the {which} end", dtype=dtype)
-    if values.shape != shape:
-        raise ValueError(f"bc value at the {which} end has shape {values.shape}, expected {shape}")
-    return (_SLOPE if order == 1 else _CURVATURE), values.reshape(columns)
-
-
-def solve_cubic(
-    x: Array, y: Array, ends: tuple[int, int], values: tuple[Array, Array], workers: int
-) -> tuple[Array, int]:
-    """Coefficients (4, n - 1, m) of the cubic spline through y (n, m), and the kernel's status."""
-    n, m = y.shape
-    c = np.empty((4, n - 1, m), x.dtype)
-    work = np.empty(n * (m + 4), x.dtype)
-    status = _backend.kernels("spline").cubic(x, y, ends[0], values[0], ends[1], values[1], c, work, workers)
-    return c, int(status)
-
-
-def cubic(
-    x: npt.ArrayLike,
-    y: npt.ArrayLike,
-    *,
-    bc: EndCondition | tuple[EndCondition, EndCondition] = "not-a-knot",
-    axis: int = 0,
-    extrapolate: Extrapolate | None = None,
-    check_finite: bool = True,
-    workers: int | None = None,
-) -> Spline:
-    """Cubic spline through data, twice continuously differentiable.
-
-    Parameters
-    ----------
-    x : array_like, shape (n,)
-        Knots, strictly increasing and finite, n >= 2.
-    y : array_like, shape (..., n, ...)
-        Values, with n entries along `axis`; every other dimension counts columns that share the knots.
-    bc : str or pair
-        Conditions at the ends, one for both or a pair (left, right): ``"not-a-knot"`` (one cubic over the two end
-        intervals; a parabola through 3 points, a line through 2), ``"natural"`` (second derivative 0), ``"clamped"``
-        (first derivative 0), ``(1, value)`` or ``(2, value)`` (given first or second derivative, `value` of the
-        shape of `y` without `axis`). ``"periodic"`` for both ends needs equal first and last values.
-    axis : int
-        Axis of `y` along which the knots run.
-    extrapolate : bool or "periodic", optional
-        What calls of the spline do outside the knots; by default True, and "periodic" for periodic splines.
-    check_finite : bool
-        Refuse NaN and infinity in `y`. Without the check a column with NaN gives a column of NaN.
-    workers : int, optional
-        Threads; the result does not depend on it.
-
-    Returns
-    -------
-    Spline
-        In float32 if both `x` and `y` are, otherwise in float64.
-
-    Raises
-    ------
-    TypeError
-        If `x` or `y` is not real.
-    ValueError
-        If shapes do not match, x does not increase (naming the index), values are not finite, the differences of
-        neighbouring points overflow, or `bc` is not understood.
-
-    Notes
-    -----
-    One symmetric, strictly diagonally dominant tridiagonal system in the second derivatives, eliminated in blocks
-    without pivoting: about 30 flops and three divisions a knot, and (4 + m) n items of scratch.
-
-    References
-    ----------
-    C. de Boor, *A Practical Guide to Splines*, Springer, 1978, chapter IV.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from kriss.spline import cubic
-    >>> x = np.array([0.0, 1.0, 2.5, 4.0, 5.0])
-    >>> s = cubic(x, x**3)
-    >>> float(s(3.0)), float(s(3.0, 1)), float(s.integrate(0.0, 2.0))
-    (27.0, 27.0, 4.0)
-    """
-    knots = _validate.real_array(x, "x", ndim=1)
-    values = _validate.real_array(y, "y", finite=check_finite)
-    dtype = np.result_type(knots.dtype, values.dtype)
-    knots = knots.astype(dtype, copy=False)
-    if knots.size < 2:
-        raise ValueError(f"x has {knots.size} elements, expected at least 2 knots")
-    if values.ndim == 0:
-        raise ValueError(f"y is a scalar, expected {knots.size} values along axis {axis}")
-    axis = _validate.integer(axis, "axis", low=-values.ndim, high=values.ndim - 1) % values.ndim
-    if values.shape[axis] != knots.size:
-        raise ValueError(f"y has shape {values.shape}, expected {knots.size} entries along axis {axis} as in x")
-    values = np.moveaxis(values, axis, 0)
-    trailing = values.shape[1:]
-    rows = np.ascontiguousarray(values, dtype).reshape(knots.size, int(np.prod(trailing)))
-
-    periodic = isinstance(bc, str) and bc == "periodic"
-    if periodic:
-        zero = np.zeros(rows.shape[1], dtype)
-        left = right = (_PERIODIC, zero)
-        tolerance = 8 * np.finfo(dtype).eps * np.abs(rows).max(axis=0, initial=0)
-        apart = np.abs(rows[0] - rows[-1])
-        if not (apart <= tolerance).all() and check_finite:
-            column = int(np.argmax(~(apart <= tolerance)))
-            raise ValueError(
-                f"y must begin and end with the same value for bc='periodic', but column {column} has "
-                f"{rows[0, column]!s} and {rows[-1, column]!s}"
-            )
-    else:
-        pair = (bc, bc) if isinstance(bc, str) or _is_condition(bc) else bc
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise ValueError(f"bc must be a name, a pair (order, value) or a pair of those, not {bc!r}")
-        left = _end(pair[0], "left", trailing, dtype)
-        right = _end(pair[1], "right", trailing, dtype)
-    if extrapolate is None:
-        extrapolate = "periodic" if periodic else True
-    beyond_code(extrapolate)
-
-    if rows.shape[1] == 0:
-        check_increasing(knots, "x")
-        coefficients = np.zeros((4, knots.size - 1, 0), dtype)
-    else:
-        coefficients, status = solve_cubic(
-            knots, rows, (left[0], right[0]), (left[1], right[1]), _validate.workers(workers)
-        )
-        if status != 0:
-            check_increasing(knots, "x")
-            if check_finite:
-                raise ValueError("the slopes (y[i + 1] - y[i]) / (x[i + 1] - x[i]) overflow")
-            coefficients = _columns_alone(knots, rows, left, right, _validate.workers(workers))
-    c = coefficients.reshape(4, knots.size - 1, *trailing)
-    return Spline._make(_own(knots, x), c, extrapolate, axis)
-
-
-def _is_condition(bc: object) -> bool:
-    """Whether `bc` is one condition (order, value) and not a pair of conditions."""
-    return isinstance(bc, (tuple, list)) and len(bc) == 2 and isinstance(bc[0], (int, np.integer))
-
-
-def _columns_alone(x: Array, y: Array, left: tuple[int, Array], right: tuple[int, Array], workers: int) -> Array:
-    """Solve column by column, so that one that is not finite spoils only itself: it becomes NaN."""
-    out = np.full((4, x.size - 1, y.shape[1]), np.nan, x.dtype)
-    for t in range(y.shape[1]):
-        column = np.ascontiguousarray(y[:, t : t + 1])
-        ends = (np.ascontiguousarray(left[1][t : t + 1]), np.ascontiguousarray(right[1][t : t + 1]))
-        c, status = solve_cubic(x, column, (left[0], right[0]), ends, workers)
-        if status == 0:
-            out[:, :, t] = c[:, :, 0]
-    return out

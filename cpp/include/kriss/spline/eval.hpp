@@ -19,8 +19,19 @@
 
 KRISS_NAMESPACE_BEGIN
 
-// Beyond the knots: NaN, the end polynomials, or the periodic image. A point that is NaN gives NaN in each case.
-enum class Beyond : int { nan = 0, extend = 1, wrap = 2 };
+// Beyond the knots: NaN, the end polynomials, the periodic image, the value at the nearer end (whose derivatives are
+// 0), or 0. A point that is NaN gives NaN in each case.
+enum class Beyond : int { nan = 0, extend = 1, wrap = 2, constant = 3, zero = 4 };
+
+// Whether results beyond the knots are set to 0.
+KRISS_HD KRISS_ALWAYS_INLINE bool zero_outside(Beyond beyond, int nu) {
+    return beyond == Beyond::zero || (beyond == Beyond::constant && nu > 0);
+}
+
+template <class T>
+KRISS_HD KRISS_ALWAYS_INLINE T clamp_to(T x, T first, T last) {
+    return x < first ? first : x > last ? last : x;  // NaN stays
+}
 
 // Coefficients as scipy.interpolate.PPoly stores them: c: (order, cells, columns), highest power first.
 template <class T>
@@ -77,7 +88,12 @@ template <class T>
 KRISS_HD inline T evaluate_one(const KnotIndex<T>& ix, const Pieces<T>& pp, T x, int nu, Beyond beyond, index_t t) {
     const T first = ix.x[0];
     const T last = ix.x[ix.n - 1];
-    const T q = beyond == Beyond::wrap ? wrap_periodic(x, first, last) : x;
+    const T q = beyond == Beyond::wrap       ? wrap_periodic(x, first, last)
+                : beyond == Beyond::constant ? clamp_to(x, first, last)
+                                             : x;
+    if (zero_outside(beyond, nu) && (x < first || x > last)) {
+        return T(0);
+    }
     const bool known = beyond == Beyond::extend ? q == q : (q >= first && q <= last);
     if (!known) {
         const T missing = static_cast<T>(NAN);
@@ -99,10 +115,10 @@ template <class T, int W>
 KRISS_ALWAYS_INLINE void start_batch(const KnotIndex<T>& ix, const T* KRISS_RESTRICT x, Beyond beyond, Batch<T, W>& b) {
     const T first = ix.x[0];
     const T last = ix.x[ix.n - 1];
-    if (beyond == Beyond::wrap) {
+    if (beyond == Beyond::wrap || beyond == Beyond::constant) {
         T q[W];
         for (int l = 0; l < W; ++l) {
-            q[l] = wrap_periodic(x[l], first, last);
+            q[l] = beyond == Beyond::wrap ? wrap_periodic(x[l], first, last) : clamp_to(x[l], first, last);
         }
         locate_batch<T, W>(ix, q, b.cell, b.s);
     } else {
@@ -183,6 +199,20 @@ KRISS_ALWAYS_INLINE void finish_columns(const Pieces<T>& pp, index_t cell, T s, 
     }
 }
 
+// Results of the points beyond the knots, set to 0.
+template <class T>
+inline void blank_outside(const KnotIndex<T>& ix, const T* x, index_t begin, index_t end, index_t m, T* out) {
+    const T first = ix.x[0];
+    const T last = ix.x[ix.n - 1];
+    for (index_t q = begin; q < end; ++q) {
+        if (x[q] < first || x[q] > last) {
+            for (index_t t = 0; t < m; ++t) {
+                out[q * m + t] = T(0);
+            }
+        }
+    }
+}
+
 // Points [begin, end), `end - begin` a multiple of W.
 template <class T, int W>
 KRISS_ALWAYS_INLINE void evaluate_batches(const KnotIndex<T>& ix, const Pieces<T>& pp, const T* x, index_t begin,
@@ -216,26 +246,28 @@ void evaluate(const KnotIndex<T>& ix, const Pieces<T>& pp, const T* x, index_t p
         const index_t rest = middle + (end - middle) / small * small;
         detail::evaluate_batches<T, wide>(ix, pp, x, begin, middle, nu, beyond, out);
         detail::evaluate_batches<T, small>(ix, pp, x, middle, rest, nu, beyond, out);
-        if (rest == end) {
-            return;
-        }
-        // The last few, padded with the first knot.
-        T xs[small];
-        for (int l = 0; l < small; ++l) {
-            xs[l] = rest + l < end ? x[rest + l] : ix.x[0];
-        }
-        detail::Batch<T, small> b;
-        detail::start_batch(ix, xs, beyond, b);
-        if (m == 1) {
-            T values[small];
-            detail::finish_batch(pp, b, nu, values);
-            for (index_t q = rest; q < end; ++q) {
-                out[q] = values[q - rest];
+        if (rest < end) {
+            // The last few, padded with the first knot.
+            T xs[small];
+            for (int l = 0; l < small; ++l) {
+                xs[l] = rest + l < end ? x[rest + l] : ix.x[0];
             }
-        } else {
-            for (index_t q = rest; q < end; ++q) {
-                detail::finish_columns(pp, b.cell[q - rest], b.s[q - rest], nu, out + q * m);
+            detail::Batch<T, small> b;
+            detail::start_batch(ix, xs, beyond, b);
+            if (m == 1) {
+                T values[small];
+                detail::finish_batch(pp, b, nu, values);
+                for (index_t q = rest; q < end; ++q) {
+                    out[q] = values[q - rest];
+                }
+            } else {
+                for (index_t q = rest; q < end; ++q) {
+                    detail::finish_columns(pp, b.cell[q - rest], b.s[q - rest], nu, out + q * m);
+                }
             }
+        }
+        if (zero_outside(beyond, nu)) {
+            detail::blank_outside(ix, x, begin, end, m, out);
         }
     });
 }

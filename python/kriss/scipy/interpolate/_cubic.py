@@ -10,8 +10,8 @@ import numpy.typing as npt
 import scipy.interpolate as si
 
 from kriss import _backend
+from kriss.spline._cubic import solve_cubic
 from kriss.spline._piecewise import EXTEND, NAN, WRAP, Index, build_index
-from kriss.spline._spline import solve_cubic
 
 _ROUTINE = "interpolate.CubicSpline"
 _PLAIN = (np.ndarray, list, tuple, int, float)
