@@ -21,24 +21,24 @@ __global__ void evaluate_kernel(KnotIndex<T> ix, Pieces<T> pp, const T* q, index
 }  // namespace
 
 template <class T>
-int spline_evaluate(const T* x, index_t n, T first, T last, const std::int32_t* table, std::int32_t buckets,
-                    std::int32_t top, const T* c, index_t order, index_t columns, const T* q, index_t points, int nu,
+int spline_evaluate(const T* x, index_t n, const T* ends, const std::int32_t* table, std::int32_t buckets,
+                    std::int32_t map, const T* c, index_t order, index_t columns, const T* q, index_t points, int nu,
                     int beyond, T* out, stream_t s) {
     const index_t items = points * columns;
     if (items == 0) {
         return 0;
     }
     const std::int32_t parts = table != nullptr ? buckets : static_cast<std::int32_t>(n - 1);
-    const KnotIndex<T> ix{x, n, table, parts, top, bucket_scale(first, last, parts)};
+    const KnotIndex<T> ix = knot_index(x, n, ends[0], ends[1], ends[2], ends[3], table, parts, map);
     constexpr unsigned threads = 256;
     evaluate_kernel<T><<<blocks(items, threads), threads, 0, stream(s)>>>(ix, Pieces<T>{c, order, n - 1, columns}, q,
                                                                           items, nu, static_cast<Beyond>(beyond), out);
     return static_cast<int>(cudaGetLastError());
 }
 
-template int spline_evaluate(const double*, index_t, double, double, const std::int32_t*, std::int32_t, std::int32_t,
+template int spline_evaluate(const double*, index_t, const double*, const std::int32_t*, std::int32_t, std::int32_t,
                              const double*, index_t, index_t, const double*, index_t, int, int, double*, stream_t);
-template int spline_evaluate(const float*, index_t, float, float, const std::int32_t*, std::int32_t, std::int32_t,
+template int spline_evaluate(const float*, index_t, const float*, const std::int32_t*, std::int32_t, std::int32_t,
                              const float*, index_t, index_t, const float*, index_t, int, int, float*, stream_t);
 
 }  // namespace kriss::cuda

@@ -21,38 +21,56 @@ index_t count_knots(const array<T>& x) {
 }
 
 template <class T>
+void check_map(int map) {
+    constexpr int most = 8 * static_cast<int>(sizeof(T)) - 2;
+    expect(map >= -most && map <= most, "map is out of range");
+}
+
+template <class T>
 void add_precision(py::module_& m) {
     m.def(
         "nearly_uniform",
         [](const array<T>& x) { return spline_kernels().template get<T>().nearly_uniform(x.data(), count_knots(x)); },
         py::arg("x").noconvert(), "Whether knots x (n) can be searched without a table.");
     m.def(
-        "bucket_table",
-        [](const array<T>& x, table_t& table) {
-            const index_t n = count_knots(x);
-            expect(table.size() > 0, "table must not be empty");
-            return spline_kernels().template get<T>().bucket_table(x.data(), n, table.mutable_data(),
-                                                                   static_cast<std::int32_t>(table.size()));
+        "bucket_map",
+        [](const array<T>& x) {
+            std::int32_t map = 0;
+            std::int32_t buckets = 0;
+            spline_kernels().template get<T>().bucket_map(x.data(), count_knots(x), &map, &buckets);
+            return std::make_pair(map, buckets);
         },
-        py::arg("x").noconvert(), py::arg("table").noconvert(),
-        "Fill the bucket table of knots x (n); returns the largest step inside a bucket.");
+        py::arg("x").noconvert(), "How knots x (n) are cut into buckets: map and number of buckets.");
+    m.def(
+        "bucket_table",
+        [](const array<T>& x, int map, table_t& table) {
+            const index_t n = count_knots(x);
+            check_map<T>(map);
+            expect(table.size() >= 2 && table.size() <= (py::ssize_t{1} << 30), "table must hold buckets + 1 items");
+            spline_kernels().template get<T>().bucket_table(x.data(), n, map, table.mutable_data(),
+                                                            static_cast<std::int32_t>(table.size() - 1));
+        },
+        py::arg("x").noconvert(), py::arg("map"), py::arg("table").noconvert(),
+        "Fill the bucket table (buckets + 1) of knots x (n).");
     m.def(
         "evaluate",
-        [](const array<T>& x, const table_t& table, int top, const array<T>& c, const array<T>& q, int nu, int beyond,
+        [](const array<T>& x, const table_t& table, int map, const array<T>& c, const array<T>& q, int nu, int beyond,
            array<T>& out, int workers) {
             const index_t n = count_knots(x);
             expect(c.ndim() >= 2 && c.shape(0) >= 1 && c.shape(1) == n - 1, "c must be (order, n - 1, ...)");
             const auto order = static_cast<index_t>(c.shape(0));
             const auto columns = static_cast<index_t>(c.size()) / (order * (n - 1));
+            check_map<T>(map);
+            expect(table.size() == 0 || table.size() >= 2, "table must hold buckets + 1 items");
             expect(out.size() == q.size() * columns, "out must hold one item per point and column");
             call(workers, [&](const Executor& ex) {
                 spline_kernels().template get<T>().evaluate(x.data(), n, table.size() > 0 ? table.data() : nullptr,
-                                                            static_cast<std::int32_t>(table.size()), top, c.data(),
+                                                            static_cast<std::int32_t>(table.size()) - 1, map, c.data(),
                                                             order, columns, q.data(), static_cast<index_t>(q.size()),
                                                             nu, beyond, out.mutable_data(), ex);
             });
         },
-        py::arg("x").noconvert(), py::arg("table").noconvert(), py::arg("top"), py::arg("c").noconvert(),
+        py::arg("x").noconvert(), py::arg("table").noconvert(), py::arg("map"), py::arg("c").noconvert(),
         py::arg("q").noconvert(), py::arg("nu"), py::arg("beyond"), py::arg("out").noconvert(), py::arg("workers"),
         "Derivative nu of the piecewise polynomial c (order, n - 1, columns) at q (points) into out (points, "
         "columns).");

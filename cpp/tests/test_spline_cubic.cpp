@@ -133,9 +133,8 @@ void batches_equal_single_points() {
     for (int i = 0; i < 40; ++i) {
         x.push_back(T(i) + T(0.3) * u(gen));
     }
-    std::vector<std::int32_t> table(80);
-    const std::int32_t top = build_bucket_table(x.data(), 40, table.data(), 80);
-    const KnotIndex<T> ix{x.data(), 40, table.data(), 80, top, bucket_scale(x[0], x[39], 80)};
+    std::vector<std::int32_t> table(static_cast<std::size_t>(table_capacity(40)));
+    const KnotIndex<T> ix = build_knot_index(x.data(), 40, table.data());
     for (int i = 0; i < 5 * 39 * 9; ++i) {
         c.push_back(u(gen));
     }

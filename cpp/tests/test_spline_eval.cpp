@@ -1,5 +1,6 @@
 #include "check.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -56,7 +57,7 @@ T reference(const std::vector<T>& x, const Pieces<T>& pp, T q, int nu, Beyond be
 }
 
 template <class T>
-void policies_in_batches_and_one_by_one() {
+void policies_in_batches_and_one_by_one(bool nearby) {
     std::mt19937 gen(5);
     std::uniform_real_distribution<T> u(T(0), T(1));
     const Beyond all[] = {Beyond::nan, Beyond::extend, Beyond::wrap, Beyond::constant, Beyond::zero};
@@ -71,10 +72,8 @@ void policies_in_batches_and_one_by_one() {
             for (auto& v : c) {
                 v = u(gen) - T(0.5);
             }
-            std::vector<std::int32_t> table(2 * x.size());
-            KnotIndex<T> ix{x.data(), n, table.data(), static_cast<std::int32_t>(table.size()), 0, T(0)};
-            ix.scale = bucket_scale(x.front(), x.back(), ix.buckets);
-            ix.top = build_bucket_table(x.data(), n, table.data(), ix.buckets);
+            std::vector<std::int32_t> table(static_cast<std::size_t>(table_capacity(n)));
+            const KnotIndex<T> ix = build_knot_index(x.data(), n, table.data());
             const Pieces<T> pp{c.data(), order, n - 1, columns};
             // 64 + 8 + 3 points: each of the three batch sizes.
             std::vector<T> q = {x.front(),
@@ -86,6 +85,14 @@ void policies_in_batches_and_one_by_one() {
                                 T(1e6)};
             while (q.size() < 75) {
                 q.push_back(x.front() - T(5) + u(gen) * (x.back() + T(10)));
+            }
+            if (nearby) {
+                std::sort(q.begin() + 7, q.end());  // the batch of 64 starts with NaN: not sorted
+                std::vector<T> close;               // sorted, many to a cell
+                for (int k = 0; k < 640; ++k) {
+                    close.push_back(x[9] + (x[12] - x[9]) * T(k) / T(640));
+                }
+                q.insert(q.begin(), close.begin(), close.end());
             }
             const auto points = static_cast<index_t>(q.size());
             std::vector<T> out(q.size() * static_cast<std::size_t>(columns));
@@ -112,5 +119,7 @@ void policies_in_batches_and_one_by_one() {
 
 }  // namespace
 
-KRISS_CASE("every policy in batches and one by one, double") { policies_in_batches_and_one_by_one<double>(); }
-KRISS_CASE("every policy in batches and one by one, float") { policies_in_batches_and_one_by_one<float>(); }
+KRISS_CASE("every policy in batches and one by one, double") { policies_in_batches_and_one_by_one<double>(false); }
+KRISS_CASE("every policy in batches and one by one, float") { policies_in_batches_and_one_by_one<float>(false); }
+KRISS_CASE("sorted points, many to a piece, double") { policies_in_batches_and_one_by_one<double>(true); }
+KRISS_CASE("sorted points, many to a piece, float") { policies_in_batches_and_one_by_one<float>(true); }

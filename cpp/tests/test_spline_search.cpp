@@ -20,14 +20,8 @@ struct Indexed {
 
     explicit Indexed(std::vector<T> knots) : x(std::move(knots)) {
         const auto n = static_cast<index_t>(x.size());
-        if (knots_nearly_uniform(x.data(), n)) {
-            ix = {x.data(), n, nullptr, static_cast<std::int32_t>(n - 1), 0, T(0)};
-        } else {
-            table.resize(2 * x.size());
-            ix = {x.data(), n, table.data(), static_cast<std::int32_t>(table.size()), 0, T(0)};
-            ix.top = build_bucket_table(x.data(), n, table.data(), ix.buckets);
-        }
-        ix.scale = bucket_scale(x.front(), x.back(), ix.buckets);
+        table.resize(static_cast<std::size_t>(table_capacity(n)));
+        ix = build_knot_index(x.data(), n, table.data());
     }
 };
 
@@ -44,12 +38,16 @@ template <class T>
 std::vector<std::vector<T>> knot_sets() {
     std::mt19937 gen(7);
     std::uniform_real_distribution<T> u(T(0), T(1));
-    std::vector<std::vector<T>> sets(6);
+    std::vector<std::vector<T>> sets(8);
     for (int i = 0; i < 200; ++i) {
         sets[0].push_back(T(i) / T(199));
         sets[1].push_back(u(gen));
         sets[2].push_back(std::pow(T(10), T(-i) * (sizeof(T) == 8 ? T(1.5) : T(0.18))));
         sets[3].push_back(i < 199 ? T(i) * T(1e-9) : T(1));
+    }
+    for (std::size_t i = 0; i < 200; ++i) {
+        sets[6].push_back(T(3) - sets[2][i]);  // most of them equal
+        sets[7].push_back(-sets[2][i]);
     }
     sets[4] = {T(1), T(2)};
     sets[5] = {std::numeric_limits<T>::lowest(), T(0), std::numeric_limits<T>::max()};
@@ -134,12 +132,25 @@ KRISS_CASE("a stale index costs time, not correctness, double") { survives_a_wro
 KRISS_CASE("a stale index costs time, not correctness, float") { survives_a_wrong_index<float>(); }
 
 KRISS_CASE("NaN and infinity stay inside the table") {
-    const Indexed<double> k({0.0, 1.0, 1.5, 7.0});
     const double nan = std::nan("");
-    KRISS_CHECK(locate(k.ix, nan) == 0);
-    KRISS_CHECK(bucket_of(nan, 0.0, k.ix.scale, k.ix.buckets) == 0);
-    KRISS_CHECK(bucket_of(1e308, 0.0, 1e308, 1 << 30) == (1 << 30) - 1);
-    KRISS_CHECK(bucket_of(1e38f, 0.0f, 1e38f, 1 << 30) == (1 << 30) - 1);
+    std::vector<double> left;
+    std::vector<double> right;
+    for (int i = 40; i >= 0; --i) {
+        left.push_back(std::pow(10.0, -i));
+        right.push_back(-std::pow(10.0, i - 40));
+    }
+    for (const auto& x : {std::vector<double>{0.0, 1.0, 1.5, 7.0}, left, right}) {
+        const Indexed<double> k(x);
+        for (const double q : {nan, -nan, HUGE_VAL, -HUGE_VAL, 0.0, -0.0, 5e-324, -5e-324, 1e308, -1e308}) {
+            const std::int32_t j = bucket_of(k.ix, q);
+            KRISS_CHECK(j >= 0 && j < k.ix.buckets);
+            KRISS_CHECK(std::isnan(q) || locate(k.ix, q) == reference(k.x, q));
+        }
+    }
+    KRISS_CHECK(Indexed<double>(left).ix.map > 0);
+    KRISS_CHECK(Indexed<double>(right).ix.map < 0);
+    KRISS_CHECK(bucket_linear(1e308, 0.0, 1e308, 1 << 30) == (1 << 30) - 1);
+    KRISS_CHECK(bucket_linear(1e38f, 0.0f, 1e38f, 1 << 30) == (1 << 30) - 1);
 }
 
 KRISS_CASE("equal spacing needs no table, and its rounding is no obstacle") {
@@ -155,17 +166,33 @@ KRISS_CASE("equal spacing needs no table, and its rounding is no obstacle") {
 }
 
 KRISS_CASE("steps inside a bucket reach every knot in it") {
+    for (std::int32_t span = 0; span < 300; ++span) {
+        std::int32_t reach = 0;
+        for (std::int32_t step = first_step(span); step > 0; step >>= 1) {
+            reach += step;
+        }
+        KRISS_CHECK(reach >= span && (span == 0 || reach < 2 * span));
+    }
     for (int many : {1, 2, 3, 4, 7, 8, 15, 16, 100}) {
         std::vector<double> x = {0.0};
         for (int i = 0; i < many; ++i) {
             x.push_back(0.5 + 1e-9 * i);
         }
         x.push_back(1.0);
-        const Indexed<double> k(x);
-        if (k.ix.table != nullptr) {
-            KRISS_CHECK(2 * k.ix.top - 1 >= many - 1);
-            KRISS_CHECK(k.ix.top <= 2 * many);
-        }
-        KRISS_CHECK(locate(k.ix, 0.75) == many);
+        KRISS_CHECK(locate(Indexed<double>(x).ix, 0.75) == many);
     }
+}
+
+KRISS_CASE("knots by octaves share no bucket with many others") {
+    std::vector<double> x;
+    for (int i = 0; i < 5000; ++i) {
+        x.push_back(std::pow(10.0, -300.0 + i * 0.06));
+    }
+    const Indexed<double> k(x);
+    KRISS_CHECK(k.ix.map > 0);
+    std::int32_t most = 0;
+    for (std::int32_t j = 0; j < k.ix.buckets; ++j) {
+        most = std::max(most, k.table[static_cast<std::size_t>(j) + 1] - k.table[static_cast<std::size_t>(j)]);
+    }
+    KRISS_CHECK(most <= 8);
 }

@@ -73,14 +73,8 @@ bool evaluate_spline() {
     if (info.status != kriss::Status::ok) {
         return false;
     }
-    kriss::KnotIndex<double> index;
-    std::vector<std::int32_t> table(2 * n);
-    index.x = x.data();
-    index.n = n;
-    index.table = table.data();
-    index.buckets = static_cast<std::int32_t>(table.size());
-    index.scale = kriss::bucket_scale(x.front(), x.back(), index.buckets);
-    index.top = kriss::build_bucket_table(x.data(), n, table.data(), index.buckets);
+    std::vector<std::int32_t> table(static_cast<std::size_t>(kriss::table_capacity(n)));
+    const kriss::KnotIndex<double> index = kriss::build_knot_index(x.data(), n, table.data());
     const kriss::Pieces<double> pieces{c.data(), 4, n - 1, 1};
 
     std::vector<double> at(m), value(m);

@@ -27,6 +27,7 @@ def knot_sets():
         "random": np.sort(rng.random(1000)),
         "ratio 1e4": np.cumsum(10 ** rng.uniform(-4, 0, 800)),
         "300 decades": np.concatenate([[0.0], np.logspace(-300, 0, 900)]),
+        "to the right": -np.concatenate([np.logspace(0, -300, 900), [0.0]]),
         "both ends": np.concatenate([-np.logspace(0, -300, 400), np.logspace(-300, 0, 400)]),
         "two clusters": np.concatenate([np.linspace(0, 1e-9, 300), np.linspace(1, 1 + 1e-9, 300)]),
         "neighbours": np.nextafter(1.0, 2.0) + np.arange(200) * np.spacing(1.0),
@@ -50,9 +51,10 @@ def test_search_finds_the_interval(name, dtype, rng):
     mid = x[:-1] / 2 + x[1:] / 2
     q = np.concatenate([x, mid, np.nextafter(x, dtype(-np.inf)), np.nextafter(x, dtype(np.inf))])
     q = np.concatenate([q, np.array([-np.inf, np.inf], dtype)])
-    rng.shuffle(q)
-    expected = np.clip(np.searchsorted(x, q, side="right") - 1, 0, x.size - 2)
-    assert_array_equal(s(q), expected)
+    for order in ("sorted", "backwards", "random"):
+        q = np.sort(q) if order == "sorted" else q[::-1].copy() if order == "backwards" else rng.permutation(q)
+        expected = np.clip(np.searchsorted(x, q, side="right") - 1, 0, x.size - 2)
+        assert_array_equal(s(q), expected)
     inside = (q >= x[0]) & (q <= x[-1])
     assert_array_equal(s(q, extrapolate=False), np.where(inside, expected, np.nan))
 
@@ -70,14 +72,30 @@ def test_search_on_any_knots(knots, points):
     assert_array_equal(s(np.array(points)), expected)
 
 
-def test_search_depth_is_logarithmic():
-    # All knots but the last in one bucket: the bisection inside the bucket starts at about n/2, not at a walk.
-    x = np.concatenate([np.linspace(0, 1e-6, 4096), [1.0]])
-    index = build_index(x)
-    assert index.top <= 4096
-    uniform = build_index(np.linspace(0, 1, 1000))
-    assert uniform.table.size == 0
-    assert build_index(np.sort(np.random.default_rng(0).random(10_000))).top <= 8
+def test_search_depth():
+    """The most knots that a bucket holds: what a point can cost is a bisection among them."""
+
+    def most(x):
+        index = build_index(x)
+        return 0 if index.table.size == 0 else int(np.diff(index.table).max())
+
+    n = 5000
+    rng = np.random.default_rng(0)
+    assert build_index(np.linspace(0, 1, n)).table.size == 0
+    assert most(np.sort(rng.random(n))) <= 8
+    # By octaves from either end, where knots are graded.
+    left = np.logspace(-300, 0, n)
+    assert build_index(left).map > 0 and most(left) <= 8
+    assert build_index(-left[::-1]).map < 0 and most(-left[::-1]) <= 8
+    assert most(np.concatenate([[0.0], left])) <= 8
+    assert most(5.0 + np.logspace(-12, 0, n)) <= 16
+    # A cluster in the middle: a bisection among its knots, no worse than one among all.
+    cluster = np.concatenate([[0.0], 0.5 + 1e-9 * np.arange(n), [1.0]])
+    assert most(cluster) <= n
+    for x in (left, cluster):
+        index = build_index(x)
+        assert index.table.size <= 4 * x.size + 1
+        assert index.table[0] == 0 and index.table[-1] == x.size - 2 and (np.diff(index.table) >= 0).all()
 
 
 @pytest.mark.parametrize("name", ["uniform", "random", "ratio 1e4"])

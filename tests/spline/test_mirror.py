@@ -243,6 +243,6 @@ def test_kernels_refuse_inconsistent_sizes():
         with pytest.raises(ValueError):
             core.cubic(*good[:i], np.array(bad), *good[i + 1 :])
     with pytest.raises(ValueError):
-        core.bucket_table(x, none)
+        core.bucket_table(x, 0, none)
     with pytest.raises(ValueError):
         core.nearly_uniform(x[:1].copy())

@@ -14,16 +14,23 @@ bool nearly_uniform(const T* x, index_t n) {
 }
 
 template <class T>
-std::int32_t bucket_table(const T* x, index_t n, std::int32_t* table, std::int32_t buckets) {
-    return build_bucket_table(x, n, table, buckets);
+void bucket_map(const T* x, index_t n, std::int32_t* map, std::int32_t* buckets) {
+    const BucketMap how = choose_map(x, n);
+    *map = how.map;
+    *buckets = how.buckets;
 }
 
 template <class T>
-void evaluate_pieces(const T* x, index_t n, const std::int32_t* table, std::int32_t buckets, std::int32_t top,
+void bucket_table(const T* x, index_t n, std::int32_t map, std::int32_t* table, std::int32_t buckets) {
+    fill_table(x, n, BucketMap{map, buckets}, table);
+}
+
+template <class T>
+void evaluate_pieces(const T* x, index_t n, const std::int32_t* table, std::int32_t buckets, std::int32_t map,
                      const T* c, index_t order, index_t columns, const T* q, index_t points, int nu, int beyond, T* out,
                      const Executor& ex) {
     const std::int32_t parts = table != nullptr ? buckets : static_cast<std::int32_t>(n - 1);
-    const KnotIndex<T> ix{x, n, table, parts, top, bucket_scale(x[0], x[n - 1], parts)};
+    const KnotIndex<T> ix = knot_index(x, n, table, parts, map);
     evaluate(ix, Pieces<T>{c, order, n - 1, columns}, q, points, nu, static_cast<Beyond>(beyond), out, ex);
 }
 
@@ -35,7 +42,7 @@ Info cubic_spline(const T* x, const T* y, index_t n, index_t m, int left_end, co
 
 template <class T>
 constexpr SplineKernels<T> fill() {
-    return {&nearly_uniform<T>, &bucket_table<T>, &evaluate_pieces<T>, &cubic_spline<T>};
+    return {&nearly_uniform<T>, &bucket_map<T>, &bucket_table<T>, &evaluate_pieces<T>, &cubic_spline<T>};
 }
 
 }  // namespace

@@ -5,16 +5,26 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['bucket_table', 'cubic', 'evaluate', 'nearly_uniform']
+__all__: list[str] = ['bucket_map', 'bucket_table', 'cubic', 'evaluate', 'nearly_uniform']
 @typing.overload
-def bucket_table(x: numpy.typing.NDArray[numpy.float64], table: numpy.typing.NDArray[numpy.int32]) -> int:
+def bucket_map(x: numpy.typing.NDArray[numpy.float64]) -> tuple[int, int]:
     """
-    Fill the bucket table of knots x (n); returns the largest step inside a bucket.
+    How knots x (n) are cut into buckets: map and number of buckets.
     """
 @typing.overload
-def bucket_table(x: numpy.typing.NDArray[numpy.float32], table: numpy.typing.NDArray[numpy.int32]) -> int:
+def bucket_map(x: numpy.typing.NDArray[numpy.float32]) -> tuple[int, int]:
     """
-    Fill the bucket table of knots x (n); returns the largest step inside a bucket.
+    How knots x (n) are cut into buckets: map and number of buckets.
+    """
+@typing.overload
+def bucket_table(x: numpy.typing.NDArray[numpy.float64], map: typing.SupportsInt | typing.SupportsIndex, table: numpy.typing.NDArray[numpy.int32]) -> None:
+    """
+    Fill the bucket table (buckets + 1) of knots x (n).
+    """
+@typing.overload
+def bucket_table(x: numpy.typing.NDArray[numpy.float32], map: typing.SupportsInt | typing.SupportsIndex, table: numpy.typing.NDArray[numpy.int32]) -> None:
+    """
+    Fill the bucket table (buckets + 1) of knots x (n).
     """
 @typing.overload
 def cubic(x: numpy.typing.NDArray[numpy.float64], y: numpy.typing.NDArray[numpy.float64], left_end: typing.SupportsInt | typing.SupportsIndex, left: numpy.typing.NDArray[numpy.float64], right_end: typing.SupportsInt | typing.SupportsIndex, right: numpy.typing.NDArray[numpy.float64], c: numpy.typing.NDArray[numpy.float64], work: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> int:
@@ -27,12 +37,12 @@ def cubic(x: numpy.typing.NDArray[numpy.float32], y: numpy.typing.NDArray[numpy.
     Coefficients c (4, n - 1, m) of the cubic spline through y (n, m); returns a status.
     """
 @typing.overload
-def evaluate(x: numpy.typing.NDArray[numpy.float64], table: numpy.typing.NDArray[numpy.int32], top: typing.SupportsInt | typing.SupportsIndex, c: numpy.typing.NDArray[numpy.float64], q: numpy.typing.NDArray[numpy.float64], nu: typing.SupportsInt | typing.SupportsIndex, beyond: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
+def evaluate(x: numpy.typing.NDArray[numpy.float64], table: numpy.typing.NDArray[numpy.int32], map: typing.SupportsInt | typing.SupportsIndex, c: numpy.typing.NDArray[numpy.float64], q: numpy.typing.NDArray[numpy.float64], nu: typing.SupportsInt | typing.SupportsIndex, beyond: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Derivative nu of the piecewise polynomial c (order, n - 1, columns) at q (points) into out (points, columns).
     """
 @typing.overload
-def evaluate(x: numpy.typing.NDArray[numpy.float32], table: numpy.typing.NDArray[numpy.int32], top: typing.SupportsInt | typing.SupportsIndex, c: numpy.typing.NDArray[numpy.float32], q: numpy.typing.NDArray[numpy.float32], nu: typing.SupportsInt | typing.SupportsIndex, beyond: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float32], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
+def evaluate(x: numpy.typing.NDArray[numpy.float32], table: numpy.typing.NDArray[numpy.int32], map: typing.SupportsInt | typing.SupportsIndex, c: numpy.typing.NDArray[numpy.float32], q: numpy.typing.NDArray[numpy.float32], nu: typing.SupportsInt | typing.SupportsIndex, beyond: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float32], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Derivative nu of the piecewise polynomial c (order, n - 1, columns) at q (points) into out (points, columns).
     """

@@ -15,13 +15,46 @@ _TARGET = 200
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _bucket_of(x, first, scale, buckets):
+def _bits(d, size):
+    """The bits of d as a signed integer, d being of `size` bytes; they order as d does if it is positive."""
+    if size == 8:
+        return np.int64(np.float64(d).view(np.int64))
+    return np.int64(np.float32(d).view(np.int32))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _linear(x, first, scale, buckets):
     t = (x - first) * scale
     if not t > 0:
         return 0
     if not t < buckets:
         return buckets - 1
     return min(int(t), buckets - 1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _octave(size, d, shift, base, buckets):
+    k = _bits(d, size)
+    k = max(k, np.int64(0)) >> np.int64(shift)
+    return min(max(k - base, np.int64(0)), np.int64(buckets - 1))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _base(x, how):
+    if how > 0:
+        return _bits(x[1] - x[0], x.itemsize) >> np.int64(how)
+    if how < 0:
+        return _bits(x[x.size - 1] - x[x.size - 2], x.itemsize) >> np.int64(-how)
+    return np.int64(0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _bucket_of(x, how, scale, base, buckets, q):
+    if how == 0:
+        return _linear(q, x[0], scale, buckets)
+    if how > 0:
+        return _octave(x.itemsize, q - x[0], how, base, buckets)
+    return buckets - 1 - _octave(x.itemsize, x[x.size - 1] - q, -how, base, buckets)
 
 
 def nearly_uniform(x):
@@ -41,43 +74,88 @@ def _nearly_uniform(dtype, x):
     return True
 
 
-def bucket_table(x, table):
-    return _bucket_table(x.dtype.type, x, table)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _crowding(dtype, x, how, buckets):
+    scale = dtype(buckets) / (x[x.size - 1] - x[0])
+    base = _base(x, how)
+    total = 0.0
+    most = 0
+    run = 0
+    before = -1
+    for i in range(1, x.size - 1):
+        j = _bucket_of(x, how, scale, base, buckets, x[i])
+        run = run + 1 if j == before else 1
+        before = j
+        total += 2.0 * run - 1.0
+        most = max(most, run)
+    return total, most
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _bucket_table(dtype, x, table):
+def _bucket_map(dtype, x):
     n = x.size
-    buckets = table.size
+    limit = 4
+    while limit < 2 * n and limit < 2**29:
+        limit *= 2
+    how = 0
+    buckets = limit
+    least, most = _crowding(dtype, x, 0, limit)
+    if most <= 8:
+        return how, buckets
+    width = x[n - 1] - x[0]
+    for side in range(2):
+        nearest = x[1] - x[0] if side == 0 else x[n - 1] - x[n - 2]
+        for shift in range(1, 8 * x.itemsize - 1):
+            far, near = _bits(width, x.itemsize), _bits(nearest, x.itemsize)
+            count = (far >> np.int64(shift)) - (near >> np.int64(shift)) + 1
+            if count <= limit:
+                other = shift if side == 0 else -shift
+                total, most = _crowding(dtype, x, other, int(count))
+                if 2.0 * total < least:
+                    least = total
+                    how = other
+                    buckets = int(count)
+                break
+    return how, buckets
+
+
+def bucket_map(x):
+    return _bucket_map(x.dtype.type, x)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _bucket_table(dtype, x, how, table):
+    n = x.size
+    buckets = table.size - 1
     scale = dtype(buckets) / (x[n - 1] - x[0])
+    base = _base(x, how)
     filled = 0
-    most = 0
-    run = 0
     for i in range(1, n - 1):
-        j = _bucket_of(x[i], x[0], scale, buckets)
-        run = run + 1 if j < filled else 1
-        most = max(most, run)
+        j = _bucket_of(x, how, scale, base, buckets, x[i])
         while filled <= j:
             table[filled] = i - 1
             filled += 1
-    while filled < buckets:
+    while filled <= buckets:
         table[filled] = n - 2
         filled += 1
-    top = 1 if most > 0 else 0
-    while top != 0 and 2 * top - 1 < most:
-        top *= 2
-    return top
+
+
+def bucket_table(x, map, table):
+    _bucket_table(x.dtype.type, x, map, table)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _locate(x, table, top, scale, buckets, q):
+def _locate(x, table, how, scale, base, buckets, q):
     last = x.size - 2
-    j = _bucket_of(q, x[0], scale, buckets)
+    j = _bucket_of(x, how, scale, base, buckets, q)
     if table.size > 0:
         i = table[j] + 0
-        step = top
+        end = table[j + 1] + 0
+        step = 1 if end > i else 0
+        while step != 0 and 2 * step - 1 < end - i:
+            step *= 2
         while step > 0:
-            ahead = min(i + step, last)
+            ahead = min(i + step, end)
             if q >= x[ahead]:
                 i = ahead
             step >>= 1
@@ -101,13 +179,14 @@ def _locate(x, table, top, scale, buckets, q):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _evaluate(dtype, x, table, top, c, q, nu, beyond, out):
+def _evaluate(dtype, x, table, how, c, q, nu, beyond, out):
     n = x.size
     order, _, m = c.shape
     first = x[0]
     last = x[n - 1]
-    buckets = table.size if table.size > 0 else n - 1
+    buckets = table.size - 1 if table.size > 0 else n - 1
     scale = dtype(buckets) / (last - first)
+    base = _base(x, how)
     period = last - first
     for k in range(q.size):
         v = q[k]
@@ -131,7 +210,7 @@ def _evaluate(dtype, x, table, top, c, q, nu, beyond, out):
             for t in range(m):
                 out[k, t] = math.nan
             continue
-        i = _locate(x, table, top, scale, buckets, v)
+        i = _locate(x, table, how, scale, base, buckets, v)
         s = v - x[i]
         for t in range(m):
             total = dtype(0)
@@ -145,10 +224,10 @@ def _evaluate(dtype, x, table, top, c, q, nu, beyond, out):
             out[k, t] = total
 
 
-def evaluate(x, table, top, c, q, nu, beyond, out, workers):
+def evaluate(x, table, map, c, q, nu, beyond, out, workers):
     columns = c.size // (c.shape[0] * c.shape[1])
     pieces = c.reshape(c.shape[0], c.shape[1], columns)
-    _evaluate(x.dtype.type, x, table, top, pieces, q.reshape(-1), nu, beyond, out.reshape(q.size, columns))
+    _evaluate(x.dtype.type, x, table, map, pieces, q.reshape(-1), nu, beyond, out.reshape(q.size, columns))
 
 
 # Ends: 0 not-a-knot, 1 slope, 2 curvature, 3 periodic.

@@ -26,15 +26,15 @@ class DeviceSpline:
         As for `Spline`.
     """
 
-    __slots__ = ("_c", "_ends", "_extrapolate", "_kernel", "_table", "_top", "_x")
+    __slots__ = ("_c", "_ends", "_extrapolate", "_kernel", "_map", "_table", "_x")
 
     def __init__(self, x: Array, c: Array, index: Index, extrapolate: Extrapolate) -> None:
         cp = _device.cupy()
         self._kernel = getattr(_device.cuda("spline"), f"evaluate_{x.dtype.name}")
         self._x, self._c = cp.asarray(x), cp.asarray(c)
         self._table = cp.asarray(index.table) if index.table.size else None
-        self._top = index.top
-        self._ends = float(x[0]), float(x[-1])
+        self._map = index.map
+        self._ends = [float(t) for t in (x[0], x[1], x[-2], x[-1])]
         self._extrapolate = extrapolate
 
     @property
@@ -80,7 +80,7 @@ class DeviceSpline:
         beyond = beyond_code(self._extrapolate if extrapolate is None else extrapolate)
         points = cp.ascontiguousarray(x)
         if beyond == RAISE:
-            check_inside(points, *self._ends)
+            check_inside(points, self._ends[0], self._ends[3])
             beyond = NAN
         trailing = self._c.shape[2:]
         shape = x.shape + trailing
@@ -94,10 +94,10 @@ class DeviceSpline:
         self._kernel(
             self._x.data.ptr,
             cells + 1,
-            *self._ends,
+            self._ends,
             0 if self._table is None else self._table.data.ptr,
-            0 if self._table is None else self._table.size,
-            self._top,
+            0 if self._table is None else self._table.size - 1,
+            self._map,
             self._c.data.ptr,
             order,
             int(np.prod(trailing)),

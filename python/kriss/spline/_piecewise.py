@@ -28,14 +28,14 @@ _ANTIDERIVATIVE: dict[object, Extrapolate] = {"zero": "constant", "constant": "n
 
 _NO_TABLE = np.empty(0, np.int32)
 _NO_TABLE.flags.writeable = False
-MAX_KNOTS = 2**30
+MAX_KNOTS = 2**28
 
 
 class Index(NamedTuple):
     """A search index: an empty table stands for nearly uniform knots."""
 
     table: npt.NDArray[np.int32]
-    top: int
+    map: int
 
 
 def build_index(x: Array) -> Index:
@@ -45,10 +45,10 @@ def build_index(x: Array) -> Index:
         raise ValueError(f"x holds {x.size} knots, at most {MAX_KNOTS} are supported")
     if kernels.nearly_uniform(x):
         return Index(_NO_TABLE, 0)
-    buckets = min(1 << max(2 * x.size - 1, 1).bit_length(), 2**30)
-    table = np.empty(buckets, np.int32)
-    top = kernels.bucket_table(x, table)
-    return Index(table, int(top))
+    how, buckets = kernels.bucket_map(x)
+    table = np.empty(buckets + 1, np.int32)
+    kernels.bucket_table(x, how, table)
+    return Index(table, how)
 
 
 def beyond_code(extrapolate: object) -> int:

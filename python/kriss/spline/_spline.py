@@ -228,7 +228,7 @@ class Spline:
             result = self._check_out(out, shape, points)
         threads = 0 if workers is None else _validate.workers(workers)
         _backend.kernels("spline").evaluate(
-            self._x, index.table, index.top, self._c, points, min(nu, 1 << 20), beyond, result, threads
+            self._x, index.table, index.map, self._c, points, min(nu, 1 << 20), beyond, result, threads
         )
         if out is not None:
             return out

@@ -109,6 +109,7 @@ template <class T, int W>
 struct Batch {
     T s[W];                // distance from the knot; NaN outside where outside is NaN
     std::int32_t cell[W];  //
+    bool same;             // known to be all one cell
 };
 
 template <class T, int W>
@@ -120,9 +121,9 @@ KRISS_ALWAYS_INLINE void start_batch(const KnotIndex<T>& ix, const T* KRISS_REST
         for (int l = 0; l < W; ++l) {
             q[l] = beyond == Beyond::wrap ? wrap_periodic(x[l], first, last) : clamp_to(x[l], first, last);
         }
-        locate_batch<T, W>(ix, q, b.cell, b.s);
+        b.same = locate_batch<T, W>(ix, q, b.cell, b.s);
     } else {
-        locate_batch<T, W>(ix, x, b.cell, b.s);
+        b.same = locate_batch<T, W>(ix, x, b.cell, b.s);
         if (beyond == Beyond::nan) {
             for (int l = 0; l < W; ++l) {
                 b.s[l] = ((x[l] >= first) & (x[l] <= last)) ? b.s[l] : std::numeric_limits<T>::quiet_NaN();
@@ -139,6 +140,19 @@ KRISS_ALWAYS_INLINE void finish_batch(const Pieces<T>& pp, const Batch<T, W>& b,
         const T* const c1 = pp.c + pp.cells;
         const T* const c2 = pp.c + 2 * pp.cells;
         const T* const c3 = pp.c + 3 * pp.cells;
+        if (b.same) {
+            const index_t i = b.cell[0];
+            const T a0 = c0[i];
+            const T a1 = c1[i];
+            const T a2 = c2[i];
+            const T a3 = c3[i];
+            for (int l = 0; l < W; ++l) {
+                const T s = b.s[l];
+                const T s2 = s * s;
+                out[l] = (((T(0) + a3) + a2 * s) + a1 * s2) + a0 * (s2 * s);
+            }
+            return;
+        }
         for (int l = 0; l < W; ++l) {
             const index_t i = b.cell[l];
             const T s = b.s[l];
@@ -156,6 +170,14 @@ KRISS_ALWAYS_INLINE void finish_batch(const Pieces<T>& pp, const Batch<T, W>& b,
     for (index_t p = nu; p < pp.order; ++p) {
         const T factor = falling<T>(p, nu);
         const T* const row = pp.at(p, 0);
+        if (b.same) {
+            const T a = row[b.cell[0]];
+            for (int l = 0; l < W; ++l) {
+                sum[l] += a * z[l] * factor;
+                z[l] *= b.s[l];
+            }
+            continue;
+        }
         for (int l = 0; l < W; ++l) {
             sum[l] += row[b.cell[l]] * z[l] * factor;
             z[l] *= b.s[l];

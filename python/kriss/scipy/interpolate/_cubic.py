@@ -182,7 +182,7 @@ class CubicSpline(si.CubicSpline):  # type: ignore[misc]
         beyond = WRAP if isinstance(extrapolate, str) and extrapolate == "periodic" else EXTEND if extrapolate else NAN
         out = np.empty(points.shape + c.shape[2:])
         _backend.kernels("spline").evaluate(
-            knots, index[1].table, index[1].top, c, points, min(nu, 1 << 20), beyond, out, 0
+            knots, index[1].table, index[1].map, c, points, min(nu, 1 << 20), beyond, out, 0
         )
         if self.axis:
             out = np.moveaxis(out, range(points.ndim), range(self.axis, self.axis + points.ndim))
