@@ -23,6 +23,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_math(math);
     py::module_ spline = m.def_submodule("spline", "Piecewise polynomials.");
     kriss::bind::add_spline(spline);
+    py::module_ spline_bspline = m.def_submodule("spline_bspline", "B-splines.");
+    kriss::bind::add_spline_bspline(spline_bspline);
     py::module_ sketch = m.def_submodule("sketch", "Sketches and least squares.");
     kriss::bind::add_sketch(sketch);
     py::module_ solve = m.def_submodule("solve", "Sparse iterative solvers.");

@@ -5,8 +5,9 @@ All return objects that are called like functions and never change.
 """
 
 from kriss.spline._adaptive import AdaptiveSpline, interpolate
+from kriss.spline._bspline import interpolant
 from kriss.spline._cubic import cubic
 from kriss.spline._fit import SplineFit, fit
 from kriss.spline._spline import Spline
 
-__all__ = ["AdaptiveSpline", "Spline", "SplineFit", "cubic", "fit", "interpolate"]
+__all__ = ["AdaptiveSpline", "Spline", "SplineFit", "cubic", "fit", "interpolant", "interpolate"]
