@@ -201,7 +201,8 @@ KRISS_CASE("outside: NaN, end polynomials, periodic image; NaN stays") {
     }
     for (int nu : {0, 1, 4}) {
         bspline_evaluate(f.ix, f.view(), far, 4, nu, Beyond::constant, out, Executor{});
-        KRISS_CHECK(out[0] == (nu > 0 ? 0.0 : f.c.front()) && out[1] == (nu > 0 ? 0.0 : f.c.back()));
+        KRISS_NEAR(out[0], nu > 0 ? 0.0 : f.c.front(), 1e-15);
+        KRISS_NEAR(out[1], nu > 0 ? 0.0 : f.c.back(), 1e-15);
         KRISS_CHECK(std::isnan(out[2]) && out[3] == bspline_one(f.ix, f.view(), inside, nu, Beyond::constant, 0));
         bspline_evaluate(f.ix, f.view(), far, 4, nu, Beyond::zero, out, Executor{});
         KRISS_CHECK(out[0] == 0.0 && out[1] == 0.0 && std::isnan(out[2]));

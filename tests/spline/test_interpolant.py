@@ -156,15 +156,15 @@ def test_smooth_and_exact_at_the_data(k):
     assert np.ptp(c[0, : cut + 1]) <= 1e-6 * np.abs(c[0]).max()
 
 
-def test_converges_with_order_k_plus_1():
-    for k in (2, 4, 5, 7):
-        errors = []
-        for n in (40, 80):
-            x = np.linspace(0, 4, n + 1)
-            q = np.linspace(1, 3, 777)
-            errors.append(np.abs(interpolant(x, np.sin(x), k)(q) - np.sin(q)).max())
-        order = np.log2(errors[0] / errors[1])
-        assert k + 0.6 < order < k + 2.5, (k, order)
+@pytest.mark.parametrize("k", [2, 4, 5, 7])
+def test_converges_with_order_k_plus_1(k):
+    q = np.linspace(0, 4, 3777)
+    errors = []
+    for n in (80, 160):
+        x = np.linspace(0, 4, n + 1)
+        errors.append(np.abs(interpolant(x, np.sin(4 * x), k)(q) - np.sin(4 * q)).max())
+    # The largest error sits at an end, where its constant depends on the phase of the sine.
+    assert k + 0.8 < np.log2(errors[0] / errors[1]) < k + 2.2
 
 
 def test_cubic_is_cubic():
@@ -285,5 +285,6 @@ def test_interpolates(k, widths, seed):
     assert isinstance(s, Spline)
     assert s.x[0] == x[0]
     assert s.x[-1] == x[-1]
-    q = np.concatenate([s.x, between(s.x)])
-    assert np.abs(s(x) - y).max() <= 1e3 * EPS * max(1.0, np.abs(s(q)).max())
+    h = np.diff(s.x)
+    size = sum(np.abs(s.c[-1 - p]) * h**p for p in range(k + 1))  # what the powers of a cell may add up to
+    assert np.abs(s(x) - y).max() <= 8 * k * EPS * size.max()

@@ -42,6 +42,12 @@ def pieces(t: Array, c: Array, k: int, x: Array, workers: int) -> Array:
     return out
 
 
+def _with_ends(x: Array, inner: Array) -> Array:
+    if inner.size == 0:
+        return x
+    return np.concatenate([x[x < inner[0]], inner, x[x > inner[-1]]])
+
+
 def interpolant(
     x: npt.ArrayLike,
     y: npt.ArrayLike,
@@ -78,7 +84,7 @@ def interpolant(
     Returns
     -------
     Spline
-        With knots at `x` for odd `k`, of the dtype of the data (solved in float64).
+        With ``s.x`` equal to `x` for odd `k`; of the dtype of the data, solved in float64.
 
     Raises
     ------
@@ -134,7 +140,8 @@ def interpolant(
     wide = knots.astype(np.float64, copy=False)
     degree = min(k, n - 1)
     t = not_a_knot(wide, degree)
-    breakpoints = wide if degree % 2 else np.unique(t)
+    # Even degrees: the knots, and the data in the wide spans at the ends, where one expansion would lose digits.
+    breakpoints = wide if degree % 2 else _with_ends(wide, t[degree + 1 : -degree - 1])
     cells = breakpoints.size - 1
     start = rows[:-1].copy() if degree % 2 else None
     if rows.shape[1]:
