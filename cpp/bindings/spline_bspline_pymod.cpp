@@ -22,22 +22,25 @@ template <class T>
 void add_precision(py::module_& m) {
     m.def(
         "evaluate",
-        [](const array<T>& t, const table_t& table, int top, const array<T>& c, int k, const array<T>& q, int nu,
+        [](const array<T>& t, const table_t& table, int map, const array<T>& c, int k, const array<T>& q, int nu,
            int beyond, array<T>& out, int workers) {
             const index_t n = coefficients(t, c, k);
             const auto columns = static_cast<index_t>(c.shape(1));
+            constexpr int most = 8 * static_cast<int>(sizeof(T)) - 2;
+            expect(map >= -most && map <= most, "map is out of range");
+            expect(table.size() == 0 || table.size() >= 2, "table must hold buckets + 1 items");
             expect(out.size() == q.size() * columns, "out must hold one item per point and column");
             call(workers, [&](const Executor& ex) {
                 bspline_kernels().template get<T>().evaluate(
                     t.data(), c.data(), n, columns, k, table.size() > 0 ? table.data() : nullptr,
-                    static_cast<std::int32_t>(table.size()), top, q.data(), static_cast<index_t>(q.size()), nu, beyond,
-                    out.mutable_data(), ex);
+                    static_cast<std::int32_t>(table.size()) - 1, map, q.data(), static_cast<index_t>(q.size()), nu,
+                    beyond, out.mutable_data(), ex);
             });
         },
-        py::arg("t").noconvert(), py::arg("table").noconvert(), py::arg("top"), py::arg("c").noconvert(), py::arg("k"),
+        py::arg("t").noconvert(), py::arg("table").noconvert(), py::arg("map"), py::arg("c").noconvert(), py::arg("k"),
         py::arg("q").noconvert(), py::arg("nu"), py::arg("beyond"), py::arg("out").noconvert(), py::arg("workers"),
         "Derivative nu of the spline with knots t (n + k + 1) and coefficients c (n, m) at q (points) into out "
-        "(points, m). table and top index the knots t[k] ... t[n].");
+        "(points, m). table and map index the knots t[k] ... t[n].");
     m.def(
         "interpolate",
         [](const array<T>& x, const array<T>& t, int k, array<T>& c, array<T>& rows, table_t& first, int workers) {

@@ -11,10 +11,10 @@ namespace kriss {
 
 template <class T>
 struct BSplineKernels {
-    // t: (n + k + 1), c: (n, columns), table: (buckets) or null over the knots t_k ... t_n, q: (points), out: (points,
-    // columns). beyond: 0 NaN, 1 extend, 2 periodic.
+    // t: (n + k + 1), c: (n, columns), table: (buckets + 1) or null over the knots t_k ... t_n, q: (points), out:
+    // (points, columns). beyond: 0 NaN, 1 extend, 2 periodic.
     void (*evaluate)(const T* t, const T* c, index_t n, index_t columns, int k, const std::int32_t* table,
-                     std::int32_t buckets, std::int32_t top, const T* q, index_t points, int nu, int beyond, T* out,
+                     std::int32_t buckets, std::int32_t map, const T* q, index_t points, int nu, int beyond, T* out,
                      const Executor& ex);
     // c: (n, m), values at x: (n) on entry and coefficients on return; a: (n, k + 1), first: (n) scratch.
     Info (*interpolate)(const T* x, index_t n, const T* t, int k, index_t m, T* c, T* a, std::int32_t* first,

@@ -61,10 +61,8 @@ struct Fixture {
             c.push_back(u(gen) - T(0.6));
         }
         const index_t knots = n - k + 1;
-        table.resize(static_cast<std::size_t>(2 * knots));
-        ix = {t.data() + k, knots, table.data(), static_cast<std::int32_t>(table.size()), 0, T(0)};
-        ix.top = build_bucket_table(ix.x, knots, table.data(), ix.buckets);
-        ix.scale = bucket_scale(ix.x[0], ix.x[knots - 1], ix.buckets);
+        table.resize(static_cast<std::size_t>(table_capacity(knots)));
+        ix = build_knot_index(t.data() + k, knots, table.data());
     }
 
     BSplineView<T> view() const { return {t.data(), c.data(), n, m, k}; }

@@ -9,11 +9,11 @@ namespace {
 
 template <class T>
 void evaluate_bspline(const T* t, const T* c, index_t n, index_t columns, int k, const std::int32_t* table,
-                      std::int32_t buckets, std::int32_t top, const T* q, index_t points, int nu, int beyond, T* out,
+                      std::int32_t buckets, std::int32_t map, const T* q, index_t points, int nu, int beyond, T* out,
                       const Executor& ex) {
     const index_t knots = n - k + 1;
     const std::int32_t parts = table != nullptr ? buckets : static_cast<std::int32_t>(knots - 1);
-    const KnotIndex<T> ix{t + k, knots, table, parts, top, bucket_scale(t[k], t[n], parts)};
+    const KnotIndex<T> ix = knot_index(t + k, knots, table, parts, map);
     bspline_evaluate(ix, BSplineView<T>{t, c, n, columns, k}, q, points, nu, static_cast<Beyond>(beyond), out, ex);
 }
 

@@ -7,14 +7,14 @@ import numpy.typing
 import typing
 __all__: list[str] = ['evaluate', 'interpolate', 'to_pieces']
 @typing.overload
-def evaluate(t: numpy.typing.NDArray[numpy.float64], table: numpy.typing.NDArray[numpy.int32], top: typing.SupportsInt | typing.SupportsIndex, c: numpy.typing.NDArray[numpy.float64], k: typing.SupportsInt | typing.SupportsIndex, q: numpy.typing.NDArray[numpy.float64], nu: typing.SupportsInt | typing.SupportsIndex, beyond: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
+def evaluate(t: numpy.typing.NDArray[numpy.float64], table: numpy.typing.NDArray[numpy.int32], map: typing.SupportsInt | typing.SupportsIndex, c: numpy.typing.NDArray[numpy.float64], k: typing.SupportsInt | typing.SupportsIndex, q: numpy.typing.NDArray[numpy.float64], nu: typing.SupportsInt | typing.SupportsIndex, beyond: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
-    Derivative nu of the spline with knots t (n + k + 1) and coefficients c (n, m) at q (points) into out (points, m). table and top index the knots t[k] ... t[n].
+    Derivative nu of the spline with knots t (n + k + 1) and coefficients c (n, m) at q (points) into out (points, m). table and map index the knots t[k] ... t[n].
     """
 @typing.overload
-def evaluate(t: numpy.typing.NDArray[numpy.float32], table: numpy.typing.NDArray[numpy.int32], top: typing.SupportsInt | typing.SupportsIndex, c: numpy.typing.NDArray[numpy.float32], k: typing.SupportsInt | typing.SupportsIndex, q: numpy.typing.NDArray[numpy.float32], nu: typing.SupportsInt | typing.SupportsIndex, beyond: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float32], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
+def evaluate(t: numpy.typing.NDArray[numpy.float32], table: numpy.typing.NDArray[numpy.int32], map: typing.SupportsInt | typing.SupportsIndex, c: numpy.typing.NDArray[numpy.float32], k: typing.SupportsInt | typing.SupportsIndex, q: numpy.typing.NDArray[numpy.float32], nu: typing.SupportsInt | typing.SupportsIndex, beyond: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float32], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
-    Derivative nu of the spline with knots t (n + k + 1) and coefficients c (n, m) at q (points) into out (points, m). table and top index the knots t[k] ... t[n].
+    Derivative nu of the spline with knots t (n + k + 1) and coefficients c (n, m) at q (points) into out (points, m). table and map index the knots t[k] ... t[n].
     """
 @typing.overload
 def interpolate(x: numpy.typing.NDArray[numpy.float64], t: numpy.typing.NDArray[numpy.float64], k: typing.SupportsInt | typing.SupportsIndex, c: numpy.typing.NDArray[numpy.float64], rows: numpy.typing.NDArray[numpy.float64], first: numpy.typing.NDArray[numpy.int32], workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int]:

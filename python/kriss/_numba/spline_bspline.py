@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from kriss._numba.spline import _locate
+from kriss._numba.spline import _base, _locate
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -38,14 +38,15 @@ def _basis(dtype, t, ell, k, x, nu, h, scratch):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _evaluate(dtype, t, table, top, c, k, q, nu, beyond, out):
+def _evaluate(dtype, t, table, how, c, k, q, nu, beyond, out):
     n = t.size - k - 1
     m = c.shape[1]
     knots = t[k : n + 1]
     first = knots[0]
     last = knots[n - k]
-    buckets = table.size if table.size > 0 else n - k
+    buckets = table.size - 1 if table.size > 0 else n - k
     scale = dtype(buckets) / (last - first)
+    base = _base(knots, how)
     period = last - first
     h = np.zeros(k + 1, t.dtype)
     scratch = np.zeros(k + 1, t.dtype)
@@ -71,7 +72,7 @@ def _evaluate(dtype, t, table, top, c, k, q, nu, beyond, out):
             for column in range(m):
                 out[p, column] = dtype(0) if known else math.nan
             continue
-        i = _locate(knots, table, top, scale, buckets, v)
+        i = _locate(knots, table, how, scale, base, buckets, v)
         _basis(dtype, t, i + k, k, v, nu, h, scratch)
         for column in range(m):
             total = dtype(0)
@@ -80,8 +81,8 @@ def _evaluate(dtype, t, table, top, c, k, q, nu, beyond, out):
             out[p, column] = total
 
 
-def evaluate(t, table, top, c, k, q, nu, beyond, out, workers):
-    _evaluate(t.dtype.type, t, table, top, c, k, q.reshape(-1), nu, beyond, out.reshape(q.size, c.shape[1]))
+def evaluate(t, table, map, c, k, q, nu, beyond, out, workers):
+    _evaluate(t.dtype.type, t, table, map, c, k, q.reshape(-1), nu, beyond, out.reshape(q.size, c.shape[1]))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
