@@ -11,6 +11,7 @@ from collections.abc import Iterator
 # call it from there. Only what is listed can be swapped.
 SWAPPABLE: dict[str, tuple[str, ...]] = {
     "interpolate.CubicSpline": ("scipy.interpolate._cubic",),
+    "interpolate.make_smoothing_spline": ("scipy.interpolate._bsplines",),
     "linalg.lstsq": ("scipy.linalg._basic",),
     "sparse.linalg.cg": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.iterative"),
 }

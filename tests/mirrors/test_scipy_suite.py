@@ -45,6 +45,15 @@ SUITES = {
         through_ours=44,
         on_our_kernels=20,
     ),
+    "interpolate.make_smoothing_spline": Suite(
+        (
+            "scipy.interpolate.tests.test_bsplines::TestSmoothingSpline",
+            "scipy.interpolate.tests.test_bsplines::TestBatch",
+        ),
+        passed=20,
+        through_ours=5,
+        on_our_kernels=5,
+    ),
     "linalg.lstsq": Suite(
         (
             "scipy.linalg.tests.test_basic::TestLstsq",
