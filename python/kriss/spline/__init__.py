@@ -1,13 +1,28 @@
-"""Splines: cubic interpolation, adaptive knots, least-squares fits, and fast evaluation in any order.
+"""Splines: interpolation, adaptive knots, least-squares fits, and fast evaluation in any order.
 
-`cubic` interpolates given data, `interpolate` chooses where to sample a function, `fit` places knots for noisy data.
-All return objects that are called like functions and never change.
+`cubic` and `interpolant` pass through given data, `interpolate` chooses where to sample a function, `fit` places knots
+for noisy data. All return objects that are called like functions and never change.
 """
 
-from kriss.spline._adaptive import AdaptiveSpline, interpolate
+from kriss.spline._adaptive import interpolate
+from kriss.spline._breaks import Suspect
 from kriss.spline._bspline import interpolant
+from kriss.spline._certificate import Certificate
 from kriss.spline._cubic import cubic
 from kriss.spline._fit import SplineFit, fit
+from kriss.spline._result import AdaptiveSpline
+from kriss.spline._sampler import Sampler
 from kriss.spline._spline import Spline
 
-__all__ = ["AdaptiveSpline", "Spline", "SplineFit", "cubic", "fit", "interpolant", "interpolate"]
+__all__ = [
+    "AdaptiveSpline",
+    "Certificate",
+    "Sampler",
+    "Spline",
+    "SplineFit",
+    "Suspect",
+    "cubic",
+    "fit",
+    "interpolant",
+    "interpolate",
+]

@@ -1,145 +1,93 @@
-"""`interpolate`: sample a function where a cubic spline needs it, by the published AutoKnots rules."""
+"""`interpolate`: sample a function where a spline of given tolerance needs it."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kriss import _validate
-from kriss.spline._cubic import cubic
-from kriss.spline._piecewise import Array, Extrapolate
-from kriss.spline._spline import Spline
+from kriss.spline._piecewise import Array
+from kriss.spline._result import AdaptiveSpline, make_result
+from kriss.spline._sampler import Sampler
 
-METHODS = ("autoknots",)
 ON_FAIL = ("warn", "raise", "best")
 
-_MESSAGES = {
-    "converged": "every interval passed the tests",
-    "max_evals": "max_evals was reached before every interval passed; their error_estimate is above tolerance or NaN",
-    "width_limit": "some intervals shrank to the resolution of floating point without passing (jump, kink or noise?)",
-    "non_finite": "f returned NaN or infinity inside (a, b); the samples of that round were left out",
-}
 
+class Caller:
+    """Calls f at an array of points: at once, one by one, or spread over workers."""
 
-@dataclass(frozen=True, eq=False)
-class AdaptiveSpline:
-    """What `interpolate` found: a cubic spline through adaptively placed samples. It is called like the function.
-
-    Attributes
-    ----------
-    spline : Spline
-        The interpolant; calls, derivatives and integrals of this object are its own.
-    x : ndarray, shape (n,)
-        Where the function was sampled, increasing. Every sample is a knot.
-    y : ndarray, shape (n, ...)
-        The samples.
-    status : {"converged", "max_evals", "width_limit", "non_finite"}
-        Why the refinement ended.
-    n_evals : int
-        Points at which the function was evaluated.
-    n_rounds : int
-        Calls of the function (rounds of refinement): the critical path if a call is spread over many processors.
-    error_estimate : ndarray, shape (n - 1,)
-        For each interval the largest ratio of measured error to tolerance when its parent interval was tested, at
-        most 1 where the test passed; NaN where no test was made. The spline was rebuilt with the new samples after
-        the test, so that on smooth functions the error is smaller still, by about 16.
-    rtol : float
-        The relative tolerance asked for.
-    atol : ndarray, shape ``y.shape[1:]``
-        The absolute tolerance used at the end, per component.
-    method : str
-        The rules used.
-    """
-
-    spline: Spline
-    x: Array
-    y: Array
-    status: str
-    n_evals: int
-    n_rounds: int
-    error_estimate: Array
-    rtol: float
-    atol: Array
-    method: str = "autoknots"
-    message: str = field(default="", repr=False)
-
-    @property
-    def converged(self) -> bool:
-        """Whether every interval passed the tests."""
-        return self.status == "converged"
-
-    @property
-    def knots(self) -> Array:
-        """The knots of the spline; here the samples themselves."""
-        return self.spline.x
-
-    def __call__(
-        self,
-        x: npt.ArrayLike,
-        nu: int = 0,
-        *,
-        out: Array | None = None,
-        extrapolate: Extrapolate | None = None,
-        workers: int | None = None,
-    ) -> Any:
-        """Values or derivatives of the spline; see `Spline`."""
-        return self.spline(x, nu, out=out, extrapolate=extrapolate, workers=workers)
-
-    def derivative(self, nu: int = 1) -> Spline:
-        """The derivative of order `nu` as a spline."""
-        return self.spline.derivative(nu)
-
-    def antiderivative(self, nu: int = 1) -> Spline:
-        """The antiderivative of order `nu` as a spline."""
-        return self.spline.antiderivative(nu)
-
-    def integrate(self, a: float, b: float) -> Any:
-        """Definite integral from `a` to `b`."""
-        return self.spline.integrate(a, b)
-
-    def roots(self) -> Any:
-        """Real points in the interval where the spline is zero."""
-        return self.spline.roots(extrapolate=False)
-
-    def to_ppoly(self) -> Any:
-        """The spline as a `scipy.interpolate.PPoly`, a copy."""
-        return self.spline.to_ppoly()
-
-
-class _Sampler:
-    """Calls f, checks what it returns, counts."""
-
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], vectorized: bool) -> None:
+    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], vectorized: bool, workers: Any) -> None:
+        if not callable(f):
+            raise TypeError(f"f must be callable, not {type(f).__name__}")
+        if not isinstance(args, tuple):
+            raise TypeError(f"args must be a tuple, not {type(args).__name__}")
         self.f, self.args, self.vectorized = f, args, vectorized
-        self.n_evals = 0
-        self.n_rounds = 0
-        self.trailing: tuple[int, ...] | None = None
+        if hasattr(workers, "map") and callable(workers.map):
+            workers = workers.map
+        self.workers = workers if callable(workers) else _validate.integer(workers, "workers", low=1)
+        self.done: list[Array] = []
 
     def __call__(self, x: Array) -> Array:
-        self.n_evals += x.size
-        self.n_rounds += 1
+        """f(x) with x (n); what was finished before an exception stays in `done`."""
+        self.done = []
         if self.vectorized:
-            # A copy: f may write to its argument.
-            raw = self.f(x.copy(), *self.args)
+            for part, raw in zip(*self._spread(_Call(self.f, self.args, False), self._blocks(x)), strict=True):
+                self.done.append(_checked(raw, part.size))
         else:
-            raw = [np.array(self.f(float(t), *self.args)) for t in x]
-        y = _validate.real_array(raw, "the result of f", dtype=np.float64, finite=False)
-        if y.ndim == 0 or y.shape[0] != x.size:
-            raise ValueError(
-                f"f returned shape {y.shape} for an array of {x.size} points, expected ({x.size},) or ({x.size}, ...); "
-                "a function of one number needs vectorized=False"
-            )
-        if self.trailing is None:
-            self.trailing = y.shape[1:]
-        elif y.shape[1:] != self.trailing:
-            raise ValueError(f"f returned values of shape {y.shape[1:]} after values of shape {self.trailing}")
-        # A copy: f may return the same memory at every call.
-        return y.reshape(x.size, int(np.prod(self.trailing))).copy()
+            for _, raw in zip(*self._spread(_Call(self.f, self.args, True), list(x)), strict=True):
+                self.done.append(_checked(np.array(raw)[None], 1))
+        if not self.done:
+            return np.empty(0)
+        first = self.done[0].shape[1:]
+        for part in self.done:
+            if part.shape[1:] != first:
+                raise ValueError(f"f returned values of shape {part.shape[1:]} after values of shape {first}")
+        return np.concatenate(self.done)
+
+    def _blocks(self, x: Array) -> list[Array]:
+        if not callable(self.workers) and self.workers == 1:
+            return [x.copy()]  # a copy: f may write to its argument
+        count = 64 if callable(self.workers) else 4 * self.workers
+        return [part.copy() for part in np.array_split(x, min(count, max(x.size, 1)))]
+
+    def _spread(self, call: Callable[[Any], Any], parts: list[Any]) -> tuple[Any, Any]:
+        if callable(self.workers):
+            return parts, self.workers(call, parts)
+        if self.workers == 1:
+            return parts, map(call, parts)
+        return parts, self._threads(call, parts)
+
+    def _threads(self, call: Callable[[Any], Any], parts: list[Any]) -> Any:
+        with ThreadPoolExecutor(self.workers) as pool:
+            yield from pool.map(call, parts)
+
+
+class _Call:
+    """f with its arguments, as something that can be pickled to other processes."""
+
+    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], single: bool) -> None:
+        self.f, self.args, self.single = f, args, single
+
+    def __call__(self, x: Any) -> Any:
+        if self.single:
+            return np.array(self.f(float(x), *self.args))
+        return self.f(x, *self.args)
+
+
+def _checked(raw: Any, count: int) -> Array:
+    y = _validate.real_array(raw, "the result of f", dtype=np.float64, finite=False)
+    if y.ndim == 0 or y.shape[0] != count:
+        raise ValueError(
+            f"f returned shape {y.shape} for an array of {count} points, expected ({count},) or ({count}, ...); "
+            "a function of one number needs vectorized=False"
+        )
+    # A copy: f may return the same memory at every call.
+    return y.copy()
 
 
 def interpolate(
@@ -149,18 +97,24 @@ def interpolate(
     *,
     rtol: float = 1e-6,
     atol: float | npt.ArrayLike | None = None,
-    method: str = "autoknots",
-    initial: int | npt.ArrayLike = 6,
+    k: int | str = "auto",
+    method: str = "kriss",
+    transform_x: Any = None,
+    transform_y: Any = None,
+    breakpoints: npt.ArrayLike = (),
+    initial: int | npt.ArrayLike = 33,
     max_evals: int = 100_000,
+    vectorized: bool = True,
+    workers: Any = 1,
+    args: tuple[Any, ...] = (),
+    rng: Any = None,
+    callback: Callable[[AdaptiveSpline], Any] | None = None,
+    progress: bool = False,
+    on_fail: str = "warn",
     refine: int = 1,
     refine_ns: float = 1.0,
-    vectorized: bool = True,
-    args: tuple[Any, ...] = (),
-    on_fail: str = "warn",
-    progress: bool = False,
-    workers: int | None = None,
 ) -> AdaptiveSpline:
-    """Interpolate a function on [a, b] to a tolerance with a cubic spline, choosing where to sample it.
+    """Interpolate a function on [a, b] to a tolerance with a spline, choosing where to sample it.
 
     Parameters
     ----------
@@ -168,50 +122,71 @@ def interpolate(
         ``f(x, *args)`` with x an array of shape (n,), returning shape (n,), or (n, ...) for a function with several
         components, which then share the samples while each has to meet the tolerance.
     a, b : float
-        Ends of the interval, a < b.
+        Ends of the interval, a < b. Infinite ends need a `transform_x` that maps them to finite numbers.
     rtol : float
-        Relative tolerance: the error at x should stay below ``rtol * |f(x)| + atol``. Tested at one point and in the
-        mean of each interval, not guaranteed between; see the notes.
+        Relative tolerance: the error at x should stay below ``rtol * |f(x)| + atol``.
     atol : float or array_like, optional
         Absolute tolerance, one number or one per component. By default ``rtol * max|f|`` over the samples. 0 asks for
         pure relative accuracy, which no spline reaches at a zero of f. The published rule ``rtol * (|f| + sigma)`` is
         ``atol=rtol * sigma``.
-    method : {"autoknots"}
-        ``"autoknots"`` bisects every interval until the old spline predicts the value in the middle, and Simpson's
-        rule agrees with its integral, both to tolerance. Then wide intervals are tested once more.
+    k : {"auto", 3, 5, 7}
+        Degree; "auto" takes 3 for tolerances above 3e-4 (of the largest value), 5 above 1e-7, and 7 below.
+    method : {"kriss", "autoknots"}
+        ``"kriss"`` predicts the error of every cell from local differences of order k + 1, splits cells in two or
+        three, makes steps and kinks joints of the spline, recognises noise, and checks the result at random points.
+        ``"autoknots"`` is the published algorithm: cubic; every interval is halved until the old spline predicts the
+        value in the middle, and Simpson's rule agrees with its integral; wide intervals are tested once more. It
+        was published with ``initial=6``.
+    transform_x : {None, "log", "asinh", "auto"} or pair of callables
+        Interpolate in ``forward(x)``; a pair is ``(forward, inverse)``, increasing, on arrays.
+    transform_y : {None, "log", "auto"} or pair of callables
+        Interpolate ``forward(f)``. The tolerance keeps its meaning for f. "auto" decides by the number of cells that
+        the first samples predict.
+    breakpoints : array_like
+        Points in (a, b) where f is known to have a kink.
     initial : int or array_like
-        Number of equally spaced samples to start with (at least 4), or the interior points to start with beside
-        `a` and `b`.
+        Number of samples to start with (at least 4), jittered for "kriss", equally spaced for "autoknots"; or
+        the points to start with beside `a` and `b`.
     max_evals : int
         At most so many evaluations of f.
-    refine : int
-        How often, after everything passed, the intervals wider than the mean by `refine_ns` standard deviations are
-        tested again.
-    refine_ns : float
-        See `refine`.
     vectorized : bool
         False calls ``f(float)`` point by point.
+    workers : int or map-like
+        Threads that call f, each with a part of the points of a round (f must be thread-safe, and gains if it releases
+        the GIL); or a callable like `map`, or an object with a method `map`, such as an executor, which may use other
+        processes or machines.
     args : tuple
         Further arguments for `f`.
-    on_fail : {"warn", "raise", "best"}
-        If the tolerance was not met: warn with RuntimeWarning, raise RuntimeError, or return silently with
-        ``status`` telling.
+    rng : int, SeedSequence or Generator, optional
+        For the jitter and the checking points; the same points by default in every call.
+    callback : callable, optional
+        Called after each round with the `AdaptiveSpline` so far; a true value ends sampling (status "stopped").
     progress : bool
         Show a progress bar that counts samples.
-    workers : int, optional
-        Threads for the spline construction.
+    on_fail : {"warn", "raise", "best"}
+        If the tolerance was not met: warn with RuntimeWarning, raise RuntimeError (with ``exc.result`` and
+        ``exc.sampler``), or return silently with ``status`` telling.
+    refine : int
+        Only "autoknots": how often, after everything passed, the intervals wider than the mean by `refine_ns`
+        standard deviations are tested again.
+    refine_ns : float
+        See `refine`.
 
     Returns
     -------
     AdaptiveSpline
-        Spline, samples, status, number of evaluations and rounds, and an error estimate for each interval.
+        Spline, samples, status, number of evaluations and rounds, an error estimate for each interval, a certificate,
+        and suspects.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit, f returns something of the wrong shape, or f is not finite at the first samples.
+        If an argument does not fit, f returns something of the wrong shape, or f is finite at none of the first
+        samples.
     RuntimeError
         With ``on_fail="raise"``, if the tolerance was not met.
+    Exception
+        Whatever f raises; ``exc.sampler`` holds the samples so far, and can go on.
 
     Warns
     -----
@@ -220,15 +195,14 @@ def interpolate(
 
     Notes
     -----
-    Each round calls f once, with all midpoints of the intervals that have not passed, and rebuilds the spline in O(n).
-    "converged" says that every interval passed the tests, not that the error is below tolerance everywhere. The
-    published rule tests the midpoint and the integral of an interval; where the error happens to change sign there, the
-    interval passes too wide. For a resonance of width 1e-3 (`initial` 6) the error was 3.4 times the tolerance at 1e-6
-    and 29 times at 1e-7, and below it at 5e-8: a tighter tolerance or other `initial` points reveal such a place, more
-    `refine` does not always. A method that verifies the result is planned.
+    Each round calls f once (with `vectorized`) with all points wanted, and rebuilds the spline in O(n k) time.
 
-    The test sees one point of each interval: features narrower than the intervals of `initial`, or periodic with
-    them, can be missed. Start with more samples, or with samples near known features, where that is a danger.
+    The error predicted for a cell of width h is ``C_k |f^(k+1)| h^(k+1)`` with the derivative from divided differences,
+    the largest of those around; where it grows from round to round the function is not yet resolved, and the
+    prediction is raised by the growth. At the end fresh random points, between the dyadic ones, are compared; one that
+    misses half the tolerance reopens its neighbourhood. `AdaptiveSpline.certificate` says what the last check proves.
+    No method can see a feature that lies wholly between the samples: with 33 of them a bump much narrower than 1/60 of
+    the interval may be missed.
 
     References
     ----------
@@ -239,189 +213,93 @@ def interpolate(
     --------
     >>> import numpy as np
     >>> from kriss.spline import interpolate
-    >>> s = interpolate(lambda x: 1 / (1 + 25 * x**2), -1.0, 1.0, rtol=1e-6, atol=1e-6)
-    >>> s.converged, s.n_evals
-    (True, 189)
+    >>> s = interpolate(lambda x: 1 / (1 + 25 * x**2), -1.0, 1.0, rtol=1e-6)
+    >>> s.converged, s.degree, s.n_evals < 189
+    (True, 5, True)
     >>> bool(abs(s(0.1) - 0.8) < 1e-6)
     True
+    >>> t = interpolate(lambda x: 1 / (1 + 25 * x**2), -1.0, 1.0, atol=1e-6, method="autoknots", initial=6)
+    >>> t.n_evals
+    189
     """
-    if not callable(f):
-        raise TypeError(f"f must be callable, not {type(f).__name__}")
-    a, b = _validate.scalar(a, "a"), _validate.scalar(b, "b")
-    if not a < b:
-        raise ValueError(f"a must be below b, not a={a}, b={b}")
-    rtol = _validate.scalar(rtol, "rtol", low=0.0)
-    fixed = None if atol is None else _validate.real_array(atol, "atol", dtype=np.float64)
-    if fixed is not None and (fixed < 0).any():
-        raise ValueError(f"atol must be at least 0, not {fixed.min()}")
-    if rtol == 0 and (fixed is None or not (fixed > 0).all()):
-        raise ValueError("rtol=0 needs a positive atol")
-    method = _validate.choice(method, "method", METHODS)
-    max_evals = _validate.integer(max_evals, "max_evals", low=4)
-    refine = _validate.integer(refine, "refine", low=0)
-    refine_ns = _validate.scalar(refine_ns, "refine_ns", low=0.0)
+    call = Caller(f, args, vectorized, workers)
     on_fail = _validate.choice(on_fail, "on_fail", ON_FAIL)
-    if not isinstance(args, tuple):
-        raise TypeError(f"args must be a tuple, not {type(args).__name__}")
-    if workers is not None:
-        workers = _validate.integer(workers, "workers", low=1)
-    x = _start(initial, a, b)
-    if x.size > max_evals:
-        raise ValueError(f"initial asks for {x.size} samples, more than max_evals={max_evals}")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, not {type(callback).__name__}")
+    sampler = Sampler(
+        a,
+        b,
+        rtol=rtol,
+        atol=atol,
+        k=k,
+        method=method,
+        transform_x=transform_x,
+        transform_y=transform_y,
+        breakpoints=breakpoints,
+        initial=initial,
+        max_evals=max_evals,
+        rng=rng,
+        refine=refine,
+        refine_ns=refine_ns,
+    )
+    return drive(sampler, call, on_fail, callback, progress)
 
-    sample = _Sampler(f, args, vectorized)
-    y = sample(x)
-    if not np.isfinite(y).all():
-        i = int(np.argmin(np.isfinite(y).all(axis=1)))
-        raise ValueError(f"f is not finite at x={x[i]!s}, one of the first samples: {y[i]}")
-    if fixed is not None:
-        assert sample.trailing is not None
-        try:
-            fixed = np.broadcast_to(fixed, sample.trailing).reshape(y.shape[1])
-        except ValueError:
-            raise ValueError(f"atol has shape {fixed.shape}, expected () or {sample.trailing}") from None
-    bar = _bar(progress, x.size)
+
+def drive(
+    sampler: Sampler,
+    call: Callable[[Array], Array],
+    on_fail: str,
+    callback: Callable[[AdaptiveSpline], Any] | None = None,
+    progress: bool = False,
+) -> AdaptiveSpline:
+    """Sample until the sampler is done, and make the result."""
+    on_fail = _validate.choice(on_fail, "on_fail", ON_FAIL)
+    bar = _bar(progress)
+    status = None
     try:
-        return _finish(_autoknots(sample, x, y, rtol, fixed, max_evals, refine, refine_ns, workers, bar), on_fail)
+        while not sampler.done:
+            x = sampler.ask()
+            try:
+                sampler.tell(x, call(x))
+            except BaseException as exc:
+                _rescue(sampler, call, x)
+                exc.sampler = sampler  # type: ignore[attr-defined]
+                raise
+            if bar is not None:
+                bar.update(x.size)
+            if callback is not None and callback(make_result(sampler)) and not sampler.done:
+                status = "stopped"
+                break
     finally:
         if bar is not None:
             bar.close()
-
-
-def _start(initial: object, a: float, b: float) -> Array:
-    if isinstance(initial, (int, np.integer)):
-        return np.linspace(a, b, _validate.integer(initial, "initial", low=4))
-    inner = np.unique(_validate.real_array(initial, "initial", ndim=1, dtype=np.float64))
-    if inner.size and not (inner[0] >= a and inner[-1] <= b):
-        raise ValueError(f"initial holds points in [{inner[0]}, {inner[-1]}], expected them inside [{a}, {b}]")
-    x: Array = np.unique(np.concatenate([[a], inner, [b]]))
-    if x.size < 4:
-        raise ValueError(f"initial gives {x.size} samples with a and b, expected at least 4")
-    return x
-
-
-def _bar(progress: bool, count: int) -> Any:
-    if not progress:
-        return None
-    from tqdm import tqdm
-
-    bar = tqdm(unit=" samples", desc="adaptive knots")
-    bar.update(count)
-    return bar
-
-
-def _autoknots(
-    sample: _Sampler,
-    x: Array,
-    y: Array,
-    rtol: float,
-    fixed: Array | None,
-    max_evals: int,
-    refine: int,
-    refine_ns: float,
-    workers: int | None,
-    bar: Any,
-) -> AdaptiveSpline:
-    done = np.zeros(x.size - 1, bool)
-    stuck = np.zeros(x.size - 1, bool)
-    estimate = np.full(x.size - 1, np.nan)
-    passes = 0
-    status = "converged"
-    largest = np.abs(y).max(axis=0, initial=0.0)
-    while True:
-        spline = cubic(x, y, check_finite=False, workers=workers)
-        test = np.flatnonzero(~done)
-        if test.size == 0:
-            # The plateau pass: intervals much wider than the others may have passed by accident.
-            if passes == refine:
-                break
-            passes += 1
-            width = np.diff(x)
-            test = np.flatnonzero((width > width.mean() + refine_ns * width.std()) & ~stuck)
-            done[test] = False
-            if test.size == 0:
-                break
-        left, right = x[test], x[test + 1]
-        width = right - left
-        narrow = width <= 100 * np.finfo(np.float64).eps * np.maximum(np.abs(left), np.abs(right))
-        if narrow.any():
-            stuck[test[narrow]] = True
-            done[test[narrow]] = True
-            test, left, width = test[~narrow], left[~narrow], width[~narrow]
-            if test.size == 0:
-                continue
-        if sample.n_evals + test.size > max_evals:
-            status = "max_evals"
-            break
-        middle = left + width / 2
-        value = sample(middle)
-        if bar is not None:
-            bar.update(middle.size)
-        if not np.isfinite(value).all():
-            status = "non_finite"
-            break
-        largest = np.maximum(largest, np.abs(value).max(axis=0, initial=0.0))
-        atol = rtol * largest if fixed is None else fixed
-        ratio = _ratio(spline, test, width[:, None], y, value, rtol, atol)
-        good = ratio <= 1
-        # The tested intervals become two each; all others stay.
-        at = test + np.arange(test.size)
-        double = np.ones(done.size, np.int64)
-        double[test] = 2
-        done, stuck, estimate = (np.repeat(v, double) for v in (done, stuck, estimate))
-        done[at] = done[at + 1] = good
-        estimate[at] = estimate[at + 1] = ratio
-        x = np.insert(x, test + 1, middle)
-        y = np.insert(y, test + 1, value, axis=0)
-    if status == "converged" and stuck.any():
-        status = "width_limit"
-    trailing = sample.trailing or ()
-    values = y.reshape(x.size, *trailing)
-    final = cubic(x, values, check_finite=False, workers=workers)
-    atol = rtol * largest if fixed is None else fixed
-    for array in (x, values, estimate):
-        array.flags.writeable = False
-    return AdaptiveSpline(
-        spline=final,
-        x=x,
-        y=values,
-        status=status,
-        n_evals=sample.n_evals,
-        n_rounds=sample.n_rounds,
-        error_estimate=estimate,
-        rtol=rtol,
-        atol=np.array(atol).reshape(trailing),
-        message=_MESSAGES[status],
-    )
-
-
-def _ratio(
-    spline: Spline, cell: npt.NDArray[np.intp], width: Array, y: Array, value: Array, rtol: float, atol: Array
-) -> Array:
-    """Largest error over tolerance of the point and the integral test, for each tested interval (section 2)."""
-    c = spline.c[:, cell]
-    half = width / 2
-    predicted = ((c[0] * half + c[1]) * half + c[2]) * half + c[3]
-    integral = (((c[0] * (width / 4) + c[1] / 3) * width + c[2] / 2) * width + c[3]) * width
-    simpson = width * ((y[cell] + 4 * value + y[cell + 1]) / 6)
-    point = _quotient(np.abs(value - predicted), rtol * np.abs(value) + atol)
-    area = _quotient(np.abs(simpson - integral), rtol * np.abs(simpson) + atol * width)
-    both: Array = np.maximum(point, area).max(axis=1, initial=0.0)
-    return both
-
-
-def _quotient(error: Array, tolerance: Array) -> Array:
-    """error / tolerance with 0 / 0 = 0 (a component that is zero and predicted as zero has passed), NaN as inf."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        q = np.where(error == 0, 0.0, error / tolerance)
-    return np.where(np.isnan(q), np.inf, q)
-
-
-def _finish(result: AdaptiveSpline, on_fail: str) -> AdaptiveSpline:
+    result = make_result(sampler, call, status)
     if result.converged or on_fail == "best":
         return result
     text = f"interpolate did not reach the tolerance after {result.n_evals} evaluations: {result.message}"
     if on_fail == "raise":
-        raise RuntimeError(text)
+        error = RuntimeError(text)
+        error.sampler, error.result = sampler, result  # type: ignore[attr-defined]
+        raise error
     warnings.warn(text, RuntimeWarning, stacklevel=3)
     return result
+
+
+def _rescue(sampler: Sampler, call: Callable[[Array], Array], x: Array) -> None:
+    """Keep what was computed before f failed."""
+    sampler.forget_asked()
+    if isinstance(call, Caller) and call.done:
+        count = sum(part.shape[0] for part in call.done)
+        try:
+            if 0 < count < x.size:
+                sampler.tell(x[:count], np.concatenate(call.done))
+        except (TypeError, ValueError):
+            return
+
+
+def _bar(progress: bool) -> Any:
+    if not progress:
+        return None
+    from tqdm import tqdm
+
+    return tqdm(unit=" samples", desc="adaptive knots")
