@@ -10,8 +10,11 @@ from collections.abc import Iterator
 # Path below `scipy` -> other modules of SciPy that hold the same object under the same name and whose functions
 # call it from there. Only what is listed can be swapped.
 SWAPPABLE: dict[str, tuple[str, ...]] = {
+    "interpolate.Akima1DInterpolator": (),
     "interpolate.CubicSpline": ("scipy.interpolate._cubic",),
     "interpolate.make_smoothing_spline": ("scipy.interpolate._bsplines",),
+    "interpolate.PPoly": (),
+    "interpolate.PchipInterpolator": ("scipy.interpolate._cubic", "scipy.interpolate._rgi"),
     "linalg.lstsq": ("scipy.linalg._basic",),
     "sparse.linalg.cg": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.iterative"),
 }

@@ -54,6 +54,36 @@ SUITES = {
         through_ours=5,
         on_our_kernels=5,
     ),
+    "interpolate.PPoly": Suite(
+        (
+            "scipy.interpolate.tests.test_interpolate::TestPPolyCommon",
+            "scipy.interpolate.tests.test_interpolate::TestPolySubclassing",
+            "scipy.interpolate.tests.test_interpolate::TestPPoly",
+            "scipy.interpolate.tests.test_interpolate::TestPolyConversions",
+            "scipy.interpolate.tests.test_interpolate::TestBPolyFromDerivatives",
+            "scipy.interpolate.tests.test_interpolate::TestNdPPoly",
+            "scipy.interpolate.tests.test_bsplines::TestBSpline",
+        ),
+        passed=100,
+        through_ours=44,
+        on_our_kernels=44,
+    ),
+    "interpolate.PchipInterpolator": Suite(
+        ("scipy.interpolate.tests.test_polyint", "scipy.interpolate.tests.test_rgi"),
+        select="pchip or zerosize",
+        passed=30,
+        through_ours=22,
+        on_our_kernels=21,
+    ),
+    "interpolate.Akima1DInterpolator": Suite(
+        (
+            "scipy.interpolate.tests.test_interpolate::TestAkima1DInterpolator",
+            "scipy.interpolate.tests.test_polyint::TestZeroSizeArrays",
+        ),
+        passed=22,
+        through_ours=17,
+        on_our_kernels=17,
+    ),
     "linalg.lstsq": Suite(
         (
             "scipy.linalg.tests.test_basic::TestLstsq",

@@ -10,6 +10,7 @@ from kriss.spline._bspline import interpolant
 from kriss.spline._certificate import Certificate
 from kriss.spline._cubic import cubic
 from kriss.spline._fit import SplineFit, fit
+from kriss.spline._hermite import akima, hermite, pchip
 from kriss.spline._result import AdaptiveSpline
 from kriss.spline._sampler import Sampler
 from kriss.spline._spline import Spline
@@ -21,8 +22,11 @@ __all__ = [
     "Spline",
     "SplineFit",
     "Suspect",
+    "akima",
     "cubic",
     "fit",
+    "hermite",
     "interpolant",
     "interpolate",
+    "pchip",
 ]

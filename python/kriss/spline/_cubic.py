@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _backend, _validate
+from kriss.spline._data import prepare
 from kriss.spline._piecewise import Array, Extrapolate, beyond_code, check_increasing, own
 from kriss.spline._spline import Spline
 
@@ -115,20 +116,8 @@ def cubic(
     >>> float(s(3.0)), float(s(3.0, 1)), float(s.integrate(0.0, 2.0))
     (27.0, 27.0, 4.0)
     """
-    knots = _validate.real_array(x, "x", ndim=1)
-    values = _validate.real_array(y, "y", finite=check_finite)
-    dtype = np.result_type(knots.dtype, values.dtype)
-    knots = knots.astype(dtype, copy=False)
-    if knots.size < 2:
-        raise ValueError(f"x has {knots.size} elements, expected at least 2 knots")
-    if values.ndim == 0:
-        raise ValueError(f"y is a scalar, expected {knots.size} values along axis {axis}")
-    axis = _validate.integer(axis, "axis", low=-values.ndim, high=values.ndim - 1) % values.ndim
-    if values.shape[axis] != knots.size:
-        raise ValueError(f"y has shape {values.shape}, expected {knots.size} entries along axis {axis} as in x")
-    values = np.moveaxis(values, axis, 0)
-    trailing = values.shape[1:]
-    rows = np.ascontiguousarray(values, dtype).reshape(knots.size, int(np.prod(trailing)))
+    data = prepare(x, y, axis, check_finite)
+    knots, rows, trailing, dtype = data.knots, data.rows, data.trailing, data.dtype
 
     periodic = isinstance(bc, str) and bc == "periodic"
     if periodic:
@@ -165,7 +154,7 @@ def cubic(
                 raise ValueError("the slopes (y[i + 1] - y[i]) / (x[i + 1] - x[i]) overflow")
             coefficients = _columns_alone(knots, rows, left, right, _validate.workers(workers))
     c = coefficients.reshape(4, knots.size - 1, *trailing)
-    return Spline._make(own(knots, x), c, extrapolate, axis)
+    return Spline._make(own(knots, x), c, extrapolate, data.axis)
 
 
 def _is_condition(bc: object) -> bool:
