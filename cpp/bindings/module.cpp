@@ -29,6 +29,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_spline_smooth(spline_smooth);
     py::module_ spline_hermite = m.def_submodule("spline_hermite", "Local cubic interpolation.");
     kriss::bind::add_spline_hermite(spline_hermite);
+    py::module_ spline_tensor = m.def_submodule("spline_tensor", "Tensor-product splines.");
+    kriss::bind::add_spline_tensor(spline_tensor);
     py::module_ sketch = m.def_submodule("sketch", "Sketches and least squares.");
     kriss::bind::add_sketch(sketch);
     py::module_ solve = m.def_submodule("solve", "Sparse iterative solvers.");
