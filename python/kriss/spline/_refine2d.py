@@ -264,12 +264,12 @@ class Refinement:
             x, y, z = x[trusted], y[trusted], z[trusted]
         if x.size == 0:
             return
-        best = float(np.median(self.ratio(x, y, z)))
+        best = float(np.quantile(self.ratio(x, y, z), 0.9))
         kept = self.spline
         for k in (3, 1):
-            if k < self.k:
+            if k < self.k and best > 1:
                 self.spline = build(self.x, self.y, self.values, k, self.breaks, self.workers)
-                score = float(np.median(self.ratio(x, y, z)))
+                score = float(np.quantile(self.ratio(x, y, z), 0.9))
                 if score < 0.5 * best:
                     best, kept = score, self.spline
         self.spline = kept
