@@ -5,28 +5,32 @@ for noisy data. All return objects that are called like functions and never chan
 """
 
 from kriss.spline._adaptive import interpolate
+from kriss.spline._adaptive2d import AdaptiveSpline2D, Certificate2D, Suspect2D, interpolate2d
 from kriss.spline._breaks import Suspect
 from kriss.spline._bspline import interpolant
 from kriss.spline._certificate import Certificate
 from kriss.spline._cubic import cubic
 from kriss.spline._fit import SplineFit, fit
-from kriss.spline._hermite import akima, hermite, pchip
 from kriss.spline._result import AdaptiveSpline
 from kriss.spline._sampler import Sampler
 from kriss.spline._spline import Spline
+from kriss.spline._tensor import TensorSpline, tensor_interpolate
 
 __all__ = [
     "AdaptiveSpline",
+    "AdaptiveSpline2D",
     "Certificate",
+    "Certificate2D",
     "Sampler",
     "Spline",
     "SplineFit",
     "Suspect",
-    "akima",
+    "Suspect2D",
+    "TensorSpline",
     "cubic",
     "fit",
-    "hermite",
     "interpolant",
     "interpolate",
-    "pchip",
+    "interpolate2d",
+    "tensor_interpolate",
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -190,8 +191,7 @@ class AdaptiveSpline2D:
         sampler = Sampler2D(how["f"], how["args"], how["vectorized"])
         run = Refinement(sampler, self.spline.k, self.rtol, self.atol.reshape(-1), _validate.generator(rng))
         run.adopt(self.x, self.y, self.z, self.extra, self.spline, [(s.axis, s.a, s.b) for s in self.suspects])
-        ratios = run.verify(n)
-        return _certificate(ratios, 1)
+        return _certificate(run.verify(n), 1) or Certificate2D(0, 0, 0.0, 1, 1.0)
 
     def refine(
         self, rtol: float, *, f: Callable[..., Any] | None = None, max_evals: int | None = None, on_fail: str = "warn"
@@ -388,7 +388,8 @@ def interpolate2d(
 
     sampler = Sampler2D(f, args, vectorized)
     run = Refinement(sampler, degree, rtol, fixed, generator, breaks, threads)
-    run.start(*axes)
+    with _samples_kept(sampler):
+        run.start(*axes)
     how = {
         "f": f,
         "args": args,
@@ -439,14 +440,21 @@ def _start(n: int, limits: tuple[float, float], breaks: F64, k: int, rng: np.ran
     return x
 
 
-def _finish(run: Refinement, rtol: float, how: dict[str, Any], on_fail: str) -> AdaptiveSpline2D:
-    sampler = run.sampler
+@contextlib.contextmanager
+def _samples_kept(sampler: Sampler2D) -> Iterator[None]:
+    """An exception of f leaves with the samples taken so far."""
     try:
-        status = run.run(how["max_evals"], how["verification"])
+        yield
     except BaseException as exc:
         if sampler.raised is exc:
             exc.sampler = sampler  # type: ignore[attr-defined]
         raise
+
+
+def _finish(run: Refinement, rtol: float, how: dict[str, Any], on_fail: str) -> AdaptiveSpline2D:
+    sampler = run.sampler
+    with _samples_kept(sampler):
+        status = run.run(how["max_evals"], how["verification"])
     trailing = sampler.trailing or ()
     shape = (run.x.size, run.y.size, *trailing)
     message = _MESSAGES[status]

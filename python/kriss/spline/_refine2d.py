@@ -210,7 +210,8 @@ class Refinement:
             tol = self.rtol * np.abs(z) + self.atol()
             r = np.where(error == 0, 0.0, error / np.where(tol > 0, tol, np.finfo(float).tiny))
         r = np.where(np.isfinite(z), np.where(np.isnan(r), np.inf, r), np.nan)
-        return r.max(axis=1, initial=0.0)
+        worst: F64 = r.max(axis=1, initial=0.0)
+        return worst
 
     # ---- the loop
 
@@ -348,7 +349,8 @@ class Refinement:
             tol = self.rtol * np.abs(z[:-1]) + self.atol()
             width = np.diff(at)[:, None, None] ** (k + 1)
             r = _CONSTANT[k] * size * width / np.where(tol > 0, tol, np.finfo(float).tiny)
-        return np.where(np.isfinite(r), r, 0.0).max(axis=2, initial=0.0)
+        worst: F64 = np.where(np.isfinite(r), r, 0.0).max(axis=2, initial=0.0)
+        return worst
 
     def _probe(self, max_evals: int) -> bool:
         """Test the open strips of both axes in their middle, on a few lines. False if that passes max_evals."""
@@ -365,8 +367,11 @@ class Refinement:
             # Random lines, one from each quarter of them.
             u = (np.arange(RANDOM) + self.rng.random((todo.size, RANDOM))) / RANDOM
             lines = np.concatenate([top, (u * across.size).astype(np.intp)], axis=1)
-            here, there = np.repeat(middle, lines.shape[1]), across[lines.ravel()]
-            cell = np.repeat(todo, lines.shape[1])
+            lines.sort(axis=1)
+            fresh = np.ones(lines.shape, bool)
+            fresh[:, 1:] = np.diff(lines, axis=1) > 0
+            row, column = np.nonzero(fresh)
+            here, there, cell = middle[row], across[lines[row, column]], todo[row]
             points.append((here, there, cell) if axis == 0 else (there, here, cell))
         if self.sampler.n_evals + sum(p[0].size for p in points) > max_evals:
             return False
@@ -410,7 +415,8 @@ class Refinement:
         failed = r > 1
         self._failed = (x[failed], y[failed], r[failed])
         self._keep(x, y, z)
-        return np.where(lost, 0.0, r)
+        ratios: F64 = np.where(lost, 0.0, r)
+        return ratios
 
     def _trace(self, failed: tuple[F64, F64, F64], max_evals: int) -> bool:
         """Which direction a violation comes from: samples on the four sides of its cell."""
@@ -525,10 +531,10 @@ class Refinement:
         hit = (x[i] == px) & (y[j] == py)
         values[i[hit], j[hit]] = pv[hit]
         known[i[hit], j[hit]] = True
-        self.scattered = (px[~hit], py[~hit], pv[~hit])
         need = np.argwhere(~known)
         if self.sampler.n_evals + need.shape[0] > max_evals:
             return False
+        self.scattered = (px[~hit], py[~hit], pv[~hit])
         if need.shape[0]:
             z = self.sampler(x[need[:, 0]], y[need[:, 1]])
             values[need[:, 0], need[:, 1]] = z

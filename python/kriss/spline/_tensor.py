@@ -13,7 +13,7 @@ import scipy.interpolate as si
 from kriss import _backend, _validate
 from kriss.spline._piecewise import EXTEND, NAN, Index, build_index
 
-F64 = npt.NDArray[np.float64]
+F64 = npt.NDArray[np.floating[Any]]
 DEGREES = (1, 3, 5, 7)
 # Values that a block of a grid evaluation holds between its two contractions, at most.
 _BLOCK = 1 << 22
@@ -234,14 +234,16 @@ class TensorSpline:
         beyond = EXTEND if extrapolate else NAN
         trailing = self._c.shape[2:]
         m = int(np.prod(trailing))
+        shape: tuple[int, ...]
         if grid:
             shape = qx.shape + qy.shape + trailing
         else:
             try:
-                qx, qy = (np.ascontiguousarray(q) for q in np.broadcast_arrays(qx, qy))
+                shape = np.broadcast_shapes(qx.shape, qy.shape)
             except ValueError:
                 raise ValueError(f"x has shape {qx.shape} and y {qy.shape}, which do not broadcast") from None
-            shape = qx.shape + trailing
+            qx, qy = (np.ascontiguousarray(np.broadcast_to(q, shape)) for q in (qx, qy))
+            shape = shape + trailing
         result = _output(out, shape)
         c = self._c.reshape(self._ax.size, self._ay.size, m)
         if result.size:
