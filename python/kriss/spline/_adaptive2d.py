@@ -37,6 +37,13 @@ class Suspect2D(NamedTuple):
         The strip.
     kind : {"step", "kink", "noise floor", "unresolved", "non-finite"}
         What the errors look like there.
+
+    Examples
+    --------
+    >>> from kriss.spline import interpolate2d
+    >>> s = interpolate2d(lambda x, y: abs(x - y), (0, 1), (0, 1), on_fail="best")
+    >>> s.suspects[0].axis, s.suspects[0].kind
+    ('x', 'kink')
     """
 
     axis: str

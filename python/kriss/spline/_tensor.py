@@ -115,6 +115,11 @@ class TensorSpline:
     x, y : ndarray
         The distinct knots.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If knots decrease or span nothing, or the shape of `c` does not fit them.
+
     Notes
     -----
     A point costs two searches and ``3 k**2`` multiply-adds about; ``(k + 1)**2`` coefficients are read. Memory is that
