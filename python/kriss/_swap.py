@@ -11,10 +11,23 @@ from collections.abc import Iterator
 # call it from there. Only what is listed can be swapped.
 SWAPPABLE: dict[str, tuple[str, ...]] = {
     "interpolate.Akima1DInterpolator": (),
-    "interpolate.CubicSpline": ("scipy.interpolate._cubic",),
     "interpolate.make_smoothing_spline": ("scipy.interpolate._bsplines",),
     "interpolate.PPoly": (),
     "interpolate.PchipInterpolator": ("scipy.interpolate._cubic", "scipy.interpolate._rgi"),
+    # Not where it only serves isinstance: splines made before the swap must stay what they are.
+    "interpolate.BSpline": ("scipy.interpolate._bsplines", "scipy.interpolate._fitpack_repro"),
+    "interpolate.CubicSpline": ("scipy.interpolate._cubic",),
+    "interpolate.make_interp_spline": (
+        "scipy.interpolate._bsplines",
+        "scipy.interpolate._fitpack_repro",
+        "scipy.interpolate._interpolate",
+        "scipy.interpolate._rgi",
+    ),
+    "interpolate.InterpolatedUnivariateSpline": ("scipy.interpolate._fitpack2",),
+    "interpolate.LSQUnivariateSpline": ("scipy.interpolate._fitpack2",),
+    "interpolate.UnivariateSpline": ("scipy.interpolate._fitpack2",),
+    "interpolate.splev": ("scipy.interpolate._fitpack_py",),
+    "interpolate.splrep": ("scipy.interpolate._fitpack_py",),
     "linalg.lstsq": ("scipy.linalg._basic",),
     "sparse.linalg.cg": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.iterative"),
 }

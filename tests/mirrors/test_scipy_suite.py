@@ -35,6 +35,27 @@ class Suite:
 
 
 SUITES = {
+    "interpolate.BSpline": Suite(
+        (
+            "scipy.interpolate.tests.test_bsplines::TestBSpline",
+            "scipy.interpolate.tests.test_bsplines::TestInsert",
+            "scipy.interpolate.tests.test_bsplines::TestInterop",
+            "scipy.interpolate.tests.test_bsplines::TestInterp",
+        ),
+        passed=140,
+        through_ours=105,
+        on_our_kernels=100,
+    ),
+    "interpolate.make_interp_spline": Suite(
+        (
+            "scipy.interpolate.tests.test_bsplines::TestInterp",
+            "scipy.interpolate.tests.test_bsplines::TestMakeSplrep",
+            "scipy.interpolate.tests.test_interpolate::TestInterp1D",
+        ),
+        passed=145,
+        through_ours=55,
+        on_our_kernels=25,
+    ),
     "interpolate.CubicSpline": Suite(
         (
             "scipy.interpolate.tests.test_polyint",
@@ -83,6 +104,44 @@ SUITES = {
         passed=22,
         through_ours=17,
         on_our_kernels=17,
+    ),
+    "interpolate.InterpolatedUnivariateSpline": Suite(
+        ("scipy.interpolate.tests.test_fitpack2::TestUnivariateSpline",),
+        passed=24,
+        through_ours=5,
+        on_our_kernels=2,
+    ),
+    "interpolate.LSQUnivariateSpline": Suite(
+        ("scipy.interpolate.tests.test_fitpack2::TestUnivariateSpline",),
+        passed=24,
+        through_ours=10,
+        on_our_kernels=5,
+    ),
+    "interpolate.UnivariateSpline": Suite(
+        ("scipy.interpolate.tests.test_fitpack2::TestUnivariateSpline",),
+        passed=24,
+        through_ours=20,
+        on_our_kernels=20,
+    ),
+    "interpolate.splev": Suite(
+        (
+            "scipy.interpolate.tests.test_fitpack",
+            "scipy.interpolate.tests.test_bsplines::TestInterop",
+        ),
+        passed=48,
+        through_ours=25,
+        on_our_kernels=24,
+    ),
+    "interpolate.splrep": Suite(
+        (
+            "scipy.interpolate.tests.test_fitpack",
+            "scipy.interpolate.tests.test_bsplines::TestInterop",
+            "scipy.interpolate.tests.test_interpolate::TestPPolyCommon",
+            "scipy.interpolate.tests.test_interpolate::TestPPoly",
+        ),
+        passed=85,
+        through_ours=42,
+        on_our_kernels=28,
     ),
     "linalg.lstsq": Suite(
         (
