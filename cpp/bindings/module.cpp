@@ -35,6 +35,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_sketch(sketch);
     py::module_ solve = m.def_submodule("solve", "Sparse iterative solvers.");
     kriss::bind::add_solve(solve);
+    py::module_ multigrid = m.def_submodule("solve_multigrid", "Multigrid preconditioners.");
+    kriss::bind::add_solve_multigrid(multigrid);
     py::module_ gp = m.def_submodule("gp", "Gaussian-process covariances.");
     kriss::bind::add_gp(gp);
 }

@@ -14,8 +14,21 @@ namespace kriss {
 template <class T, class I>
 CgOutcome solve_cg(const CsrView<T, I>& a, const T* b, T* x, Precond precond, const SsorView<T, I>& sweep,
                    const CgProblem& problem, CgStorage& storage, const Executor& ex) {
+    CgPreconditioner<T> m;
+    if (precond == Precond::ssor) {
+        m.self = &sweep;
+        m.apply_dot = csr_kernels<T, I>().ssor;
+    } else if (precond == Precond::jacobi) {
+        m.inverse = sweep.inverse;
+    }
+    return solve_cg_with(a, b, x, m, problem, storage, ex);
+}
+
+template <class T, class I>
+CgOutcome solve_cg_with(const CsrView<T, I>& a, const T* b, T* x, const CgPreconditioner<T>& m,
+                        const CgProblem& problem, CgStorage& storage, const Executor& ex) {
     const index_t n = a.rows;
-    const bool ssor = precond == Precond::ssor;
+    const bool separate = m.apply_dot != nullptr;
     const Diagonals<T> diagonals = problem.diagonals ? by_diagonals(a) : Diagonals<T>();
     CgOperator<T> op{&a, 0, csr_kernels<T, I>().apply_dot};
     storage.product_bytes =
@@ -27,16 +40,9 @@ CgOutcome solve_cg(const CsrView<T, I>& a, const T* b, T* x, Precond precond, co
     }
     const index_t size = whole_lines<T>(n);
     const index_t halo = whole_lines<T>(op.halo);
-    const Aligned<T> work = aligned<T>(size * (ssor ? 4 : 3) + 2 * halo);
+    const Aligned<T> work = aligned<T>(size * (separate ? 4 : 3) + 2 * halo);
     const std::unique_ptr<double[]> part(new double[2 * static_cast<std::size_t>(chunk_count(n))]);
 
-    CgPreconditioner<T> m;
-    if (ssor) {
-        m.self = &sweep;
-        m.apply_dot = csr_kernels<T, I>().ssor;
-    } else if (precond == Precond::jacobi) {
-        m.inverse = sweep.inverse;
-    }
     CgOptions options = problem.options;
     if (problem.residuals != nullptr) {
         options.ctx = problem.residuals;
@@ -47,16 +53,24 @@ CgOutcome solve_cg(const CsrView<T, I>& a, const T* b, T* x, Precond precond, co
     std::fill_n(p + n, op.halo, T(0));
     T* r = p + size + halo;
     T* q = r + size;
-    T* z = ssor ? q + size : nullptr;
+    T* z = separate ? q + size : nullptr;
     return cg_kernels<T>().cg(n, op, b, x, m, options, r, p, q, z, part.get(), for_size(ex, a.indptr[n]));
 }
 
+template CgOutcome solve_cg_with(const CsrView<float, std::int32_t>&, const float*, float*,
+                                 const CgPreconditioner<float>&, const CgProblem&, CgStorage&, const Executor&);
 template CgOutcome solve_cg(const CsrView<float, std::int32_t>&, const float*, float*, Precond,
                             const SsorView<float, std::int32_t>&, const CgProblem&, CgStorage&, const Executor&);
+template CgOutcome solve_cg_with(const CsrView<float, std::int64_t>&, const float*, float*,
+                                 const CgPreconditioner<float>&, const CgProblem&, CgStorage&, const Executor&);
 template CgOutcome solve_cg(const CsrView<float, std::int64_t>&, const float*, float*, Precond,
                             const SsorView<float, std::int64_t>&, const CgProblem&, CgStorage&, const Executor&);
+template CgOutcome solve_cg_with(const CsrView<double, std::int32_t>&, const double*, double*,
+                                 const CgPreconditioner<double>&, const CgProblem&, CgStorage&, const Executor&);
 template CgOutcome solve_cg(const CsrView<double, std::int32_t>&, const double*, double*, Precond,
                             const SsorView<double, std::int32_t>&, const CgProblem&, CgStorage&, const Executor&);
+template CgOutcome solve_cg_with(const CsrView<double, std::int64_t>&, const double*, double*,
+                                 const CgPreconditioner<double>&, const CgProblem&, CgStorage&, const Executor&);
 template CgOutcome solve_cg(const CsrView<double, std::int64_t>&, const double*, double*, Precond,
                             const SsorView<double, std::int64_t>&, const CgProblem&, CgStorage&, const Executor&);
 

@@ -29,6 +29,11 @@ template <class T, class I>
 CgOutcome solve_cg(const CsrView<T, I>& a, const T* b, T* x, Precond precond, const SsorView<T, I>& sweep,
                    const CgProblem& problem, CgStorage& storage, const Executor& ex);
 
+// The same with any preconditioner.
+template <class T, class I>
+CgOutcome solve_cg_with(const CsrView<T, I>& a, const T* b, T* x, const CgPreconditioner<T>& m,
+                        const CgProblem& problem, CgStorage& storage, const Executor& ex);
+
 // Below this many stored entries a product takes about as long as waking a thread.
 inline constexpr index_t serial_entries = 50000;
 

@@ -17,6 +17,7 @@ from kriss import _validate as check
 from kriss._backend import backend, kernels
 from kriss._device import any_device
 from kriss.solve._driven import cg_driven
+from kriss.solve._native import NativePreconditioner
 from kriss.solve._precond import SSOR, Jacobi
 from kriss.solve._result import STATUS, SolveResult
 
@@ -36,6 +37,7 @@ class Precond(NamedTuple):
     where: Array
     omega: float
     apply: Callable[[Array], Array] | None
+    native: Any = None  # (object, its module of kernels, scale): applied by the compiled loop
 
 
 def cg(
@@ -195,7 +197,13 @@ def cg(
         return result("converged", 0, 0, 0.0, [0.0])
     history: Any
     with np.errstate(all="ignore"):
-        if matrix is not None and callback is None and precond.apply is None:
+        if matrix is not None and callback is None and precond.native is not None:
+            code, iterations, matvecs, norm, history, diagonals, product_bytes = run_native(
+                matrix, rhs, x, precond, tol, most, zero_start, residuals, threads
+            )
+            params["storage"] = f"{diagonals} diagonals" if diagonals else "csr"
+            params["product_bytes"] = product_bytes
+        elif matrix is not None and callback is None and precond.apply is None:
             code, iterations, matvecs, norm, history, diagonals, product_bytes = run_builtin(
                 ks, matrix, rhs, x, precond, tol, most, zero_start, False, residuals, threads
             )
@@ -307,7 +315,11 @@ def preconditioner(M: object, matrix: check.Csr | None, n: int, dtype: np.dtype[
     if operator.shape != (n, n):
         raise ValueError(f"M has shape {operator.shape}, expected {(n, n)}")
     name = type(M).__name__
-    return Precond(name, NONE, none, None, places, 1.0, functools.partial(_apply_operator, operator, n, dtype))
+    apply = functools.partial(_apply_operator, operator, n, dtype)
+    native = None
+    if isinstance(M, NativePreconditioner) and M.dtype == dtype and M._kernels is kernels(M._family):
+        native = (M._native, M._kernels, math.ldexp(1.0, M._shift - a_shift))
+    return Precond(name, NONE, none, None, places, 1.0, apply, native)
 
 
 def _apply_operator(operator: LinearOperator, n: int, dtype: np.dtype[Any], r: Array) -> Array:
@@ -378,5 +390,25 @@ def run_builtin(
         m.indptr if m is not None else empty, m.indices if m is not None else empty,
         m.data if m is not None else np.empty(0, b.dtype), precond.where, precond.omega,
         tol, min(maxiter, 2**62), zero_start, scipy_rules, history, threads,
+    )  # fmt: skip
+    return out
+
+
+def run_native(
+    matrix: check.Csr,
+    b: Array,
+    x: Array,
+    precond: Precond,
+    tol: float,
+    maxiter: int,
+    zero_start: bool,
+    history: bool,
+    threads: int,
+) -> tuple[int, int, int, float, Array, int, int]:
+    """The whole loop in one kernel call, with a preconditioner object; `x` is changed in place."""
+    object_, _, scale = precond.native
+    out: tuple[int, int, int, float, Array, int, int] = kernels("solve_multigrid").cg_native(
+        matrix.indptr, matrix.indices, matrix.data, b, x, object_, scale, tol, min(maxiter, 2**62), zero_start, history,
+        threads,
     )  # fmt: skip
     return out

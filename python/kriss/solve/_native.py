@@ -1,0 +1,66 @@
+"""Preconditioners held by an object of the kernels, which compiled loops apply without going through Python."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kriss import _validate as check
+from kriss.solve._precond import _Preconditioner
+
+Array = npt.NDArray[Any]
+
+
+class NativePreconditioner(_Preconditioner):
+    """SciPy's operator interface over an object with ``apply`` and ``apply_multi``.
+
+    ``_native`` is that object, for the matrix scaled by ``2**_shift``; ``_kernels`` the module it comes from, the
+    kernels of ``_family``.
+    """
+
+    is_spd = True
+    _native: Any
+    _kernels: Any
+    _family = "solve_multigrid"
+    _shift = 0
+    _workers = 0
+
+    def apply(self, r: Array, out: Array) -> Array:
+        """``out = M^-1 r``; returns `out`. Both are contiguous (n,) arrays of this operator's dtype."""
+        self._out(r, out)
+        self._native.apply(r, out, float(np.ldexp(1.0, self._shift)), self._workers)
+        return out
+
+    def apply_multi(self, R: Array, out: Array) -> Array:
+        """``out = M^-1 R`` column by column; returns `out`. Both are contiguous (n, k) arrays of this dtype."""
+        for name, value in (("R", R), ("out", out)):
+            found = getattr(value, "shape", type(value).__name__)
+            if not isinstance(value, np.ndarray) or value.ndim != 2 or value.shape[0] != self.shape[0]:
+                raise ValueError(f"{name} is {found}, expected a {self.dtype} array of shape ({self.shape[0]}, k)")
+            if value.dtype != self.dtype or not value.flags.c_contiguous or not value.flags.aligned:
+                raise ValueError(f"{name} must be a contiguous, aligned {self.dtype} array")
+        if R.shape != out.shape:
+            raise ValueError(f"out has shape {out.shape}, expected {R.shape}")
+        if not out.flags.writeable:
+            raise ValueError("out is read-only")
+        if np.may_share_memory(R, out):
+            raise ValueError("out must not overlap R")
+        self._native.apply_multi(R, out, float(np.ldexp(1.0, self._shift)), self._workers)
+        return out
+
+    def _matmat(self, X: Array) -> Array:
+        R = np.require(X, self.dtype, ["C", "A"])
+        return self.apply_multi(R, np.empty(R.shape, self.dtype))
+
+
+def scaled(matrix: check.Csr) -> tuple[check.Csr, int]:
+    """The matrix times the power of four that brings its entries near 1, and its exponent of two."""
+    largest = float(np.abs(matrix.data).max(initial=0.0))
+    shift = -int(np.frexp(largest)[1]) if largest > 0.0 and np.isfinite(largest) else 0
+    shift -= shift % 2  # so that square roots scale exactly
+    limit = 100 if matrix.data.dtype == np.float64 else 20
+    if abs(shift) <= limit:
+        return matrix, 0
+    return matrix._replace(data=np.ldexp(matrix.data, shift)), shift
