@@ -36,6 +36,30 @@ class BlackBoxMG(NativePreconditioner):
         True.
     nbytes : int
         Memory held.
+
+    Raises
+    ------
+    TypeError, ValueError, LinAlgError
+        See `black_box_mg`.
+
+    Notes
+    -----
+    See `black_box_mg`, which takes the same arguments. An object may be used from several threads; they take turns.
+
+    References
+    ----------
+    J. E. Dendy, "Black box multigrid", J. Comput. Phys. 48 (1982), 366-386.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kriss.solve import BlackBoxMG
+    >>> from kriss.testing import poisson3d
+    >>> A = poisson3d(12)
+    >>> M = BlackBoxMG(A, (12, 12, 12))
+    >>> error = np.ones(12**3) - M @ (A @ np.ones(12**3))
+    >>> bool(error @ (A @ error) < 0.05 * A.sum())
+    True
     """
 
     def __init__(
