@@ -187,7 +187,7 @@ def factor_lines(a, used, axis, lower, pivot):
                 if min(j0, j1, j2) >= 0 and used[half]:
                     c = a[half, j0, j1, j2]
                     # the order of operations of the compiled kernels, which differs between axes
-                    l = c / pivot(a, lower, j0, j1, j2) if axis == 2 else c * pivot[j0, j1, j2]
+                    l = c / last_pivot(a, lower, j0, j1, j2) if axis == 2 else c * pivot[j0, j1, j2]
                 d = a[0, i0, i1, i2] - l * c
                 if not d > 0 or not np.isfinite(d):
                     good = False
@@ -197,7 +197,7 @@ def factor_lines(a, used, axis, lower, pivot):
 
 
 @njit(cache=True, nogil=True)
-def pivot(a, lower, j0, j1, j2):
+def last_pivot(a, lower, j0, j1, j2):
     """The pivot of a line along the last axis, of which only the inverse is kept."""
     c = a[1, j0, j1, j2 - 1] if j2 > 0 else a.dtype.type(0)
     return a[0, j0, j1, j2] - lower[j0, j1, j2] * c
