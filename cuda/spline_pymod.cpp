@@ -41,11 +41,34 @@ void add_evaluate(py::module_& m, const char* name) {
         "device, table may be 0.");
 }
 
+template <class T>
+void add_cubic(py::module_& m, const char* name) {
+    m.def(
+        name,
+        [](std::uintptr_t x, index_t n, std::uintptr_t y, index_t columns, int left_end, std::uintptr_t left,
+           int right_end, std::uintptr_t right, std::uintptr_t c, std::uintptr_t work, std::uintptr_t flag,
+           stream_t stream) {
+            const int error = spline_cubic<T>(at<T>(x), n, at<T>(y), columns, left_end, at<T>(left), right_end,
+                                              at<T>(right), reinterpret_cast<T*>(c), reinterpret_cast<T*>(work),
+                                              reinterpret_cast<int*>(flag), stream);
+            if (error != 0) {
+                throw std::runtime_error(std::string("cubic splines: ") +
+                                         cudaGetErrorString(static_cast<cudaError_t>(error)));
+            }
+        },
+        py::arg("x"), py::arg("n"), py::arg("y"), py::arg("m"), py::arg("left_end"), py::arg("left"),
+        py::arg("right_end"), py::arg("right"), py::arg("c"), py::arg("work"), py::arg("flag"), py::arg("stream"),
+        "Coefficients c (4, n - 1, m) of the cubic splines through y (n, m), one column to a thread; work holds "
+        "n * (m + 4) items, flag one int32; all pointers on the device.");
+}
+
 }  // namespace
 
 void add_spline(py::module_& m) {
     add_evaluate<double>(m, "evaluate_float64");
     add_evaluate<float>(m, "evaluate_float32");
+    add_cubic<double>(m, "cubic_float64");
+    add_cubic<float>(m, "cubic_float32");
 }
 
 }  // namespace kriss::cuda

@@ -41,3 +41,27 @@ def test_arguments(cp, rng):
         s(q.astype(np.float32))
     with pytest.raises(ValueError, match="out"):
         s(q, out=cp.empty(9))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("columns", [(), (5,), (700,)])
+@pytest.mark.parametrize("bc", ["not-a-knot", "natural", "clamped", "periodic"])
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 300])
+def test_construction_has_the_bits_of_the_host(cp, dtype, columns, bc, n, rng):
+    x = np.cumsum(rng.uniform(0.1, 1.0, n)).astype(dtype)
+    y = rng.standard_normal((n, *columns, 2)).astype(dtype)  # at least two columns: the host's order for several
+    y[-1] = y[0]
+    s = cubic(cp.asarray(x), cp.asarray(y), bc=bc)
+    expected = cubic(x, y, bc=bc)
+    np.testing.assert_array_equal(cp.asnumpy(s.c), expected.c)
+    q = rng.uniform(x[0] - 1, x[-1] + 1, 1000).astype(dtype)
+    np.testing.assert_array_equal(cp.asnumpy(s(cp.asarray(q))), expected(q))
+
+
+def test_construction_refuses_what_is_not_finite(cp, rng):
+    x, y = np.arange(50.0), rng.standard_normal((50, 300))
+    y[20, 123] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        cubic(cp.asarray(x), cp.asarray(y))
+    with pytest.raises(TypeError, match="GPU"):
+        cubic(x, cp.asarray(y))

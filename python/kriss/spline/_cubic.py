@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from kriss import _backend, _validate
+from kriss import _backend, _device, _validate
 from kriss.spline._data import prepare
 from kriss.spline._piecewise import Array, Extrapolate, beyond_code, check_increasing, own
 from kriss.spline._spline import Spline
@@ -88,12 +89,13 @@ def cubic(
     Returns
     -------
     Spline
-        In float32 if both `x` and `y` are, otherwise in float64.
+        In float32 if both `x` and `y` are, otherwise in float64. With CuPy arrays, which must be both of them and
+        ``axis=0``, it is built on the GPU, one column to a thread, and a `DeviceSpline` is returned.
 
     Raises
     ------
     TypeError
-        If `x` or `y` is not real.
+        If `x` or `y` is not real, or one is on the GPU and the other is not.
     ValueError
         If shapes do not match, x does not increase (naming the index), values are not finite, the differences of
         neighbouring points overflow, or `bc` is not understood.
@@ -101,7 +103,9 @@ def cubic(
     Notes
     -----
     One symmetric, strictly diagonally dominant tridiagonal system in the second derivatives, eliminated in blocks
-    without pivoting: about 30 flops and three divisions a knot, and (4 + m) n items of scratch.
+    without pivoting: about 30 flops and three divisions a knot, and (4 + m) n items of scratch. On the GPU the knots
+    are fetched to the host, which makes the search index, and the call waits for the device to learn whether `y` was
+    finite, which is always checked there.
 
     References
     ----------
@@ -116,13 +120,12 @@ def cubic(
     >>> float(s(3.0)), float(s(3.0, 1)), float(s.integrate(0.0, 2.0))
     (27.0, 27.0, 4.0)
     """
+    if _device.any_device(x=x, y=y):
+        return cast(Spline, _cubic_on_device(x, y, bc, axis, extrapolate))
     data = prepare(x, y, axis, check_finite)
     knots, rows, trailing, dtype = data.knots, data.rows, data.trailing, data.dtype
-
-    periodic = isinstance(bc, str) and bc == "periodic"
-    if periodic:
-        zero = np.zeros(rows.shape[1], dtype)
-        left = right = (_PERIODIC, zero)
+    (left, right), extrapolate = _conditions(bc, trailing, dtype, extrapolate)
+    if left[0] == _PERIODIC:
         tolerance = 8 * np.finfo(dtype).eps * np.abs(rows).max(axis=0, initial=0)
         apart = np.abs(rows[0] - rows[-1])
         if not (apart <= tolerance).all() and check_finite:
@@ -131,15 +134,6 @@ def cubic(
                 f"y must begin and end with the same value for bc='periodic', but column {column} has "
                 f"{rows[0, column]!s} and {rows[-1, column]!s}"
             )
-    else:
-        pair = (bc, bc) if isinstance(bc, str) or _is_condition(bc) else bc
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-            raise ValueError(f"bc must be a name, a pair (order, value) or a pair of those, not {bc!r}")
-        left = _end(pair[0], "left", trailing, dtype)
-        right = _end(pair[1], "right", trailing, dtype)
-    if extrapolate is None:
-        extrapolate = "periodic" if periodic else True
-    beyond_code(extrapolate)
 
     if rows.shape[1] == 0:
         check_increasing(knots, "x")
@@ -155,6 +149,40 @@ def cubic(
             coefficients = _columns_alone(knots, rows, left, right, _validate.workers(workers))
     c = coefficients.reshape(4, knots.size - 1, *trailing)
     return Spline._make(own(knots, x), c, extrapolate, data.axis)
+
+
+def _conditions(
+    bc: Any, trailing: tuple[int, ...], dtype: np.dtype[Any], extrapolate: Extrapolate | None
+) -> tuple[tuple[tuple[int, Array], tuple[int, Array]], Extrapolate]:
+    """The kernel's numbers and values for both ends, and the policy, by default that of the ends."""
+    periodic = isinstance(bc, str) and bc == "periodic"
+    if periodic:
+        zero = np.zeros(math.prod(trailing), dtype)
+        left = right = (_PERIODIC, zero)
+    else:
+        pair = (bc, bc) if isinstance(bc, str) or _is_condition(bc) else bc
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise ValueError(f"bc must be a name, a pair (order, value) or a pair of those, not {bc!r}")
+        left = _end(pair[0], "left", trailing, dtype)
+        right = _end(pair[1], "right", trailing, dtype)
+    if extrapolate is None:
+        extrapolate = "periodic" if periodic else True
+    beyond_code(extrapolate)
+    return (left, right), extrapolate
+
+
+def _cubic_on_device(x: Any, y: Any, bc: Any, axis: int, extrapolate: Extrapolate | None) -> Any:
+    from kriss.spline._on_device import cubic_on_device, device_data
+
+    if axis != 0:
+        raise ValueError(f"axis must be 0 for arrays on the GPU, not {axis}")
+    knots, values = device_data(x, y)
+    (left, right), extrapolate = _conditions(bc, values.shape[1:], knots.dtype, extrapolate)
+    if left[0] == _PERIODIC and values.size:
+        apart = abs(values[0] - values[-1])
+        if not bool((apart <= 8 * np.finfo(knots.dtype).eps * abs(values).max(axis=0)).all()):
+            raise ValueError("y must begin and end with the same values for bc='periodic'")
+    return cubic_on_device(knots, values, (left[0], right[0]), (left[1], right[1]), extrapolate)
 
 
 def _is_condition(bc: object) -> bool:

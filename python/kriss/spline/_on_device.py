@@ -1,25 +1,38 @@
-"""`DeviceSpline`: the same piecewise polynomial on a GPU, called with CuPy arrays."""
+"""`DeviceSpline`: the same piecewise polynomial on a GPU, called with CuPy arrays, and cubic splines built there."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from kriss import _device, _validate
-from kriss.spline._piecewise import NAN, RAISE, Array, Extrapolate, Index, beyond_code, check_inside
+from kriss.spline._piecewise import (
+    NAN,
+    RAISE,
+    Array,
+    Extrapolate,
+    Index,
+    beyond_code,
+    build_index,
+    check_increasing,
+    check_inside,
+)
 
 
 class DeviceSpline:
-    """A `Spline` whose knots and coefficients are on the current GPU; made by `Spline.to_device`.
+    """A `Spline` whose knots and coefficients are on the current GPU; made by `Spline.to_device`, or by `cubic`.
 
     It is called with CuPy arrays and returns CuPy arrays on the current stream; nothing moves between devices in a
     call. Each thread evaluates one point and column with the functions that run on the host.
 
     Parameters
     ----------
-    x, c : ndarray
-        Knots (n,) and coefficients (order, n - 1, ...) on the host; copied to the device here.
+    x : ndarray
+        Knots (n,) on the host; copied to the device here.
+    c : array
+        Coefficients (order, n - 1, ...), on the host or on the device.
     index : Index
         Search index of the knots.
     extrapolate : bool or str
@@ -28,7 +41,7 @@ class DeviceSpline:
 
     __slots__ = ("_c", "_ends", "_extrapolate", "_kernel", "_map", "_table", "_x")
 
-    def __init__(self, x: Array, c: Array, index: Index, extrapolate: Extrapolate) -> None:
+    def __init__(self, x: Array, c: Any, index: Index, extrapolate: Extrapolate) -> None:
         cp = _device.cupy()
         self._kernel = getattr(_device.cuda("spline"), f"evaluate_{x.dtype.name}")
         self._x, self._c = cp.asarray(x), cp.asarray(c)
@@ -46,6 +59,11 @@ class DeviceSpline:
     def c(self) -> Any:
         """Coefficients as a CuPy array."""
         return self._c
+
+    @property
+    def extrapolate(self) -> Extrapolate:
+        """What a call does outside the knots unless it says otherwise."""
+        return self._extrapolate
 
     def __call__(self, x: Any, nu: int = 0, *, out: Any = None, extrapolate: Extrapolate | None = None) -> Any:
         """Values or derivatives at the CuPy array `x`, of shape ``x.shape + c.shape[2:]``.
@@ -100,7 +118,7 @@ class DeviceSpline:
             self._map,
             self._c.data.ptr,
             order,
-            int(np.prod(trailing)),
+            math.prod(trailing),
             points.data.ptr,
             points.size,
             min(nu, 1 << 20),
@@ -109,3 +127,59 @@ class DeviceSpline:
             _device.stream(),
         )
         return out
+
+
+def device_data(x: Any, y: Any) -> tuple[Array, Any]:
+    """Knots (n), fetched to the host for the index, and values (n, ...) on the device, of one dtype, checked."""
+    cp = _device.cupy()
+    for name, value in (("x", x), ("y", y)):
+        if not isinstance(value, cp.ndarray):
+            raise TypeError(f"{name} must be a CuPy array, not {type(value).__name__}")
+        _validate.real_dtype(value.dtype, name)
+    dtype = np.result_type(_validate.real_dtype(x.dtype, "x"), _validate.real_dtype(y.dtype, "y"))
+    knots = _validate.real_array(x.get(), "x", ndim=1, dtype=dtype)
+    if knots.size < 2:
+        raise ValueError(f"x has {knots.size} elements, expected at least 2 knots")
+    if y.ndim == 0 or y.shape[0] != knots.size:
+        raise ValueError(f"y has shape {y.shape}, expected {knots.size} entries along axis 0 as in x")
+    return knots, cp.ascontiguousarray(y, dtype)
+
+
+def cubic_on_device(
+    knots: Array,
+    y: Any,
+    ends: tuple[int, int],
+    values: tuple[Array, Array],
+    extrapolate: Extrapolate,
+) -> DeviceSpline:
+    """The cubic splines through the columns of y (n, ...), one column to a thread.
+
+    The call waits for the device, to learn whether a column was not finite.
+    """
+    cp = _device.cupy()
+    n, trailing = knots.size, y.shape[1:]
+    m = math.prod(trailing)
+    check_increasing(knots, "x")
+    c = cp.empty((4, n - 1, *trailing), knots.dtype)
+    if m > 0:
+        kernel = getattr(_device.cuda("spline"), f"cubic_{knots.dtype.name}")
+        there = [cp.asarray(array) for array in (knots, *values)]
+        work = cp.empty(n * (m + 4), knots.dtype)
+        flag = cp.empty(1, np.int32)
+        kernel(
+            there[0].data.ptr,
+            n,
+            y.data.ptr,
+            m,
+            ends[0],
+            there[1].data.ptr,
+            ends[1],
+            there[2].data.ptr,
+            c.data.ptr,
+            work.data.ptr,
+            flag.data.ptr,
+            _device.stream(),
+        )
+        if int(flag.get()[0]) != 0:
+            raise ValueError("y contains values that are not finite, or their slopes overflow")
+    return DeviceSpline(knots, c, build_index(knots), extrapolate)

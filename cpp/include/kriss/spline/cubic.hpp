@@ -16,6 +16,7 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/spline/cubic_batch.hpp"
 #include "kriss/spline/cubic_blocks.hpp"
 #include "kriss/spline/cubic_rows.hpp"
 #include "kriss/status.hpp"
@@ -26,15 +27,6 @@ KRISS_NAMESPACE_BEGIN
 inline index_t cubic_work(index_t n, index_t m) { return n * (m + 4); }
 
 namespace detail {
-
-// Coefficients of one cell from its second derivatives.
-template <class T>
-KRISS_ALWAYS_INLINE void cubic_cell(T h, T d, T M0, T M1, T y, T* c0, T* c1, T* c2, T* c3) {
-    *c0 = (M1 - M0) / h / T(6);
-    *c1 = M0 / T(2);
-    *c2 = d - h * ((T(2) * M0 + M1) / T(6));
-    *c3 = y;
-}
 
 // Cells [begin, end) of one column, in place: c2 holds the slopes and c3 the widths on entry.
 template <class T>
@@ -124,33 +116,19 @@ Info cubic_columns(const CubicEnds& ends, const T* x, const T* y, index_t m, con
     const index_t n = ends.n;
     const index_t N = n - 1;
     const bool periodic = ends.left == End::periodic;
-    T* const M = work;            // (n, m)
-    T* const inv = work + n * m;  // (n)
-    T* const l = inv + n;         // (n)
-    T* const g = l + n;           // (n)
-    T* const h = g + n;           // (n)
-    T* const d = c + 2 * N * m;   // (N, m)
-    if (cubic_slopes(x, y, m, index_t(0), N, h, d)) {
+    T* const M = work;  // (n, m)
+    const CubicShared<T> shared(work + n * m, n);
+    const T* const h = shared.h;
+    const T* const inv = shared.inv;
+    const T* const l = shared.l;
+    const T* const g = shared.g;
+    T* const d = c + 2 * N * m;  // (N, m)
+    if (cubic_slopes(x, y, m, index_t(0), N, shared.h, d)) {
         return {Status::not_monotone, -1};
     }
     const CubicRows<T> rows(ends, h);
-    for (index_t i = rows.lo; i <= rows.hi; ++i) {
-        const T above = h[i - 1];
-        inv[i] = T(1) / (i == rows.lo ? rows.diagonal(i) : rows.diagonal(i) - above * l[i - 1]);
-        l[i] = i < rows.hi ? h[i] * inv[i] : T(0);
-    }
-    T corner = T(1);
-    if (periodic) {
-        // Rows of M_0: h_{N-1} M_{N-1} + 2 (h_{N-1} + h_0) M_0 + h_0 M_1 = 6 (d_0 - d_{N-1}); g = T^-1 (its column).
-        for (index_t i = 1; i < N; ++i) {
-            const T b = (i == 1 ? h[0] : T(0)) + (i == N - 1 ? h[N - 1] : T(0));
-            g[i] = (i == 1 ? b : b - h[i - 1] * g[i - 1]) * inv[i];
-        }
-        for (index_t i = N - 2; i >= 1; --i) {
-            g[i] -= l[i] * g[i + 1];
-        }
-        corner = N > 1 ? T(2) * (h[N - 1] + h[0]) - h[0] * g[1] - h[N - 1] * g[N - 1] : T(1);
-    }
+    cubic_factor_rows(rows, shared);
+    const T corner = *shared.corner;
     // Columns in strips; a strip of 64 columns keeps a row of it in a few cache lines.
     ex.parallel_for(m, 64, [=](index_t t0, index_t t1) {
         for (index_t i = rows.lo; i <= rows.hi; ++i) {

@@ -27,7 +27,7 @@ struct CubicRows {
     index_t hi;
     const T* h;  // (N)
 
-    CubicRows(const CubicEnds& e, const T* widths)
+    KRISS_HD CubicRows(const CubicEnds& e, const T* widths)
         : ends(e),
           N(e.n - 1),
           lo(e.left == End::not_a_knot ? 2 : 1),
@@ -35,11 +35,11 @@ struct CubicRows {
           h(widths) {}
 
     // What an end takes from the diagonal of its neighbour: p is the end cell's width, q the next one's.
-    KRISS_ALWAYS_INLINE T take_diagonal(End end, T p, T q) const {
+    KRISS_HD KRISS_ALWAYS_INLINE T take_diagonal(End end, T p, T q) const {
         return end == End::not_a_knot ? q * ((q - p) / (p + T(2) * q)) : end == End::slope ? p / T(2) : T(0);
     }
 
-    KRISS_ALWAYS_INLINE T diagonal(index_t i) const {
+    KRISS_HD KRISS_ALWAYS_INLINE T diagonal(index_t i) const {
         T a = T(2) * (h[i - 1] + h[i]);
         if (i == lo) {
             a -= take_diagonal(ends.left, h[0], N > 1 ? h[1] : h[0]);
@@ -51,7 +51,7 @@ struct CubicRows {
     }
 
     // d: slopes of one column, `step` apart; left, right: the given end derivatives.
-    KRISS_ALWAYS_INLINE T rhs(index_t i, const T* d, index_t step, T left, T right) const {
+    KRISS_HD KRISS_ALWAYS_INLINE T rhs(index_t i, const T* d, index_t step, T left, T right) const {
         T b = T(6) * (d[i * step] - d[(i - 1) * step]);
         if (i == lo) {
             if (ends.left == End::curvature) {
@@ -77,9 +77,18 @@ struct CubicRows {
     }
 };
 
+// Coefficients of one cell from its second derivatives.
+template <class T>
+KRISS_HD KRISS_ALWAYS_INLINE void cubic_cell(T h, T d, T M0, T M1, T y, T* c0, T* c1, T* c2, T* c3) {
+    *c0 = (M1 - M0) / h / T(6);
+    *c1 = M0 / T(2);
+    *c2 = d - h * ((T(2) * M0 + M1) / T(6));
+    *c3 = y;
+}
+
 // M_0, M_1, M_{N-1}, M_N as far as the ends eliminated them, with the other rows known; M and d are `step` apart.
 template <class T>
-inline void cubic_ends(const CubicRows<T>& rows, const T* d, index_t step, T left, T right, T* M) {
+KRISS_HD inline void cubic_ends(const CubicRows<T>& rows, const T* d, index_t step, T left, T right, T* M) {
     const index_t N = rows.N;
     const T* const h = rows.h;
     const End a = rows.ends.left;
