@@ -11,6 +11,7 @@ from kriss.spline._bspline import interpolant
 from kriss.spline._certificate import Certificate
 from kriss.spline._cubic import cubic
 from kriss.spline._fit import SplineFit, fit
+from kriss.spline._hermite import akima, hermite, pchip
 from kriss.spline._result import AdaptiveSpline
 from kriss.spline._sampler import Sampler
 from kriss.spline._spline import Spline
@@ -27,10 +28,13 @@ __all__ = [
     "Suspect",
     "Suspect2D",
     "TensorSpline",
+    "akima",
     "cubic",
     "fit",
+    "hermite",
     "interpolant",
     "interpolate",
     "interpolate2d",
+    "pchip",
     "tensor_interpolate",
 ]
