@@ -61,7 +61,8 @@ class PchipInterpolator(FastPieces, si.PchipInterpolator):  # type: ignore[misc]
 
     Examples
     --------
-    >>>     >>> from kriss.scipy.interpolate import PchipInterpolator
+    >>> import numpy as np
+    >>> from kriss.scipy.interpolate import PchipInterpolator
     >>> s = PchipInterpolator(np.arange(5.0), [0.0, 0.0, 1.0, 1.0, 3.0])
     >>> s([0.5, 1.5, 2.5]).tolist()
     [0.0, 0.5, 1.0]
@@ -109,7 +110,8 @@ class Akima1DInterpolator(FastPieces, si.Akima1DInterpolator):  # type: ignore[m
 
     Examples
     --------
-    >>>     >>> from kriss.scipy.interpolate import Akima1DInterpolator
+    >>> import numpy as np
+    >>> from kriss.scipy.interpolate import Akima1DInterpolator
     >>> s = Akima1DInterpolator(np.arange(6.0), [-1.0, -1.0, -1.0, 1.0, 1.0, 1.0], method="makima")
     >>> s([0.5, 2.5, 4.5]).tolist()
     [-1.0, 0.0, 1.0]
