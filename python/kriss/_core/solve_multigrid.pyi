@@ -1,0 +1,112 @@
+"""
+Multigrid preconditioners.
+"""
+from __future__ import annotations
+import numpy
+import numpy.typing
+import typing
+__all__: list[str] = ['BlackBox', 'BlackBoxF32', 'NativePrecond', 'NativePrecondF32', 'cg_native']
+class NativePrecond:
+    """
+    A preconditioner for compiled loops.
+    """
+    def apply(self, r: numpy.typing.NDArray[numpy.float64], z: numpy.typing.NDArray[numpy.float64], scale: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> float:
+        """
+        z = scale M^-1 r; returns r'z.
+        """
+    def apply_multi(self, r: numpy.typing.NDArray[numpy.float64], z: numpy.typing.NDArray[numpy.float64], scale: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        z = scale M^-1 r for each column.
+        """
+    @property
+    def size(self) -> int:
+        ...
+class NativePrecondF32:
+    """
+    A preconditioner for compiled loops.
+    """
+    def apply(self, r: numpy.typing.NDArray[numpy.float32], z: numpy.typing.NDArray[numpy.float32], scale: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> float:
+        """
+        z = scale M^-1 r; returns r'z.
+        """
+    def apply_multi(self, r: numpy.typing.NDArray[numpy.float32], z: numpy.typing.NDArray[numpy.float32], scale: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        z = scale M^-1 r for each column.
+        """
+    @property
+    def size(self) -> int:
+        ...
+class BlackBox(NativePrecond):
+    """
+    Black-Box multigrid.
+    """
+    def __init__(self) -> None:
+        ...
+    def grids(self) -> list[tuple[typing.Annotated[list[int], "FixedSize(3)"], int]]:
+        """
+        ((n0, n1, n2), axes relaxed by lines as a bit mask) per level.
+        """
+    @typing.overload
+    def setup(self, indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], n0: typing.SupportsInt | typing.SupportsIndex, n1: typing.SupportsInt | typing.SupportsIndex, n2: typing.SupportsInt | typing.SupportsIndex, lines: typing.SupportsInt | typing.SupportsIndex, twice: typing.SupportsInt | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, int, int, int]:
+        """
+        Build the hierarchy; returns (stage, level, kind, row, column, index), stage 0 if it is ready.
+        """
+    @typing.overload
+    def setup(self, indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], n0: typing.SupportsInt | typing.SupportsIndex, n1: typing.SupportsInt | typing.SupportsIndex, n2: typing.SupportsInt | typing.SupportsIndex, lines: typing.SupportsInt | typing.SupportsIndex, twice: typing.SupportsInt | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, int, int, int]:
+        """
+        Build the hierarchy; returns (stage, level, kind, row, column, index), stage 0 if it is ready.
+        """
+    def stencil(self, level: typing.SupportsInt | typing.SupportsIndex, half: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Couplings of a level to the neighbour with code 13 + half; empty if none.
+        """
+    @property
+    def nbytes(self) -> int:
+        ...
+class BlackBoxF32(NativePrecondF32):
+    """
+    Black-Box multigrid.
+    """
+    def __init__(self) -> None:
+        ...
+    def grids(self) -> list[tuple[typing.Annotated[list[int], "FixedSize(3)"], int]]:
+        """
+        ((n0, n1, n2), axes relaxed by lines as a bit mask) per level.
+        """
+    @typing.overload
+    def setup(self, indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], n0: typing.SupportsInt | typing.SupportsIndex, n1: typing.SupportsInt | typing.SupportsIndex, n2: typing.SupportsInt | typing.SupportsIndex, lines: typing.SupportsInt | typing.SupportsIndex, twice: typing.SupportsInt | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, int, int, int]:
+        """
+        Build the hierarchy; returns (stage, level, kind, row, column, index), stage 0 if it is ready.
+        """
+    @typing.overload
+    def setup(self, indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], n0: typing.SupportsInt | typing.SupportsIndex, n1: typing.SupportsInt | typing.SupportsIndex, n2: typing.SupportsInt | typing.SupportsIndex, lines: typing.SupportsInt | typing.SupportsIndex, twice: typing.SupportsInt | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, int, int, int]:
+        """
+        Build the hierarchy; returns (stage, level, kind, row, column, index), stage 0 if it is ready.
+        """
+    def stencil(self, level: typing.SupportsInt | typing.SupportsIndex, half: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Couplings of a level to the neighbour with code 13 + half; empty if none.
+        """
+    @property
+    def nbytes(self) -> int:
+        ...
+@typing.overload
+def cg_native(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], M: NativePrecond, scale: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, maxiter: typing.SupportsInt | typing.SupportsIndex, zero_start: bool, history: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, float, numpy.typing.NDArray[numpy.float64], int, int]:
+    """
+    Conjugate gradients with a preconditioner object; returns what solve.cg_csr returns.
+    """
+@typing.overload
+def cg_native(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], M: NativePrecond, scale: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, maxiter: typing.SupportsInt | typing.SupportsIndex, zero_start: bool, history: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, float, numpy.typing.NDArray[numpy.float64], int, int]:
+    """
+    Conjugate gradients with a preconditioner object; returns what solve.cg_csr returns.
+    """
+@typing.overload
+def cg_native(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], b: numpy.typing.NDArray[numpy.float32], x: numpy.typing.NDArray[numpy.float32], M: NativePrecondF32, scale: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, maxiter: typing.SupportsInt | typing.SupportsIndex, zero_start: bool, history: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, float, numpy.typing.NDArray[numpy.float64], int, int]:
+    """
+    Conjugate gradients with a preconditioner object; returns what solve.cg_csr returns.
+    """
+@typing.overload
+def cg_native(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], b: numpy.typing.NDArray[numpy.float32], x: numpy.typing.NDArray[numpy.float32], M: NativePrecondF32, scale: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, maxiter: typing.SupportsInt | typing.SupportsIndex, zero_start: bool, history: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, float, numpy.typing.NDArray[numpy.float64], int, int]:
+    """
+    Conjugate gradients with a preconditioner object; returns what solve.cg_csr returns.
+    """
