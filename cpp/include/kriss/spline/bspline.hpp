@@ -95,54 +95,104 @@ KRISS_HD inline T bspline_one(const KnotIndex<T>& ix, const BSplineView<T>& s, T
 
 namespace detail {
 
-// basis_at for W points at once: h[m][l]. cell[l] is the span less k; K >= 0 fixes the degree at compile time, else k.
-template <class T, int W, int K, bool Plain>
-KRISS_ALWAYS_INLINE void basis_batch(const T* KRISS_RESTRICT t, int degree, const std::int32_t* KRISS_RESTRICT cell,
-                                     const T* KRISS_RESTRICT x, int nu, T (*KRISS_RESTRICT h)[W]) {
-    const int k = K >= 0 ? K : degree;
-    const T* const tk = t + k;
-    for (int l = 0; l < W; ++l) {
-        h[0][l] = T(1);
+// One register of points. Written out in vectors, because the loops are too short for the compiler to make them so.
+template <class T>
+struct Lanes {
+    static constexpr int count = 64 / static_cast<int>(sizeof(T));
+    typedef T type __attribute__((vector_size(64)));
+};
+template <class T>
+using lanes = typename Lanes<T>::type;
+
+template <class T>
+KRISS_ALWAYS_INLINE void gather(const T* base, const std::int32_t* cell, lanes<T>& out) {
+    T v[Lanes<T>::count];
+    for (int l = 0; l < Lanes<T>::count; ++l) {
+        v[l] = base[cell[l]];
     }
+    __builtin_memcpy(&out, v, sizeof v);
+}
+
+// out[j][l] = base[cell[l] + j] for j < N: four neighbours at a time, loaded together and transposed, where T is
+// double. Gather instructions take several times as long.
+template <class T, int N>
+KRISS_ALWAYS_INLINE void neighbours(const T* base, const std::int32_t* cell, lanes<T>* out) {
+    if constexpr (sizeof(T) == 8 && N >= 4) {
+        typedef T Four __attribute__((vector_size(32)));
+        using Eight = lanes<T>;
+#pragma GCC unroll 8
+        for (int start = 0; start < N; start += 4) {
+            const int j = start + 4 <= N ? start : N - 4;
+            Four r[8];
+#pragma GCC unroll 8
+            for (int l = 0; l < 8; ++l) {
+                __builtin_memcpy(&r[l], base + cell[l] + j, sizeof(Four));
+            }
+            const Eight a = __builtin_shufflevector(r[0], r[4], 0, 1, 2, 3, 4, 5, 6, 7);
+            const Eight b = __builtin_shufflevector(r[1], r[5], 0, 1, 2, 3, 4, 5, 6, 7);
+            const Eight c = __builtin_shufflevector(r[2], r[6], 0, 1, 2, 3, 4, 5, 6, 7);
+            const Eight d = __builtin_shufflevector(r[3], r[7], 0, 1, 2, 3, 4, 5, 6, 7);
+            const Eight even_ab = __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14);
+            const Eight odd_ab = __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
+            const Eight even_cd = __builtin_shufflevector(c, d, 0, 8, 2, 10, 4, 12, 6, 14);
+            const Eight odd_cd = __builtin_shufflevector(c, d, 1, 9, 3, 11, 5, 13, 7, 15);
+            out[j] = __builtin_shufflevector(even_ab, even_cd, 0, 1, 8, 9, 4, 5, 12, 13);
+            out[j + 1] = __builtin_shufflevector(odd_ab, odd_cd, 0, 1, 8, 9, 4, 5, 12, 13);
+            out[j + 2] = __builtin_shufflevector(even_ab, even_cd, 2, 3, 10, 11, 6, 7, 14, 15);
+            out[j + 3] = __builtin_shufflevector(odd_ab, odd_cd, 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    } else {
+        for (int j = 0; j < N; ++j) {
+            gather(base + j, cell, out[j]);
+        }
+    }
+}
+
+// basis_at for a register of points: h[m] of k + 1. cell[l] is the span less k; K >= 0 fixes the degree at compile
+// time.
+template <class T, int K, bool Plain>
+KRISS_ALWAYS_INLINE void basis_batch(const T* t, int degree, const std::int32_t* cell, const T* points, int nu,
+                                     lanes<T>* h) {
+    using Vec = lanes<T>;
+    const int k = K >= 0 ? K : degree;
+    Vec x;
+    __builtin_memcpy(&x, points, sizeof x);
+    Vec knots[K > 0 ? 2 * K : 1];
+    if constexpr (K > 0) {
+        neighbours<T, 2 * K>(t + 1, cell, knots);
+    }
+    const Vec zero = {};
+    h[0] = zero + T(1);
+#pragma GCC unroll 8
     for (int j = 1; j <= k; ++j) {
         // h[m - 1] of the lower degree is read before h[m - 1] of this one is complete: carry it.
-        T old[W];
-        for (int l = 0; l < W; ++l) {
-            old[l] = h[0][l];
-            h[0][l] = T(0);
-        }
+        Vec old = h[0];
+        h[0] = zero;
         const bool lower = Plain || j <= k - nu;
+#pragma GCC unroll 8
         for (int m = 1; m <= j; ++m) {
-            const T* const tr = tk + m;
-            const T* const tf = tk + (m - j);
-            T* const here = h[m];
-            T* const before = h[m - 1];
-            if (lower) {
-                for (int l = 0; l < W; ++l) {
-                    const T right = tr[cell[l]];
-                    const T left = tf[cell[l]];
-                    const T gap = right - left;
-                    const T v = old[l] / gap;
-                    const T w = right == left ? T(0) : v;
-                    const T next = here[l];
-                    before[l] += w * (right - x[l]);
-                    here[l] = w * (x[l] - left);
-                    old[l] = next;
-                }
+            Vec right;
+            Vec left;
+            if constexpr (K > 0) {
+                right = knots[k + m - 1];
+                left = knots[k + m - j - 1];
             } else {
-                const T factor = static_cast<T>(j);
-                for (int l = 0; l < W; ++l) {
-                    const T right = tr[cell[l]];
-                    const T left = tf[cell[l]];
-                    const T gap = right - left;
-                    const T v = factor * old[l] / gap;
-                    const T w = right == left ? T(0) : v;
-                    const T next = here[l];
-                    before[l] -= w;
-                    here[l] = w;
-                    old[l] = next;
-                }
+                gather(t + k + m, cell, right);
+                gather(t + k + m - j, cell, left);
             }
+            const Vec next = m < j ? h[m] : zero;
+            if (lower) {
+                const Vec v = old / (right - left);
+                const Vec w = right == left ? zero : v;
+                h[m - 1] += w * (right - x);
+                h[m] = w * (x - left);
+            } else {
+                const Vec v = static_cast<T>(j) * old / (right - left);
+                const Vec w = right == left ? zero : v;
+                h[m - 1] -= w;
+                h[m] = w;
+            }
+            old = next;
         }
     }
 }
@@ -174,29 +224,36 @@ KRISS_NOINLINE void place_batch(const KnotIndex<T>& ix, const T* KRISS_RESTRICT 
     }
 }
 
-// V placed points, of which the first `count` count; V is what one register holds.
-template <class T, int V, int K, bool Plain>
+// A register of placed points, of which the first `count` count.
+template <class T, int K, bool Plain>
 KRISS_ALWAYS_INLINE void placed_batch(const BSplineView<T>& s, const std::int32_t* KRISS_RESTRICT cell,
                                       const T* KRISS_RESTRICT q, int nu, index_t count, T* KRISS_RESTRICT out) {
+    constexpr int V = Lanes<T>::count;
     const int k = K >= 0 ? K : s.k;
-    T h[(K >= 0 ? K : bspline_max_degree) + 1][V];
-    basis_batch<T, V, K, Plain>(s.t, k, cell, q, nu, h);
+    lanes<T> h[(K >= 0 ? K : bspline_max_degree) + 1];
+    basis_batch<T, K, Plain>(s.t, k, cell, q, nu, h);
     const index_t m = s.columns;
     if (m == 1) {
-        T sum[V] = {};
-        for (int a = 0; a <= k; ++a) {
-            const T* const ca = s.c + a;
-            for (int l = 0; l < V; ++l) {
-                sum[l] += ca[cell[l]] * h[a][l];
+        lanes<T> x;
+        __builtin_memcpy(&x, q, sizeof x);
+        lanes<T> sum = {};
+        if constexpr (K >= 0) {
+            lanes<T> c[K + 1];
+            neighbours<T, K + 1>(s.c, cell, c);
+#pragma GCC unroll 8
+            for (int a = 0; a <= K; ++a) {
+                sum += c[a] * h[a];
+            }
+        } else {
+            for (int a = 0; a <= k; ++a) {
+                lanes<T> c;
+                gather(s.c + a, cell, c);
+                sum += c * h[a];
             }
         }
-        for (int l = 0; l < V; ++l) {
-            sum[l] = q[l] == q[l] ? sum[l] : q[l];  // degree 0 does not look at q
-        }
+        sum = x == x ? sum : x;  // degree 0 does not look at x
         if (count == V) {
-            for (int l = 0; l < V; ++l) {
-                out[l] = sum[l];
-            }
+            __builtin_memcpy(out, &sum, sizeof sum);
         } else {
             for (index_t l = 0; l < count; ++l) {
                 out[l] = sum[l];
@@ -237,7 +294,7 @@ KRISS_NOINLINE void placed_points(const BSplineView<T>& s, const std::int32_t* c
     constexpr int V = 64 / sizeof(T);
     for (index_t p = 0; p < points; p += V) {
         const index_t count = points - p < V ? points - p : V;
-        placed_batch<T, V, K, Plain>(s, cell + p, q + p, nu, count, out + p * s.columns);
+        placed_batch<T, K, Plain>(s, cell + p, q + p, nu, count, out + p * s.columns);
     }
 }
 

@@ -42,9 +42,9 @@ index_t find_span(const T* t, int k, index_t n, T x) {
 template <class T, int K>
 void collocate_rows(const T* x, const T* t, int degree, index_t n, index_t begin, index_t end, T* a,
                     std::int32_t* first) {
-    constexpr int W = 64 / sizeof(T);
+    constexpr int W = Lanes<T>::count;
     const int k = K >= 0 ? K : degree;
-    T h[(K >= 0 ? K : bspline_max_degree) + 1][W] = {};
+    lanes<T> h[(K >= 0 ? K : bspline_max_degree) + 1];
     index_t ell = find_span(t, k, n, x[begin]);
     for (index_t i = begin; i < end; i += W) {
         const index_t count = end - i < W ? end - i : W;
@@ -56,7 +56,7 @@ void collocate_rows(const T* x, const T* t, int degree, index_t n, index_t begin
             ell = march(t, n, x[j], ell);
             cell[l] = static_cast<std::int32_t>(ell - k);
         }
-        basis_batch<T, W, K, true>(t, k, cell, xs, 0, h);
+        basis_batch<T, K, true>(t, k, cell, xs, 0, h);
         for (index_t l = 0; l < count; ++l) {
             first[i + l] = cell[l];
             T* const row = a + (i + l) * (k + 1);
