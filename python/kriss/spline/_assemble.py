@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import scipy.interpolate as si
 
+from kriss.spline._bspline import interpolant
 from kriss.spline._piecewise import Array
 
 
@@ -16,13 +16,8 @@ def interpolating(x: Array, y: Array, k: int) -> tuple[Array, Array]:
 
     With at most k + 1 samples it is their polynomial; x (n) with n >= 2, y (n, m).
     """
-    degree = min(k, x.size - 1)
-    b = si.make_interp_spline(x, y, k=degree, check_finite=False)
-    knots = b.t[degree : b.t.size - degree]
-    c = np.stack([b(knots[:-1], nu) / math.factorial(nu) for nu in range(degree, -1, -1)])
-    if degree < k:
-        c = np.concatenate([np.zeros((k - degree, *c.shape[1:])), c])
-    return np.ascontiguousarray(knots), np.ascontiguousarray(c)
+    s = interpolant(x, y, k, check_finite=False)
+    return s.x, s.c
 
 
 def straight(left: float, right: float, y_left: Array, y_right: Array, k: int) -> tuple[Array, Array]:

@@ -151,12 +151,12 @@ def _ratio(
     predicted = ((c[0] * half + c[1]) * half + c[2]) * half + c[3]
     integral = (((c[0] * (width / 4) + c[1] / 3) * width + c[2] / 2) * width + c[3]) * width
     simpson = width * ((y[cell] + 4 * value + y[cell + 1]) / 6)
-    point = ratio(np.abs(value - predicted), tolerance.at(value))
+    point = ratio(np.abs(value - predicted), tolerance.asked(value))
     if tolerance.y.trivial:
         assert tolerance.atol is not None
         allowed = tolerance.rtol * np.abs(simpson) + tolerance.atol * width
     else:
-        allowed = width * tolerance.at(simpson / width)
+        allowed = width * tolerance.asked(simpson / width)
     area = ratio(np.abs(simpson - integral), allowed)
     both: Array = np.maximum(point, area).max(axis=1, initial=0.0)
     return both

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kriss.spline._estimate import cell_tolerance, differences
+from kriss.spline._estimate import cell_tolerance, differences, ratio
 from kriss.spline._piecewise import Array
 
 Mask = npt.NDArray[np.bool_]
@@ -109,25 +109,56 @@ def thin_right(x: Array, reach: int = 80) -> Mask:
     return keep
 
 
-def crossing(x: Array, y: Array, k: int, left: slice, right: slice) -> float | None:
-    """Where two smooth branches meet between x[left.stop - 1] and x[right.start]: where extrapolations are equal."""
-    lo, hi = float(x[left.stop - 1]), float(x[right.start])
-    xl, xr = x[left][-(k + 1) :], x[right][: k + 1]
-    yl, yr = y[left][-(k + 1) :], y[right][: k + 1]
-    count = min(xl.size, xr.size)
-    if count < 2:
+def branches(x: Array, y: Array, tol: Array, j: int, left: int, right: int, k: int) -> tuple[float, float]:
+    """How far sample j is from what the samples before it, and behind it, predict; in units of the tolerance.
+
+    The branches reach from sample `left` to sample `right`; infinity where one has too few samples.
+    """
+    out = []
+    for part in (slice(max(left, j - k - 1), j), slice(j + 1, min(right, j + k + 1) + 1)):
+        if part.stop - part.start < min(k, 4) + 1:
+            out.append(np.inf)
+            continue
+        predicted = _neville(x[part], y[part], x[j : j + 1])
+        out.append(float(ratio(np.abs(predicted - y[j]), tol[j]).max()))
+    return out[0], out[1]
+
+
+def crossing(x: Array, y: Array, k: int, left: int, i: int, right: int) -> float | None:
+    """Where two smooth branches, samples left .. i and i + 1 .. right, meet between x[i] and x[i + 1]."""
+    before = slice(max(left, i - k), i + 1)
+    behind = slice(i + 1, min(right, i + 1 + k) + 1)
+    if before.stop - before.start < 2 or behind.stop - behind.start < 2:
         return None
-    t = np.linspace(0.0, 1.0, 65)
-    z = lo + (hi - lo) * t
-    gap = _neville(xl[-count:], yl[-count:], z) - _neville(xr[:count], yr[:count], z)
-    gap = gap[:, int(np.argmax(np.abs(gap).max(axis=0)))]
-    change = np.flatnonzero((gap[:-1] <= 0) != (gap[1:] <= 0))
-    if change.size == 0:
-        return None
-    i = int(change[0])
-    p, q = z[i], z[i + 1]
-    gp, gq = gap[i], gap[i + 1]
-    return float(p - gp * (q - p) / (gq - gp)) if gq != gp else float(p)
+    lo, hi = float(x[i]), float(x[i + 1])
+    column: int | None = None
+    for _ in range(3):
+        z = np.linspace(lo, hi, 33)
+        gap = _neville(x[before], y[before], z) - _neville(x[behind], y[behind], z)
+        if column is None:
+            column = int(np.argmax(np.abs(gap).max(axis=0)))
+        g = gap[:, column]
+        change = np.flatnonzero((g[:-1] <= 0) != (g[1:] <= 0))
+        if change.size == 0:
+            return None
+        at = int(change[0])
+        lo, hi = float(z[at]), float(z[at + 1])
+        root = lo - g[at] * (hi - lo) / (g[at + 1] - g[at])
+    return float(min(max(root, x[i]), x[i + 1]))
+
+
+def zero_between(x: Array, y: Array, i: int, k: int) -> float:
+    """Where the polynomial through samples around cell i changes sign; x (n), y (n,) with y[i] y[i + 1] < 0."""
+    part = slice(max(i - k // 2, 0), min(i + 2 + k // 2, x.size))
+    lo, hi = float(x[i]), float(x[i + 1])
+    for _ in range(4):
+        z = np.linspace(lo, hi, 17)
+        g = _neville(x[part], y[part, None], z)[:, 0]
+        change = np.flatnonzero((g[:-1] <= 0) != (g[1:] <= 0))
+        if change.size == 0:
+            break
+        lo, hi = float(z[change[0]]), float(z[change[0] + 1])
+    return lo + (hi - lo) / 2
 
 
 def _neville(x: Array, y: Array, z: Array) -> Array:

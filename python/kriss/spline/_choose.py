@@ -35,7 +35,7 @@ def transforms(
             v = y if ty.trivial else ty.forward(y)
             tol.update(v)
             with np.errstate(all="ignore"):
-                error = local(tx.forward(x), v, tol.at(v), k).error
+                error = local(tx.forward(x), v, tol.asked(v), k).error
             cells = float(np.sum(np.clip(error, 1e-30, 1e30) ** (1 / (k + 1))))
             # Plain coordinates stay unless others promise a real gain.
             if cells < best * (1.0 if found == (tx, ty) else 0.8):

@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from kriss.spline import _assemble
-from kriss.spline._breaks import Mask, Suspect, crossing, kinks, steps, thin_right
-from kriss.spline._estimate import Local, local, ratio
+from kriss.spline._breaks import Mask, Suspect, branches, crossing, kinks, steps, thin_right, zero_between
+from kriss.spline._estimate import ratio
+from kriss.spline._noise import NoiseWatch
+from kriss.spline._pieces import SAFETY, Cells, Ints, Piece, between, cut, grade
 from kriss.spline._piecewise import Array
 from kriss.spline._tolerance import Tolerance
 
-Ints = npt.NDArray[np.intp]
 EPS = float(np.finfo(np.float64).eps)
-# Accept a cell when its predicted error is this part of the tolerance.
-SAFETY = {3: 6.0, 5: 8.0, 7: 8.0}
-# Neighbouring cells differ in width at most by this factor.
-GRADING = 3.2
 # A jump is bisected down to this part of the range, other singular places to the resolution of floating point.
 STEP_WIDTH = 2.0**-40
 FLOOR = 1e-22
 MAX_ROUNDS = 200
 MAX_CHECKS = 12
-
-
-class _Piece:
-    """A run of knots without a break inside, and what is known about its cells."""
-
-    def __init__(self, index: Ints, u: Array, v: Array, tol: Array, k: int) -> None:
-        self.index, self.x, self.y, self.tol = index, u[index], v[index], tol[index]
-        n = self.x.size
-        self.local: Local | None = local(self.x, self.y, self.tol, k) if n >= k + 2 else None
-        if self.local is not None:
-            self.error = self.local.error
-        elif n > 1:
-            d = np.abs(np.diff(self.y, axis=0))
-            flat = bool((d == 0).all()) and n > 4
-            self.error = np.full(n - 1, 0.0 if flat else np.inf)
-        else:
-            self.error = np.empty(0)
 
 
 class Refinement:
@@ -52,6 +31,7 @@ class Refinement:
     ) -> None:
         self.k, self.tolerance, self.max_evals, self.rng = k, tolerance, max_evals, rng
         self.low, self.high = float(start[0]), float(start[-1])
+        self.unit = 2.0 ** np.floor(np.log2(self.high - self.low))
         self.u: Array = np.empty(0)
         self.v: Array = np.empty((0, 0))
         self.passive: Mask = np.empty(0, bool)
@@ -63,10 +43,10 @@ class Refinement:
         self.status = "running"
         self.rounds = 0
         self.checks = 0
-        self.before: tuple[Array, Array] | None = None  # cells of the last plan: middles, densities
-        self.noise_before: tuple[Array, Array, Array, Array] | None = None
-        self.noisy_measure: list[float] = []
-        self.pieces: list[_Piece] = []
+        self.before: Cells | None = None
+        self.noise = NoiseWatch()
+        self.least: tuple[Array, Array] = np.empty(0), self.v  # where, and what rounding leaves attainable
+        self.pieces: list[Piece] = []
         self.joints: list[Suspect] = []
         self.force: list[tuple[float, float]] = []
         self.check_points: Array = np.empty(0)
@@ -106,7 +86,7 @@ class Refinement:
         """Begin anew with samples at hand; located breaks stay."""
         self.u, self.v, self.passive = np.empty(0), v[:0], np.empty(0, bool)
         self.insert(u, v)
-        self.closed, self.before, self.noise_before, self.noisy_measure = [], None, None, []
+        self.closed, self.before, self.noise = [], None, NoiseWatch()
         self.status, self.checks, self.rounds, self.force = "running", 0, 0, []
         self.proceed()
 
@@ -134,6 +114,7 @@ class Refinement:
                 ("non-finite", "non_finite"),
                 ("pole", "pole"),
                 ("noise floor", "noise_floor"),
+                ("rounding", "noise_floor"),
                 ("unresolved", "width_limit"),
                 ("zero crossing", "zero_crossing"),
             ):
@@ -154,13 +135,18 @@ class Refinement:
                 finite &= ~((self.u > s.a) & (self.u < s.b))
         self.tolerance.update(self.v[finite])
         tol = np.full(self.v.shape, np.inf)
-        tol[finite] = self.tolerance.at(self.v[finite])
+        asked, least = self.tolerance.asked(self.v[finite]), self.tolerance.floor(self.v[finite])
+        tol[finite] = np.maximum(asked, least)
+        self.least = self.u[finite], least
+        self._rounding(self.u[finite][((asked < least) & (self.v[finite] != 0)).any(axis=1)])
         runs = self._runs(finite, wanted)
         self.pieces = []
         for run in runs:
             self._split(run, tol, wanted)
-        self._stuck()
+        if self._stuck():
+            return self._plan()
         self._noise(tol)
+        self._zeros()
         self._request(wanted)
         if not wanted:
             return np.empty(0)
@@ -173,7 +159,7 @@ class Refinement:
         good = np.flatnonzero(finite & ~self.passive)
         if good.size == 0:
             return []
-        cut = np.zeros(good.size, bool)  # a cut behind good[i]
+        gaps = np.zeros(good.size, bool)  # a cut behind good[i]
         bad = np.flatnonzero(~np.isfinite(self.v).all(axis=1))
         self.closed = [s for s in self.closed if s.kind != "non-finite"]
         limit = STEP_WIDTH * (self.high - self.low)
@@ -184,7 +170,7 @@ class Refinement:
                 left = float(u[good[p - 1]]) if p > 0 else None
                 right = float(u[good[p]]) if p < good.size else None
                 if p > 0 and p < good.size:
-                    cut[p - 1] = True
+                    gaps[p - 1] = True
                 for good_end, bad_end in ((left, members[0]), (right, members[-1])):
                     if good_end is not None and abs(bad_end - good_end) > max(limit, 8 * EPS * abs(bad_end)):
                         wanted.append(good_end + (bad_end - good_end) * np.array([0.25, 0.5, 0.75]))
@@ -194,7 +180,7 @@ class Refinement:
                 self.closed.append(island)
                 if left is not None and right is not None:
                     self.joints.append(island)
-        runs = np.split(good, np.flatnonzero(cut) + 1)
+        runs = np.split(good, np.flatnonzero(gaps) + 1)
         out = []
         for run in runs:
             marks = []
@@ -214,12 +200,12 @@ class Refinement:
                 j = int(np.searchsorted(u[run], b))
                 if 0 < j < run.size - 1 and u[run[j]] == b:
                     marks.append((j, j))
-            out += _cut(run, marks)
+            out += cut(run, marks)
         return out
 
     def _split(self, run: Ints, tol: Array, wanted: list[Array]) -> None:
         """Cut a run at what looks like a step or a kink; ask for samples that locate it."""
-        piece = _Piece(run, self.u, self.v, tol, self.k)
+        piece = self._piece(run, tol)
         failing = piece.error > 1.0
         if run.size < 7 or not failing.any():
             self.pieces.append(self._graded(piece, tol))
@@ -231,7 +217,6 @@ class Refinement:
         knot &= ~(np.append(near, False) | np.append(False, near))
         cell &= ~near
         marks: list[tuple[int, int]] = []
-        crossings: list[tuple[int, int]] = []
         limit = STEP_WIDTH * (self.high - self.low)
         for i in np.flatnonzero(step).tolist():
             width = x[i + 1] - x[i]
@@ -242,31 +227,38 @@ class Refinement:
                 self.fixed.append(s)
             else:
                 wanted.append(x[i] + width * np.array([0.25, 0.5, 0.75]))
+        borders = [0, *sorted(i for mark in marks for i in mark), run.size - 1]
         for j in np.flatnonzero(knot).tolist():
-            marks.append((j, j))
-            self.joints.append(Suspect(float(x[j]), float(x[j]), "kink"))
+            left, right = between(borders, j)
+            before, behind = branches(x, y, piece.tol, j, left, right, self.k)
+            if max(before, behind) <= 0.25:
+                # Both smooth branches pass through the sample: the kink is there.
+                s = Suspect(float(x[j]), float(x[j]), "kink")
+                self.fixed.append(s)
+                self.joints.append(s)
+                marks.append((j, j))
+            elif min(before, behind) <= 1:
+                cell[j if before < behind else j - 1] = True
         for i in np.flatnonzero(cell).tolist():
+            left, right = between(borders, i)
+            before = branches(x, y, piece.tol, i, left, right, self.k)[0]
+            behind = branches(x, y, piece.tol, i + 1, left, right, self.k)[1]
+            width = x[i + 1] - x[i]
+            c = crossing(x, y, self.k, left, i, right) if max(before, behind) <= 1 else None
+            if c is None or width <= 8 * EPS * max(abs(x[i]), abs(x[i + 1])):
+                continue
+            s = Suspect(float(x[i]), float(x[i + 1]), "kink")
+            self.joints.append(s)
             marks.append((i, i + 1))
-            crossings.append((i, i + 1))
-            self.joints.append(Suspect(float(x[i]), float(x[i + 1]), "kink"))
-        marks.sort()
-        borders = [0, *(m for pair in marks for m in pair), run.size - 1]
-        for i, j in crossings:
-            at = marks.index((i, j))
-            left, right = borders[2 * at], borders[2 * at + 3]
-            c = crossing(x, y, self.k, slice(left, i + 1), slice(j, right + 1))
-            width = x[j] - x[i]
-            theta = 0.5 if c is None or not np.isfinite(c) else (c - x[i]) / width
-            if not 0.02 < theta < 0.98:
-                theta = min(max(theta, 0.15), 0.85)
-            if width > 8 * EPS * max(abs(x[i]), abs(x[j])):
-                wanted.append(np.array([x[i] + theta * width]))
-            else:
-                self.fixed.append(Suspect(float(x[i]), float(x[j]), "kink"))
-        for part in _cut(run, marks):
-            self.pieces.append(self._graded(_Piece(part, self.u, self.v, tol, self.k), tol))
+            theta = (c - x[i]) / width
+            wanted.append(np.array([c if 1e-3 < theta < 0.999 else x[i] + width * min(max(theta, 0.05), 0.95)]))
+        for part in cut(run, marks):
+            self.pieces.append(self._graded(self._piece(part, tol), tol))
 
-    def _graded(self, piece: _Piece, tol: Array) -> _Piece:
+    def _piece(self, index: Ints, tol: Array) -> Piece:
+        return Piece(index, self.u, self.v, tol, self.k, self.before, self.unit)
+
+    def _graded(self, piece: Piece, tol: Array) -> Piece:
         """The piece without samples that crowd at a broken end."""
         if piece.index.size < 5:
             return piece
@@ -275,19 +267,23 @@ class Refinement:
             keep &= thin_right(piece.x)
         if piece.x[0] != self.low:
             keep &= thin_right(-piece.x[::-1])[::-1]
-        return piece if keep.all() else _Piece(piece.index[keep], self.u, self.v, tol, self.k)
+        return piece if keep.all() else self._piece(piece.index[keep], tol)
 
-    def _stuck(self) -> None:
-        """Give up cells at the resolution of floating point."""
+    def _stuck(self) -> bool:
+        """Give up cells at the resolution of floating point; whether a pole was found that leaves the samples."""
+        poles = sum(s.kind == "pole" for s in self.closed)
         self.closed = [s for s in self.closed if s.kind != "unresolved"]
         floor = FLOOR * (self.high - self.low)
         for p in self.pieces:
             if p.x.size < 2:
                 continue
             h = np.diff(p.x)
-            narrow = (h <= np.maximum(floor, 16 * EPS * np.maximum(np.abs(p.x[1:]), np.abs(p.x[:-1])))) & (p.error > 1)
+            narrow = (h <= np.maximum(floor, 16 * EPS * np.maximum(np.abs(p.x[1:]), np.abs(p.x[:-1])))) & (
+                (p.error if p.local is None else p.local.error) > 1
+            )
             for i in np.flatnonzero(narrow):
                 self._classify(float(p.x[i]), float(p.x[i + 1]))
+        return sum(s.kind == "pole" for s in self.closed) > poles
 
     def _classify(self, a: float, b: float) -> None:
         """Name a place that was bisected to the end: values grow towards a pole."""
@@ -307,47 +303,43 @@ class Refinement:
                 r = far[i]
             left = u[good & (u < middle - r)].max(initial=self.low)
             right = u[good & (u > middle + r)].min(initial=self.high)
-            self.closed.append(Suspect(float(left), float(right), "pole"))
+            if not any(s.kind == "pole" and s.a <= a and b <= s.b for s in self.closed):
+                self._close(float(left), float(right), "pole")
         else:
             self.closed.append(Suspect(a, b, "unresolved"))
 
     def _noise(self, tol: Array) -> None:
-        """Recognise regions in which differences have stopped shrinking although the mesh was refined."""
-        where, level, width = [], [], []
-        q = (self.k + 1) // 2
-        for p in self.pieces:
-            if p.local is None or p.local.noise.size < 24:
-                continue
-            w = np.lib.stride_tricks.sliding_window_view(np.pad(p.local.noise, 10, mode="edge"), 21)
-            where.append(p.x[q : p.x.size - q])
-            level.append(np.median(w, axis=1))
-            width.append(np.diff(p.x)[q - 1 : p.x.size - q - 1])
-        if not where:
+        size = ratio(np.abs(self.v), tol).max(axis=1, initial=0.0)
+        size = size[np.isfinite(size)]
+        scale = float(np.quantile(size, 0.9)) if size.size else 1.0
+        for a, b in self.noise.look(self.pieces, self.k, scale):
+            self._close(max(a, self.low), min(b, self.high), "noise floor")
+        known = [(s.a, s.b) for s in self.closed if s.kind == "noise floor"]
+        for a, b in self.noise.fill(self.pieces, self.k, known):
+            self._close(a, b, "noise floor")
+
+    def _rounding(self, below: Array) -> None:
+        """List where the tolerance is below what rounding leaves attainable."""
+        self.closed = [s for s in self.closed if s.kind != "rounding"]
+        if below.size:
+            self._close(float(below.min()), float(below.max()), "rounding")
+
+    def _zeros(self) -> None:
+        """Under a purely relative tolerance, list the zeros of f and how far from them it may be missed."""
+        fixed = self.tolerance.fixed
+        if fixed is None or self.tolerance.name != "none" or (fixed > 0).all():
             return
-        x, eta, h = np.concatenate(where), np.concatenate(level), np.concatenate(width)
-        stall = np.zeros(x.size)
-        if self.noise_before is not None:
-            x0, eta0, h0, stall0 = self.noise_before
-            near = np.clip(np.searchsorted(x0, x), 0, x0.size - 1)
-            finer = h < 0.7 * h0[near]
-            kept = eta > 0.5 * eta0[near]
-            stall = np.where(finer, np.where(kept, stall0[near] + 1, 0), stall0[near])
-            # Unrefined places keep what they were compared with.
-            eta_ref, h_ref = np.where(finer, eta, eta0[near]), np.where(finer, h, h0[near])
-        else:
-            eta_ref, h_ref = eta, h
-        self.noise_before = (x, eta_ref, h_ref, stall)
-        self.noisy_measure.append(float(h[stall >= 1].sum()))
-        scale = float(np.quantile(ratio(np.abs(self.v), tol).max(axis=1), 0.9)) if self.v.size else 1.0
-        small = eta < 1e-4 * scale
-        need = np.where(small, 2, np.where(eta < 1e-2 * scale, 3, 6))
-        noisy = (stall >= need) & (eta > 0.2)
-        if len(self.noisy_measure) > 2 and self.noisy_measure[-1] < 0.75 * self.noisy_measure[-3]:
-            noisy &= small
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], noisy.astype(np.int8), [0]])))
-        for i, j in zip(edges[::2], edges[1::2], strict=True):
-            if j - i >= 20:
-                self._close(float(x[i]), float(x[j - 1]), "noise floor")
+        self.closed = [s for s in self.closed if s.kind != "zero crossing"]
+        for p in self.pieces:
+            for column in np.flatnonzero(fixed == 0).tolist():
+                y = p.y[:, column]
+                if not y.any():
+                    continue
+                for i in np.flatnonzero((y[:-1] * y[1:] < 0) | ((y[:-1] == 0) != (y[1:] == 0))).tolist():
+                    a, b = float(p.x[i]), float(p.x[i + 1])
+                    zero = a if y[i] == 0 else b if y[i + 1] == 0 else zero_between(p.x, y, i, self.k)
+                    a, b = max(min(a, zero - (b - a)), self.low), min(max(b, zero + (b - a)), self.high)
+                    self._close(a, b, "zero crossing")
 
     def _close(self, a: float, b: float, kind: str) -> None:
         """Give up refinement in [a, b]; overlapping regions of a kind become one."""
@@ -361,27 +353,17 @@ class Refinement:
 
     def _request(self, wanted: list[Array]) -> None:
         """Points that split the cells with too large a predicted error, and cells much wider than their neighbours."""
-        middles, densities = [], []
+        cells = []
         for p in self.pieces:
             if p.x.size < 2:
                 continue
             x, h = p.x, np.diff(p.x)
-            middle = x[:-1] + h / 2
-            error = p.error.copy()
-            growth = np.ones(h.size)
             if p.local is not None:
-                middles.append(middle)
-                densities.append(p.local.density)
-                if self.before is not None:
-                    near = np.clip(np.searchsorted(self.before[0], middle), 0, self.before[0].size - 1)
-                    with np.errstate(all="ignore"):
-                        growth = p.local.density / self.before[1][near]
-                    growth = np.where(np.isfinite(growth), growth, 1.0)
-                    error = error * np.clip(growth / 4, 1.0, 4.0)
+                cells.append((x[:-1], x[1:], p.local.density, p.reference))
             with np.errstate(over="ignore", invalid="ignore"):
-                parts = np.ceil((error * SAFETY[self.k]) ** (1 / (self.k + 1)))
+                parts = np.ceil((p.error * SAFETY) ** (1 / (self.k + 1)))
             parts = np.where(np.isfinite(parts), parts, 2)
-            parts = np.clip(parts, 1, np.where(growth < 2, 3, 2)).astype(int)
+            parts = np.clip(parts, 1, np.where(p.growth < 2, 3, 2)).astype(int)
             for lo, hi in self.force:
                 parts[(x[1:] > lo) & (x[:-1] < hi)] = np.maximum(parts[(x[1:] > lo) & (x[:-1] < hi)], 2)
             for s in self.closed:
@@ -389,25 +371,15 @@ class Refinement:
                     parts[(x[1:] > s.a) & (x[:-1] < s.b)] = 1
             floor = np.maximum(FLOOR * (self.high - self.low), 16 * EPS * np.maximum(np.abs(x[1:]), np.abs(x[:-1])))
             parts[h <= floor] = 1
-            self._grade(h, parts, h > 4 * floor)
+            grade(h, parts, h > 4 * floor)
             for m in range(2, int(parts.max(initial=1)) + 1):
                 at = np.flatnonzero(parts == m)
                 for r in range(1, m):
                     if at.size:
                         wanted.append(x[at] + h[at] * (r / m))
         self.force = []
-        self.before = (np.concatenate(middles), np.concatenate(densities)) if middles else None
-
-    def _grade(self, h: Array, parts: Ints, allowed: Mask) -> None:
-        for _ in range(60):
-            size = h / parts
-            least = np.full(h.size, np.inf)
-            least[1:] = size[:-1]
-            least[:-1] = np.minimum(least[:-1], size[1:])
-            wide = (size > GRADING * least) & allowed & (parts < 3)
-            if not wide.any():
-                return
-            parts[wide] += 1
+        if cells:
+            self.before = Cells(*(np.concatenate(part) for part in zip(*cells, strict=True)))
 
     # -- checking ---------------------------------------------------------------------------------------------------
 
@@ -443,45 +415,24 @@ class Refinement:
         active = self.u[~self.passive & np.isfinite(self.v).all(axis=1)]
         self.passive[:] = False
         self.insert(u, v)
-        if self._floor_reached(u, v, q, bad):
-            return None
+        self._noisy_checks(u, q, bad)
         for point in u[bad]:
             i = int(np.searchsorted(active, point))
             lo, hi = active[max(i - 2, 0)], active[min(i + 1, active.size - 1)]
             self.force.append((float(lo), float(hi)))
         return None
 
-    def _floor_reached(self, u: Array, v: Array, q: Array, bad: Mask) -> bool:
-        """Whether failing checks look like noise: as large as the noise that would make the differences."""
-        q_bad = u[bad]
-        tol = self.tolerance.at(v)
-        rounding = ratio(16 * EPS * np.abs(v), tol).max(axis=1)
-        if (q[bad] <= rounding[bad]).all():
-            for point in q_bad:
-                self._close(float(point), float(point), "noise floor")
-            self._end("converged")
-            return True
-        like = np.zeros(q_bad.size, bool)
-        half = (self.k + 1) // 2
-        for p in self.pieces:
-            if p.local is None:
-                continue
-            mid = p.x[half : p.x.size - half]
-            inside = (q_bad > p.x[0]) & (q_bad < p.x[-1])
-            near = np.clip(np.searchsorted(mid, q_bad), 0, mid.size - 1)
-            w = np.lib.stride_tricks.sliding_window_view(np.pad(p.local.noise, 5, mode="edge"), 11)
-            eta = np.median(w, axis=1)[near]
-            like |= inside & (q[bad] > 0.1 * eta) & (q[bad] < 30 * eta)
-        if q_bad.size >= 8 and like.mean() > 0.8:
-            noisy = np.sort(q_bad[like])
-            share = ((u >= noisy[0]) & (u <= noisy[-1])).sum()
-            if noisy.size > 0.3 * share:
-                self._close(float(noisy[0]), float(noisy[-1]), "noise floor")
-        return False
+    def _noisy_checks(self, u: Array, q: Array, bad: Mask) -> None:
+        """Give up regions in which failing checks look like noise."""
+        region = self.noise.resembles(self.pieces, self.k, u[bad], q[bad])
+        if region is not None and bad.sum() > 0.3 * ((u >= region[0]) & (u <= region[1])).sum():
+            margin = 0.1 * (region[1] - region[0])
+            self._close(max(region[0] - margin, self.low), min(region[1] + margin, self.high), "noise floor")
 
     def _ratios(self, knots: Array, c: Array, u: Array, v: Array) -> Array:
-        tol = self.tolerance.at(v)
-        # At a zero under pure relative error the tolerance of the neighbours serves.
+        where, least = self.least
+        floor = np.column_stack([np.interp(u, where, column) for column in least.T])
+        tol = np.maximum(self.tolerance.asked(v), floor)
         error = np.abs(_assemble.evaluate(knots, c, u) - v)
         bad = ~np.isfinite(v).all(axis=1)
         q: Array = ratio(error, tol).max(axis=1, initial=0.0)
@@ -492,7 +443,8 @@ class Refinement:
     def suspects(self) -> list[Suspect]:
         """Located breaks and regions given up, from left to right."""
         joints = [s for s in self.joints if s.kind in ("step", "kink")]
-        return sorted({*self.fixed, *joints, *self.closed})
+        closed = [s._replace(kind="noise floor") if s.kind == "rounding" else s for s in self.closed]
+        return sorted({*self.fixed, *joints, *closed})
 
     @property
     def estimate(self) -> Array:
@@ -533,15 +485,3 @@ class Refinement:
             if s.a < b and a < s.b:
                 return s.kind
         return ""
-
-
-def _cut(run: Ints, marks: list[tuple[int, int]]) -> list[Ints]:
-    """The parts of a run between marks (i, j): one part ends at i, the next begins at j."""
-    out, start = [], 0
-    for i, j in sorted(set(marks)):
-        if i < start:
-            continue
-        out.append(run[start : i + 1])
-        start = j
-    out.append(run[start:])
-    return [part for part in out if part.size]

@@ -214,11 +214,11 @@ class Sampler:
         TypeError, ValueError
             If shapes do not fit, or a point lies outside; nothing is taken then.
         """
-        points = np.array(_validate.real_array(x, "x", ndim=(0, 1), dtype=np.float64)).reshape(-1)
+        points = np.array(_validate.real_array(x, "x", ndim=(0, 1), dtype=np.float64, finite=False)).reshape(-1)
         values = self._shaped(y, points.size)
         if points.size == 0:
             return
-        if points.min() < self._maps.a or points.max() > self._maps.b:
+        if not (points.min() >= self._maps.a and points.max() <= self._maps.b):
             raise ValueError(f"x holds points outside [{self._maps.a}, {self._maps.b}]")
         self._trailing = self._trailing_of(y)
         self._store(points, values)

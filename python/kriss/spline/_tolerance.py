@@ -15,6 +15,11 @@ class Tolerance:
         self.rtol, self.fixed, self.y = rtol, atol, y
         self.atol: Array | None = atol
 
+    @property
+    def name(self) -> str:
+        """Name of the transform of y."""
+        return self.y.name
+
     def update(self, v: Array) -> None:
         """Set the scale from samples v (n, m)."""
         if self.fixed is None:
@@ -30,8 +35,19 @@ class Tolerance:
         allowed: Array = self.rtol * np.abs(y) + self.atol
         return allowed
 
-    def at(self, v: Array) -> Array:
-        """Allowed errors (n, m) at samples v (n, m)."""
+    def floor(self, v: Array) -> Array:
+        """What rounding leaves attainable at samples v (n, m)."""
+        eps = float(np.finfo(np.float64).eps)
+        size = np.abs(v) if self.y.trivial else np.abs(v) + 1
+        if self.rtol < 32 * eps:
+            # Near a zero of f, its neighbourhood decides.
+            asked = self.asked(v)
+            size = np.where(asked < 32 * eps * size.max(axis=0, initial=0.0), size.max(axis=0, initial=0.0), size)
+        least: Array = 32 * eps * size
+        return least
+
+    def asked(self, v: Array) -> Array:
+        """What was asked for at samples v (n, m)."""
         y = self._values(v)
         allowed = self.of_values(y)
         if self.y.trivial:
