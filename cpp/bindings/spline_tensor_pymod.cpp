@@ -40,6 +40,19 @@ TensorAxisData axis_of(const array<double>& x, const table_t& table, int map, co
 
 void add_spline_tensor(py::module_& m) {
     m.def(
+        "basis",
+        [](const array<double>& t, const table_t& at, array<double>& out) {
+            const auto cells = static_cast<index_t>(at.size());
+            const int K = order_of(out, cells);
+            for (index_t i = 0; i < cells; ++i) {
+                expect(at.data()[i] >= K - 1 && at.data()[i] + K <= static_cast<index_t>(t.size()),
+                       "at points outside the knots");
+            }
+            spline_tensor_kernels().basis(K, t.data(), at.data(), cells, out.mutable_data());
+        },
+        py::arg("t").noconvert(), py::arg("at").noconvert(), py::arg("out").noconvert(),
+        "The B-splines of each cell, which begins at knot number at (cells) of t, as polynomials: out (cells, K, K).");
+    m.def(
         "scattered",
         [](const array<double>& x, const table_t& xtable, int xmap, const table_t& xstart, const array<double>& xbasis,
            const array<double>& y, const table_t& ytable, int ymap, const table_t& ystart, const array<double>& ybasis,

@@ -23,6 +23,8 @@ struct TensorAxisData {
 
 // K = degree + 1, one of 2, 4, 6, 8. beyond: 0 NaN, 1 extend.
 struct SplineTensorKernels {
+    // t: knots with multiplicity, at: (cells) where each cell begins in t, out: (cells, K, K).
+    void (*basis)(int K, const double* t, const std::int32_t* at, index_t cells, double* out);
     // c: (nx, ny, m), x, y: (points), out: (points, m).
     void (*scattered)(int K, const TensorAxisData& ax, const TensorAxisData& ay, const double* c, index_t ny, index_t m,
                       const double* x, const double* y, index_t points, int nux, int nuy, int beyond, double* out,

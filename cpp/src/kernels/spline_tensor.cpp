@@ -26,6 +26,15 @@ void with_order(int K, F&& f) {
     }
 }
 
+void basis(int K, const double* t, const std::int32_t* at, index_t cells, double* out) {
+    with_order(K, [&](auto order) {
+        constexpr int k = decltype(order)::value;
+        for (index_t i = 0; i < cells; ++i) {
+            tensor_basis<double, k>(t, at[i], out + i * k * k);
+        }
+    });
+}
+
 void scattered(int K, const TensorAxisData& ax, const TensorAxisData& ay, const double* c, index_t ny, index_t m,
                const double* x, const double* y, index_t points, int nux, int nuy, int beyond, double* out,
                const Executor& ex) {
@@ -57,6 +66,6 @@ Info solve(int K, const double* w, const std::int32_t* first, index_t n, double*
 
 }  // namespace
 
-const SplineTensorKernels spline_tensor_kernels = {&scattered, &weights, &contract, &solve};
+const SplineTensorKernels spline_tensor_kernels = {&basis, &scattered, &weights, &contract, &solve};
 
 }  // namespace kriss::tables::KRISS_ISA

@@ -14,6 +14,43 @@ from kriss._numba.spline import _base, _locate
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _basis(t, at, out):
+    K = out.shape[1]
+    low = np.zeros(K + 1)
+    high = np.zeros(K + 1)
+    rate = np.zeros(K + 1)
+    for i in range(at.size):
+        p = out[i]
+        p[:] = 0.0
+        p[0, K - 1] = 1.0
+        left = t[at[i]]
+        for d in range(1, K):
+            low[:] = 0.0
+            high[:] = 0.0
+            rate[:] = 0.0
+            for j in range(K - d, K):
+                first = at[i] - (K - 1) + j
+                width = t[first + d] - t[first]
+                low[j] = (left - t[first]) / width
+                high[j] = (t[first + d] - left) / width
+                rate[j] = 1.0 / width
+            for j in range(K - 1 - d, K):
+                for q in range(d, -1, -1):
+                    total = low[j] * p[q, j]
+                    if q > 0:
+                        total += rate[j] * p[q - 1, j]
+                    if j + 1 < K:
+                        total += high[j + 1] * p[q, j + 1]
+                        if q > 0:
+                            total -= rate[j + 1] * p[q - 1, j + 1]
+                    p[q, j] = total
+
+
+def basis(t, at, out):
+    _basis(t, at, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _weights_at(basis, cell, s, nu, w):
     K = w.size
     for j in range(K):

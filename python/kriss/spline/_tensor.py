@@ -28,7 +28,8 @@ class Axis:
         cells = np.flatnonzero(np.diff(inner) > 0) + k  # t[c] < t[c + 1]
         self.x: F64 = np.append(t[cells], t[cells[-1] + 1])
         self.start = np.ascontiguousarray(cells - k, np.int32)
-        self.basis = _local_basis(t, k, cells)
+        self.basis: F64 = np.empty((cells.size, k + 1, k + 1))  # by power and B-spline
+        _backend.kernels("spline_tensor").basis(t, cells.astype(np.int32), self.basis)
         self.index: Index = build_index(self.x)
         self.size = t.size - k - 1
 
@@ -48,30 +49,6 @@ class Axis:
         antiderivative = si.BSpline(self.t, np.eye(self.size), self.k).antiderivative()
         result: F64 = antiderivative(b) - antiderivative(a)
         return result
-
-
-def _local_basis(t: F64, k: int, cells: npt.NDArray[np.intp]) -> F64:
-    """The k + 1 B-splines on each cell as polynomials in the distance from its left end: (cells, power, B-spline)."""
-    # Recurrence on the degree (de Boor, chapter X): B_{j,d} from B_{j,d-1} and B_{j+1,d-1}.
-    left = t[cells]
-    p = np.zeros((cells.size, k + 1, k + 1))
-    p[:, 0, k] = 1.0
-    for d in range(1, k + 1):
-        new = np.zeros_like(p)
-        for j in range(k - d, k + 1):
-            at = cells - k + j  # number of the B-spline
-            if j > k - d:
-                width = t[at + d] - t[at]
-                low, rate = (left - t[at]) / width, 1.0 / width
-                new[:, :, j] += low[:, None] * p[:, :, j]
-                new[:, 1:, j] += rate[:, None] * p[:, :-1, j]
-            if j < k:
-                width = t[at + d + 1] - t[at + 1]
-                high, rate = (t[at + d + 1] - left) / width, 1.0 / width
-                new[:, :, j] += high[:, None] * p[:, :, j + 1]
-                new[:, 1:, j] -= rate[:, None] * p[:, :-1, j + 1]
-        p = new
-    return np.ascontiguousarray(p)
 
 
 def knots_for(x: F64, k: int, breaks: F64) -> F64:
@@ -352,10 +329,12 @@ def build(x: F64, y: F64, values: F64, k: int, breaks: tuple[F64, F64], threads:
     nx, ny = x.size, y.size
     if m == 0:
         return TensorSpline._make(ax, ay, np.zeros(values.shape))
-    along_x = solve_axis(ax, x, values.reshape(nx, ny * m).copy(), threads)
-    turned = np.ascontiguousarray(along_x.reshape(nx, ny, m).transpose(1, 0, 2)).reshape(ny, nx * m)
-    along_y = solve_axis(ay, y, turned, threads)
-    c = np.ascontiguousarray(along_y.reshape(ny, nx, m).transpose(1, 0, 2)).reshape(nx, ny, *trailing)
+    c = np.array(values, np.float64).reshape(nx, ny, m)
+    solve_axis(ax, x, c.reshape(nx, ny * m), threads)
+    turned = np.ascontiguousarray(c.transpose(1, 0, 2))
+    solve_axis(ay, y, turned.reshape(ny, nx * m), threads)
+    c[:] = turned.transpose(1, 0, 2)
+    c = c.reshape(nx, ny, *trailing)
     return TensorSpline._make(ax, ay, c)
 
 

@@ -61,6 +61,42 @@ KRISS_HD KRISS_ALWAYS_INLINE std::int32_t tensor_locate(const TensorAxis<T>& axi
     return i;
 }
 
+// The K B-splines that do not vanish on the cell [t[at], t[at + 1]) as polynomials in the distance from its left end,
+// by the recurrence on the degree (de Boor, chapter X). t: knots with multiplicity, basis: (K, K), power by B-spline.
+template <class T, int K>
+KRISS_HD inline void tensor_basis(const T* KRISS_RESTRICT t, index_t at, T* KRISS_RESTRICT basis) {
+    T p[K * K] = {};
+    p[K - 1] = T(1);
+    const T left = t[at];
+    for (int d = 1; d < K; ++d) {
+        T low[K + 1] = {};
+        T high[K + 1] = {};
+        T rate[K + 1] = {};
+        for (int j = K - d; j < K; ++j) {
+            const T* const mine = t + at - (K - 1) + j;  // the j-th B-spline of degree d - 1 begins here
+            const T width = mine[d] - mine[0];
+            low[j] = (left - mine[0]) / width;
+            high[j] = (mine[d] - left) / width;
+            rate[j] = T(1) / width;
+        }
+        // Upwards in j and downwards in the power, so that nothing is read after it was overwritten.
+        for (int j = K - 1 - d; j < K; ++j) {
+            for (int q = d; q >= 0; --q) {
+                T sum = low[j] * p[q * K + j];
+                sum += q > 0 ? rate[j] * p[(q - 1) * K + j] : T(0);
+                if (j + 1 < K) {
+                    sum += high[j + 1] * p[q * K + j + 1];
+                    sum -= q > 0 ? rate[j + 1] * p[(q - 1) * K + j + 1] : T(0);
+                }
+                p[q * K + j] = sum;
+            }
+        }
+    }
+    for (int i = 0; i < K * K; ++i) {
+        basis[i] = p[i];
+    }
+}
+
 // sum_a wx[a] sum_b wy[b] c[a, b], the rows first. c: stride `row` between rows, `step` between columns.
 template <class T, int K>
 KRISS_HD KRISS_ALWAYS_INLINE T tensor_sum(const T* KRISS_RESTRICT c, index_t row, index_t step,
@@ -101,31 +137,39 @@ KRISS_HD inline T tensor_one(const TensorAxis<T>& ax, const TensorAxis<T>& ay, c
 template <class T, int K>
 void tensor_scattered(const TensorAxis<T>& ax, const TensorAxis<T>& ay, const T* c, index_t ny, index_t m, const T* x,
                       const T* y, index_t points, int nux, int nuy, Beyond beyond, T* out, const Executor& ex) {
-    constexpr index_t W = 16;
+    constexpr int W = 16;
     const index_t grain = m <= 1 ? 4096 : 4096 / m < W ? W : 4096 / m;
     ex.parallel_for(points, grain, [&](index_t begin, index_t end) {
-        T sx[W];
-        T sy[W];
+        detail::Batch<T, W> bx;
+        detail::Batch<T, W> by;
         index_t at[W];
-        std::int32_t cx[W];
-        std::int32_t cy[W];
         for (index_t q = begin; q < end; q += W) {
             const index_t count = end - q < W ? end - q : W;
+            if (count == W) {
+                detail::start_batch(ax.ix, x + q, beyond, bx);
+                detail::start_batch(ay.ix, y + q, beyond, by);
+            } else {
+                for (index_t l = 0; l < count; ++l) {
+                    bx.cell[l] = tensor_locate(ax, x[q + l], beyond, bx.s + l);
+                    by.cell[l] = tensor_locate(ay, y[q + l], beyond, by.s + l);
+                }
+            }
             for (index_t l = 0; l < count; ++l) {
-                cx[l] = tensor_locate(ax, x[q + l], beyond, sx + l);
-                cy[l] = tensor_locate(ay, y[q + l], beyond, sy + l);
-                at[l] = (ax.start[cx[l]] * ny + ay.start[cy[l]]) * m;
+                at[l] = (ax.start[bx.cell[l]] * ny + ay.start[by.cell[l]]) * m;
 #if defined(__GNUC__)
                 for (int a = 0; a < K; ++a) {
                     __builtin_prefetch(c + at[l] + a * ny * m);
+                    __builtin_prefetch(c + at[l] + a * ny * m + K - 1);
                 }
+                __builtin_prefetch(ax.basis + static_cast<index_t>(bx.cell[l]) * K * K);
+                __builtin_prefetch(ay.basis + static_cast<index_t>(by.cell[l]) * K * K);
 #endif
             }
             for (index_t l = 0; l < count; ++l) {
                 T wx[K];
                 T wy[K];
-                tensor_weights<T, K>(ax.basis + static_cast<index_t>(cx[l]) * K * K, sx[l], nux, wx);
-                tensor_weights<T, K>(ay.basis + static_cast<index_t>(cy[l]) * K * K, sy[l], nuy, wy);
+                tensor_weights<T, K>(ax.basis + static_cast<index_t>(bx.cell[l]) * K * K, bx.s[l], nux, wx);
+                tensor_weights<T, K>(ay.basis + static_cast<index_t>(by.cell[l]) * K * K, by.s[l], nuy, wy);
                 if (m == 1) {
                     out[q + l] = tensor_sum<T, K>(c + at[l], ny, 1, wx, wy);
                 } else {
