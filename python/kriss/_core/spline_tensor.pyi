@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['contract', 'scattered', 'solve', 'weights']
+__all__: list[str] = ['basis', 'contract', 'scattered', 'solve', 'weights']
+def basis(t: numpy.typing.NDArray[numpy.float64], at: numpy.typing.NDArray[numpy.int32], out: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    The B-splines of each cell, which begins at knot number at (cells) of t, as polynomials: out (cells, K, K).
+    """
 def contract(a: numpy.typing.NDArray[numpy.float64], w: numpy.typing.NDArray[numpy.float64], first: numpy.typing.NDArray[numpy.int32], out: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     out[o, j, :] = sum over b of w[j, b] a[o, first[j] + b, :].
