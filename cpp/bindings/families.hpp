@@ -12,6 +12,7 @@ void add_spline_bspline(pybind11::module_& m);
 void add_spline_smooth(pybind11::module_& m);
 void add_spline_hermite(pybind11::module_& m);
 void add_spline_tensor(pybind11::module_& m);
+void add_spline_lsq(pybind11::module_& m);
 void add_sketch(pybind11::module_& m);
 void add_solve(pybind11::module_& m);
 void add_solve_multigrid(pybind11::module_& m);

@@ -31,6 +31,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_spline_hermite(spline_hermite);
     py::module_ spline_tensor = m.def_submodule("spline_tensor", "Tensor-product splines.");
     kriss::bind::add_spline_tensor(spline_tensor);
+    py::module_ spline_lsq = m.def_submodule("spline_lsq", "Least-squares splines.");
+    kriss::bind::add_spline_lsq(spline_lsq);
     py::module_ sketch = m.def_submodule("sketch", "Sketches and least squares.");
     kriss::bind::add_sketch(sketch);
     py::module_ solve = m.def_submodule("solve", "Sparse iterative solvers.");

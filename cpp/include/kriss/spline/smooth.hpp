@@ -23,6 +23,7 @@
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
 #include "kriss/math.hpp"
+#include "kriss/spline/lanes.hpp"
 #include "kriss/status.hpp"
 
 KRISS_NAMESPACE_BEGIN
@@ -36,29 +37,6 @@ inline index_t smooth_scan_work(index_t n, index_t count) {
 inline index_t smooth_fit_work(index_t n) { return 4 * n; }
 
 namespace detail {
-
-template <class T>
-struct LanesOf;
-template <>
-struct LanesOf<double> {
-    using real = double __attribute__((vector_size(8 * sizeof(double))));
-    using whole = std::int64_t __attribute__((vector_size(8 * sizeof(double))));
-    static constexpr int fraction = 52;
-    static constexpr std::int64_t keep = static_cast<std::int64_t>(0x800FFFFFFFFFFFFF);
-    static constexpr std::int64_t half = 0x3FE0000000000000;
-    static constexpr std::int64_t mask = 0x7FF;
-    static constexpr std::int64_t bias = 1022;
-};
-template <>
-struct LanesOf<float> {
-    using real = float __attribute__((vector_size(8 * sizeof(float))));
-    using whole = std::int32_t __attribute__((vector_size(8 * sizeof(float))));
-    static constexpr int fraction = 23;
-    static constexpr std::int32_t keep = static_cast<std::int32_t>(0x807FFFFF);
-    static constexpr std::int32_t half = 0x3F000000;
-    static constexpr std::int32_t mask = 0xFF;
-    static constexpr std::int32_t bias = 126;
-};
 
 // One group of eight lam. store: (n, 4, 8). Per row and lane 50 flops and one division; 256 B written and read again.
 template <class T>
