@@ -66,6 +66,16 @@ SUITES = {
         through_ours=44,
         on_our_kernels=20,
     ),
+    "interpolate.make_lsq_spline": Suite(
+        (
+            "scipy.interpolate.tests.test_bsplines::TestLSQ",
+            "scipy.interpolate.tests.test_bsplines::TestBatch",
+            "scipy.interpolate.tests.test_bsplines::TestGenerateKnots",
+        ),
+        passed=70,
+        through_ours=35,
+        on_our_kernels=30,
+    ),
     "interpolate.make_smoothing_spline": Suite(
         (
             "scipy.interpolate.tests.test_bsplines::TestSmoothingSpline",

@@ -29,12 +29,12 @@ class Scan(NamedTuple):
 
 @dataclass(frozen=True)
 class Chosen:
-    """A smoothing parameter: lam in the scaled units of the problem, and what the criterion said."""
+    """A smoothing parameter: lam in the units of the problem, what the criterion said, and how many were tried."""
 
     lam: float
     edf: float
     value: float
-    at_edge: bool
+    tried: int
 
 
 def exponent(value: float) -> int:
@@ -147,7 +147,7 @@ def minimise(
     value, edf = criterion(grid)
     best = int(np.argmin(value))
     if not np.isfinite(value[best]):
-        return Chosen(math.nan, math.nan, math.inf, False)
+        return Chosen(math.nan, math.nan, math.inf, count)
     inner = np.flatnonzero((value[1:-1] <= value[:-2]) & (value[1:-1] < value[2:])) + 1
     span = np.ptp(value[np.isfinite(value)])
     starts = inner[value[inner] <= value[best] + 0.1 * span]
@@ -178,8 +178,7 @@ def minimise(
         i = int(np.argmin(values))
         if values[i] <= winner[0] + 1e-9 * max(1.0, abs(winner[0])):
             winner = (float(values[i]), float(centres[i]), float(edfs[i]))
-    edge = winner[1] >= high - width
-    return Chosen(lam0 * 10.0 ** winner[1], winner[2], winner[0], bool(edge))
+    return Chosen(lam0 * 10.0 ** winner[1], winner[2], winner[0], count + 25 * starts.size)
 
 
 def _least(nodes: Array, values: Array, degree: int) -> float:

@@ -27,3 +27,7 @@ __all__ = [
     "splev",
     "splrep",
 ]
+from kriss.scipy.interpolate._lsq import make_lsq_spline
+from kriss.scipy.interpolate._smoothing import make_smoothing_spline
+
+__all__ = ["CubicSpline", "make_lsq_spline", "make_smoothing_spline"]
