@@ -26,6 +26,11 @@ def dense(x, w):
     return Q, R
 
 
+def ordered(p):
+    """Scaled widths, values and weights in the order of x."""
+    return (p.h[::-1], p.values, p.w[::-1]) if p.flip else (p.h, p.values, p.w)
+
+
 def data(n, rng, noise=0.3):
     x = np.cumsum(rng.uniform(0.2, 1.8, n))
     return x, np.sin(12 * x / n) + noise * rng.standard_normal(n), rng.uniform(0.3, 3, n)
@@ -35,32 +40,31 @@ def data(n, rng, noise=0.3):
 def test_scan_against_dense(n, rng):
     x, y, w = data(n, rng)
     p = Smoothing(x, y, w)
-    Q, R = dense(np.ldexp(x, -p.ex), p.w)
+    h_, y_, w_ = ordered(p)
+    Q, R = dense(np.ldexp(x, -p.ex), w_)
     lam = p.lam0 * 10.0 ** np.linspace(-4, 5, 11)
     found = p.scan(lam)
     for i, one in enumerate(lam):
-        A = np.linalg.solve(np.diag(p.w) + one * Q @ np.linalg.solve(R, Q.T), np.diag(p.w))
-        r = p.y - A @ p.y
-        rss = (p.w * r**2).sum()
-        B = R + one * Q.T @ np.diag(1 / p.w) @ Q
+        A = np.linalg.solve(np.diag(w_) + one * Q @ np.linalg.solve(R, Q.T), np.diag(w_))
+        r = y_ - A @ y_
+        rss = (w_ * r**2).sum()
+        B = R + one * Q.T @ np.diag(1 / w_) @ Q
         # The dense reference itself loses digits as lam grows: to 1e-8 at the most.
         assert found.edf[i] == pytest.approx(np.trace(A), abs=1e-8)
         assert found.rss[i] == pytest.approx(rss, rel=1e-8)
-        assert found.energy[i] == pytest.approx(
-            rss + one * (A @ p.y) @ Q @ np.linalg.solve(R, Q.T @ (A @ p.y)), rel=1e-8
-        )
+        assert found.energy[i] == pytest.approx(rss + one * (A @ y_) @ Q @ np.linalg.solve(R, Q.T @ (A @ y_)), rel=1e-8)
         # The innovations are the contrasts Q'y times a triangular matrix with the widths on its diagonal.
-        logdet = np.linalg.slogdet(B)[1] + 2 * np.log(p.h[1:]).sum()
+        logdet = np.linalg.slogdet(B)[1] + 2 * np.log(h_[:-1] if p.flip else h_[1:]).sum()
         assert found.logdet[i] == pytest.approx(logdet, abs=1e-9 * n)
-        f, g, leverage = p.fit(p.y[None], one)
-        assert_allclose(f[0], A @ p.y, atol=1e-8)
+        f, g, leverage = p.fit(y_[None], one)
+        assert_allclose(f[0], A @ y_, atol=1e-8)
         assert_allclose(leverage, np.diag(A), atol=1e-8)
-        assert_allclose(g[0, 1:-1], np.linalg.solve(B, Q.T @ p.y), atol=1e-8)
+        assert_allclose(g[0, 1:-1], np.linalg.solve(B, Q.T @ y_), atol=1e-8)
         assert g[0, 0] == g[0, -1] == 0
         assert found.edf[i] == pytest.approx(leverage.sum(), abs=1e-12)
     unweighted = p.scan(lam, unweighted=True)
-    A = np.linalg.solve(np.diag(p.w) + lam[3] * Q @ np.linalg.solve(R, Q.T), np.diag(p.w))
-    assert unweighted.rss[3] == pytest.approx(((p.y - A @ p.y) ** 2).sum(), rel=1e-9)
+    A = np.linalg.solve(np.diag(w_) + lam[3] * Q @ np.linalg.solve(R, Q.T), np.diag(w_))
+    assert unweighted.rss[3] == pytest.approx(((y_ - A @ y_) ** 2).sum(), rel=1e-9)
     assert_array_equal(unweighted.edf, found.edf)
 
 
@@ -72,13 +76,14 @@ def test_against_multiprecision(decades, near_tie, rng):
     if near_tie:
         x[11] = x[10] + 1e-7
     p = Smoothing(x, y, w)
+    h_, y_, w_ = ordered(p)
     lam = 10.0**decades
-    f, g, leverage = p.fit(p.y[None], lam)
+    f, g, leverage = p.fit(y_[None], lam)
     found = p.scan(np.array([lam]))
     with mp.workdps(80):
         n = x.size
-        h = [mp.mpf(float(v)) for v in p.h]
-        inverse = [1 / mp.mpf(float(v)) for v in p.w]
+        h = [mp.mpf(float(v)) for v in h_]
+        inverse = [1 / mp.mpf(float(v)) for v in w_]
         Q, R, scaled = mp.zeros(n, n - 2), mp.zeros(n - 2, n - 2), mp.zeros(n, n - 2)
         for j in range(n - 2):
             Q[j, j], Q[j + 1, j], Q[j + 2, j] = 1 / h[j], -1 / h[j] - 1 / h[j + 1], 1 / h[j + 1]
@@ -87,7 +92,7 @@ def test_against_multiprecision(decades, near_tie, rng):
                 R[j, j - 1] = R[j - 1, j] = h[j] / 6
             for i in range(j, j + 3):
                 scaled[i, j] = Q[i, j] * inverse[i]
-        values = mp.matrix([mp.mpf(float(v)) for v in p.y])
+        values = mp.matrix([mp.mpf(float(v)) for v in y_])
         inv = (R + lam * (Q.T * scaled)) ** -1
         curvature = inv * (Q.T * values)
         residual = lam * (scaled * curvature)
@@ -110,13 +115,13 @@ def test_leave_one_out_identity(rng):
     x, y, w = data(30, rng)
     p = Smoothing(x, y, w)
     lam = 3.0 * p.lam0
-    f, _, leverage = p.fit(p.y[None], lam)
+    f, _, leverage = p.fit(p.values[None], lam)
     for i in (0, 1, 7, 28, 29):
         keep = np.arange(30) != i
         q = Smoothing(x[keep], y[keep], w[keep])
-        small = q.fit(q.y[None], q.scaled_units(p.given_units(lam)))
+        small = q.fit(q.values[None], q.scaled_units(p.given_units(lam)))
         t = np.concatenate([[x[keep][0]] * 3, x[keep], [x[keep][-1]] * 3])
-        c = np.ldexp(bspline_coefficients(q.h, small[0], small[1])[0], q.ey)
+        c = np.ldexp(bspline_coefficients(ordered(q)[0], small[0], small[1])[0], q.ey)
         s = si.BSpline(t, c, 3)
         # Beyond the ends a natural spline goes on as a straight line.
         if i == 0:
@@ -140,7 +145,7 @@ def test_workers_and_backends_have_the_same_bits(rng):
     for name in ("compiled", "numba"):
         try:
             with kriss.use_backend(name):
-                results.append((*p.scan(lam), *p.fit(np.stack([p.y, p.y[::-1]]), lam[7])))
+                results.append((*p.scan(lam), *p.fit(np.stack([p.values, -p.values]), lam[7])))
         except RuntimeError:
             pytest.skip(f"{name} is not available")
     for a, b in zip(*results, strict=True):
@@ -150,8 +155,8 @@ def test_workers_and_backends_have_the_same_bits(rng):
 def test_what_overflows_is_reported(rng):
     x, y, w = data(200, rng)
     p = Smoothing(x, y, w)
-    assert p.fit(p.y[None], np.nan) is None
-    assert p.fit(p.y[None], np.inf) is None
+    assert p.fit(p.values[None], np.nan) is None
+    assert p.fit(p.values[None], np.inf) is None
     assert not Smoothing(x, y, np.where(w > 1, 1.0, 1e-80)).usable
 
 
@@ -164,7 +169,7 @@ def test_a_million_points():
     p = Smoothing(x, truth + 0.3 * rng.standard_normal(n), np.ones(n))
     lam = 1e14
     found = p.scan(np.array([lam]))
-    f, _, leverage = p.fit(p.y[None], lam)
+    f, _, leverage = p.fit(p.values[None], lam)
     assert found.edf[0] == pytest.approx(leverage.sum(), abs=1e-8)
     # Two, and the sum of 1 / (1 + lam h q^4 / w) over wave numbers q = (k + 1/2) pi / (n h), k >= 1, of a free beam.
     h = p.h.mean()

@@ -20,6 +20,8 @@ from kriss.spline._spline import Spline
 _CRITERIA = ("gcv", "reml", "bic", "rtol", "s")
 # Interior knots of a smoothing spline that is not cubic.
 _MANY = 400
+# Points in one bin of this times the mean spacing are ties.
+_TIE = 1e-6
 
 
 class Data(NamedTuple):
@@ -125,7 +127,8 @@ def fit(
     -----
     *Smoothing* (k = 3) has knots at all x and takes O(m): a state-space recursion with 50 flops a point for each of
     some 80 values of the factor, eight at a time. It is accurate for any number of points and any factor; its search
-    does not depend on the units of x and y. Ties are merged exactly. Other degrees have at most 400 knots.
+    does not depend on the units of x and y. Ties, and points in one
+    bin of 1e-6 mean spacings, are merged. Other degrees have at most 400 knots.
 
     *Given knots* are solved by blocked Householder reflections, O(m (k + 1)**2), not by normal equations.
 
@@ -240,10 +243,8 @@ def _prepare(x: Array, y: Array, w: Array, k: int) -> tuple[Data, npt.NDArray[np
         raise ValueError(f"x holds only the value {u[0]!s} at positive weights, expected at least {k + 1} values")
     ex = exponent(float(u[-1] / 2 - u[0] / 2))
     ey, ew = exponent(float(np.abs(v).max())), exponent(float(g.max()))
-    if abs(ex) * k + abs(ey) > 1000:
-        raise ValueError(
-            f"the range of x, {u[0]!s} to {u[-1]!s}, has polynomial coefficients of degree {k} that overflow: scale x"
-        )
+    if abs(k * ex) > 1000:
+        raise _too_far(u[0], u[-1], k)
     g = np.ldexp(g, -ew)
     if g.min() < 1e-30:
         i = int(np.argmin(g))
@@ -251,6 +252,10 @@ def _prepare(x: Array, y: Array, w: Array, k: int) -> tuple[Data, npt.NDArray[np
             f"w spans more than 30 decades: {w[order[i]]!s} beside {w.max()!s}; use 0 to leave a point out"
         )
     return Data(np.ldexp(u, -ex), np.ldexp(v, -ey), g, ex, ey, ew), order
+
+
+def _too_far(low: float, high: float, k: int) -> ValueError:
+    return ValueError(f"on the range of x, {low!s} to {high!s}, coefficients of degree {k} overflow: scale x or y")
 
 
 def _fit_data(data: Data, wanted: Wanted) -> Fitted:
@@ -265,13 +270,16 @@ def _fit_data(data: Data, wanted: Wanted) -> Fitted:
 def _smoothing(data: Data, wanted: Wanted) -> Fitted:
     """Full knots, degree 3. Ties become one point with their mean; what they scatter is kept for the criterion."""
     x, y, w2 = data.x, data.y, data.w * data.w
-    first = np.flatnonzero(np.concatenate([[True], x[1:] > x[:-1]]))
+    # Nearly tied points go together: those in one bin of a millionth of the mean spacing.
+    bins = np.floor((x - x[0]) * (x.size / (_TIE * (x[-1] - x[0]))))
+    new = np.concatenate([[True], bins[1:] > bins[:-1]])
+    first = np.flatnonzero(new)
     n = first.size
     if n < 3:
         raise ValueError(f"x holds only {n} different values at positive weights, expected at least 3")
     which, mean, weight, within = None, y, w2, 0.0
     if n < x.size:
-        which = np.cumsum(np.concatenate([[False], x[1:] > x[:-1]]))
+        which = np.cumsum(new) - 1
         weight = np.add.reduceat(w2, first)
         # About one of them, so that equal values have exactly their value as mean.
         mean = y[first] + np.add.reduceat(w2 * (y - y[first][which]), first) / weight
@@ -289,7 +297,7 @@ def _smoothing(data: Data, wanted: Wanted) -> Fitted:
     else:
         name, tried = "lam", 1
         lam = problem.scaled_units(_shift(wanted.lam, units))
-    made = problem.fit(problem.y[None], lam, wanted.workers)
+    made = problem.fit(problem.values[None], lam, wanted.workers)
     if made is None:
         raise ValueError(f"lam={wanted.lam!s} is out of the range of floating point for these data")
     f, g, lever = np.ldexp(made[0][0], problem.ey), np.ldexp(made[1][0], problem.ey - 2 * problem.ex), made[2]
@@ -339,7 +347,7 @@ def _penalised(data: Data, wanted: Wanted) -> Fitted:
     r, q, left = reduced.r, reduced.q[:, 0].copy(), float(reduced.rss[0])
     n, total = t.size - k - 1, x.size
     lam0 = float((r * r).sum() / (p * p).sum())
-    floor = total * (4.0 * np.finfo(float).eps) ** 2
+    floor = total * (16.0 * np.finfo(float).eps) ** 2
     tried = 0
 
     def criterion(at: Array) -> tuple[Array, Array]:
@@ -446,8 +454,12 @@ def _piecewise(fitted: Fitted, data: Data) -> Spline:
     """The fit in the units of the user."""
     top = fitted.powers.shape[0] - 1
     scale = data.ey - data.ex * np.arange(top, -1, -1)
-    c = np.ldexp(fitted.powers, scale[:, None])
-    return Spline(np.ldexp(fitted.breaks, data.ex), c)
+    breaks = np.ldexp(fitted.breaks, data.ex)
+    with np.errstate(over="ignore"):
+        c = np.ldexp(fitted.powers, scale[:, None])
+    if not np.isfinite(c).all():
+        raise _too_far(breaks[0], breaks[-1], top)
+    return Spline(breaks, c)
 
 
 def _result(
@@ -457,11 +469,13 @@ def _result(
     residuals = y - spline(x)
     leverage = np.zeros(x.size)
     leverage[order] = fitted.leverage
-    rss = float(((w * residuals) ** 2).sum())
+    with np.errstate(under="ignore"):
+        weighted = np.ldexp(w, -data.ew) * np.ldexp(residuals, -data.ey)
+    scaled, units = float((weighted**2).sum()), data.ew + data.ey
     left = order.size - fitted.edf
     sigma = scale
     if sigma is None:
-        sigma = math.sqrt(rss / left) if left > 1e-9 * order.size else math.nan
+        sigma = _shift(math.sqrt(scaled / left), units) if left > 1e-9 * order.size else math.nan
     t, c = np.ldexp(fitted.t, data.ex), np.ldexp(fitted.c, data.ey)
     knots = t[k + 1 : -k - 1].copy()
     for array in (knots, t, c, residuals, leverage, w):
@@ -473,8 +487,8 @@ def _result(
         t=t,
         coefficients=c,
         residuals=residuals,
-        rss=rss,
-        rms=math.sqrt(rss / x.size),
+        rss=_shift(scaled, 2 * units),
+        rms=_shift(math.sqrt(scaled / x.size), units),
         iterations=fitted.tried,
         lam=fitted.lam,
         edf=fitted.edf,

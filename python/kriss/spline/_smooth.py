@@ -46,7 +46,8 @@ class Smoothing:
     """The problem in units in which mean spacing, mean weight and largest |y| are near 1; scalings are powers of two.
 
     x: (n,) increasing, y: (n,), w: (n,) positive weights of squared residuals, n >= 3. `total` observations stand
-    behind the n distinct x, with the weighted sum of squares `within` about their means (in the units of w y^2).
+    behind the n distinct x, with the weighted sum of squares `within` about their means (in the units of w y^2). h, y
+    and w run from the end of x whose spacing is larger; `values` is y in the order of x.
     """
 
     def __init__(self, x: Array, y: Array, w: Array, *, total: int | None = None, within: float = 0.0) -> None:
@@ -56,10 +57,15 @@ class Smoothing:
         self.ew = exponent(float(np.median(w)))
         self.ey = exponent(float(np.abs(y).max()))
         self.h = np.diff(np.ldexp(x, -self.ex))
+        # The first step divides by its width: begin where that is larger.
+        self.flip = bool(self.h[0] < self.h[-1])
+        if self.flip:
+            self.h, y, w = self.h[::-1].copy(), y[::-1], w[::-1]
         self.w = np.ldexp(w, -self.ew)
         with np.errstate(over="ignore", divide="ignore"):
             self.rw = 1.0 / self.w
         self.y = np.ldexp(y, -self.ey)
+        self.values = self.y[::-1] if self.flip else self.y
         self.within = math.ldexp(within, -self.ew - 2 * self.ey) if within else 0.0
         # lam0 = h^3 w: where a parameter of one point begins to matter.
         self.lam0 = 1.0
@@ -104,7 +110,7 @@ class Smoothing:
     def criterion(self, found: Scan, lam: Array, name: str) -> Array:
         """The logarithm of GCV, or -2 log of the restricted likelihood; smaller is better, NaN never."""
         # Residuals below the rounding of the data say nothing: there the smoother of two fits is taken.
-        floor = self.total * (4.0 * np.finfo(float).eps) ** 2 * float(self.w.mean())
+        floor = self.total * (16.0 * np.finfo(float).eps) ** 2 * float(self.w.mean())
         with np.errstate(invalid="ignore", divide="ignore"):
             if name == "gcv":
                 value = np.log(found.rss + self.within + floor) - 2.0 * np.log(1.0 - found.edf / self.total)
@@ -127,12 +133,17 @@ class Smoothing:
     def fit(self, y: Array, lam: float, workers: int = 0) -> tuple[Array, Array, Array] | None:
         """Values, second derivatives (both (m, n), scaled) and leverage (n) for rows of scaled data y (m, n).
 
+        `y` is in the order of x, as are the results.
+
         None if the problem left the range of floating point.
         """
+        y = np.ascontiguousarray(y[:, ::-1] if self.flip else y)
         f, g, leverage = np.empty_like(y), np.empty_like(y), np.empty(self.n)
         work = np.empty(4 * self.n)
         status = _backend.kernels("spline_smooth").fit(self.h, self.rw, y, lam, f, g, leverage, work, workers)
-        return None if status else (f, g, leverage)
+        if status:
+            return None
+        return (f[:, ::-1], g[:, ::-1], leverage[::-1]) if self.flip else (f, g, leverage)
 
 
 def minimise(

@@ -30,8 +30,8 @@ def make_lsq_spline(
 ) -> Any:
     """Least-squares spline on given knots, as `scipy.interpolate.make_lsq_spline`, by compiled kernels.
 
-    A drop-in replacement: the same coefficients to rounding, the same errors. Real and complex data of degree at most 15
-    are solved here; knots for which the data do not determine the spline, and arrays of other libraries, go to SciPy
+    A drop-in replacement: the same coefficients to rounding, the same errors. Real and complex data of degree at most
+    15 are solved here; knots for which the data do not determine the spline, and arrays of other libraries, go to SciPy
     (logged by ``kriss.dispatch``).
 
     Parameters
@@ -66,8 +66,8 @@ def make_lsq_spline(
 
     Notes
     -----
-    Rows of one span, at most 64 at a time, are reduced against the triangle by k + 1 reflections: O(m (k + 1)**2), memory
-    for the result and its triangle. SciPy takes one row at a time.
+    Rows of one span, at most 64 at a time, are reduced against the triangle by k + 1 reflections: O(m (k + 1)**2),
+    and memory for the result and its triangle. SciPy takes one row at a time.
 
     References
     ----------
@@ -122,17 +122,19 @@ def _construct(x: Any, y: Any, t: Any, k: Any, w: Any, axis: Any, check_finite: 
         return None
     if not (points[0] >= knots[k] and points[-1] <= knots[n]) or not knots[k] < knots[n]:
         return None
-    if not (weights > 0).all() or not _lsq.schoenberg_whitney(points, knots, k):
-        _backend.delegate(_ROUTINE, "weights of zero, or a B-spline without data")
+    used = points if weights.all() else points[weights != 0]
+    if used.size == 0 or not _lsq.schoenberg_whitney(used, knots, k):
+        _backend.delegate(_ROUTINE, "a B-spline without data")
         return None
     axis %= values.ndim
     rows = np.moveaxis(values, axis, 0)
     trailing = rows.shape[1:]
-    rows = np.ascontiguousarray(rows, np.complex128 if values.dtype.kind == "c" else np.float64).reshape(m, -1)
-    found, bad = _lsq.solve(points, rows.view(np.float64), weights, knots, k)
+    kind: Any = np.complex128 if values.dtype.kind == "c" else np.float64
+    columns = np.ascontiguousarray(rows, kind).reshape(m, -1)
+    found, bad = _lsq.solve(points, columns.view(np.float64), weights, knots, k)
     c = found.c
     if bad >= 0 or not np.isfinite(c).all():
         _backend.delegate(_ROUTINE, "a spline that the data hardly determine, or overflow")
         return None
-    c = np.ascontiguousarray(c.view(rows.dtype)).reshape(n, *trailing)
-    return si.BSpline.construct_fast(knots.copy(), c, k, axis=axis)
+    made = np.ascontiguousarray(c.view(kind)).reshape(n, *trailing)
+    return si.BSpline.construct_fast(knots.copy(), made, k, axis=axis)

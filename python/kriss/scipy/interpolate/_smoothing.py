@@ -126,13 +126,13 @@ def _construct(x: Any, y: Any, w: Any, lam: Any, axis: Any) -> Any:
         if done is None:
             _backend.delegate(_ROUTINE, "lam too large")
             return None
-        c = np.ldexp(bspline_coefficients(first.h, done[0], done[1]), size)
+        c = np.ldexp(bspline_coefficients(np.diff(np.ldexp(knots, -first.ex)), done[0], done[1]), size)
     for i, problem in enumerate(problems):
         chosen = problem.choose("gcv", unweighted=True)
-        done = problem.fit(problem.y[None], chosen.lam) if np.isfinite(chosen.lam) else None
+        done = problem.fit(problem.values[None], chosen.lam) if np.isfinite(chosen.lam) else None
         if done is None:
             _backend.delegate(_ROUTINE, "out of the range of floating point")
             return None
-        c[i] = np.ldexp(bspline_coefficients(problem.h, done[0], done[1])[0], problem.ey)
+        c[i] = np.ldexp(bspline_coefficients(np.diff(np.ldexp(knots, -problem.ex)), done[0], done[1])[0], problem.ey)
     t = np.concatenate([knots[:1]] * 3 + [knots] + [knots[-1:]] * 3)
     return si.BSpline.construct_fast(t, np.ascontiguousarray(c.T).reshape(n + 2, *trailing), 3, axis=axis)
