@@ -11,7 +11,6 @@ from collections.abc import Iterator
 # call it from there. Only what is listed can be swapped.
 SWAPPABLE: dict[str, tuple[str, ...]] = {
     "interpolate.Akima1DInterpolator": (),
-    "interpolate.CubicSpline": ("scipy.interpolate._cubic",),
     "interpolate.make_lsq_spline": ("scipy.interpolate._bsplines",),
     "interpolate.make_smoothing_spline": ("scipy.interpolate._bsplines",),
     "interpolate.PPoly": (),

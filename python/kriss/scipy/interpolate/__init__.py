@@ -10,6 +10,7 @@ from kriss.scipy.interpolate._fitpack import (
     splrep,
 )
 from kriss.scipy.interpolate._local import Akima1DInterpolator, PchipInterpolator
+from kriss.scipy.interpolate._lsq import make_lsq_spline
 from kriss.scipy.interpolate._ppoly import PPoly
 from kriss.scipy.interpolate._smoothing import make_smoothing_spline
 
@@ -23,11 +24,8 @@ __all__ = [
     "PchipInterpolator",
     "UnivariateSpline",
     "make_interp_spline",
+    "make_lsq_spline",
     "make_smoothing_spline",
     "splev",
     "splrep",
 ]
-from kriss.scipy.interpolate._lsq import make_lsq_spline
-from kriss.scipy.interpolate._smoothing import make_smoothing_spline
-
-__all__ = ["CubicSpline", "make_lsq_spline", "make_smoothing_spline"]
