@@ -4,9 +4,9 @@ import warnings
 
 import numpy as np
 import pytest
+from benchmarks import spline_functions as functions
 from numpy.testing import assert_allclose, assert_array_equal
 
-from benchmarks import spline_functions as functions
 from kriss.spline import interpolate
 
 EPS = np.finfo(np.float64).eps

@@ -10,10 +10,9 @@ from kriss.spline._breaks import Suspect
 from kriss.spline._bspline import interpolant
 from kriss.spline._certificate import Certificate
 from kriss.spline._cubic import cubic
-from kriss.spline._fit import SplineFit, fit
-from kriss.spline._hermite import akima, hermite, pchip
 from kriss.spline._fit import fit
 from kriss.spline._fit_result import SplineFit
+from kriss.spline._hermite import akima, hermite, pchip
 from kriss.spline._result import AdaptiveSpline
 from kriss.spline._sampler import Sampler
 from kriss.spline._spline import Spline
