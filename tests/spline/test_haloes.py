@@ -18,9 +18,9 @@ _spec.loader.exec_module(haloes)
 
 EPS = np.finfo(np.float64).eps
 NAMES = list(haloes.PROFILES)
-# Evaluations recorded for tolerances 1e-2 ... 1e-10 (the largest of the four profiles) plus a tenth; at 1e-7 one
-# profile takes 195 where the others take 90.
-MOST = [67, 77, 77, 88, 105, 215, 111, 127, 152]
+# Recorded: at most 865 evaluations over the nine tolerances together. Each takes about 60 to 136, and half as much again
+# where the random points of the verification find a violation and a second round of them is needed.
+TOGETHER, EACH = 950, 210
 
 
 def radii():
@@ -78,7 +78,7 @@ def test_each_tolerance_is_met_at_the_recorded_cost(name):
         assert s.converged and s.x[0] == haloes.INNER and s.x[-1] == haloes.OUTER
         assert haloes.largest_error(s, f) <= rtol
         counts.append(s.n_evals)
-    assert (np.array(counts) <= MOST).all(), counts
+    assert sum(counts) <= TOGETHER and max(counts) <= EACH, counts
 
 
 @pytest.mark.parametrize("name", NAMES)
