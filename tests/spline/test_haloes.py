@@ -18,8 +18,8 @@ _spec.loader.exec_module(haloes)
 
 EPS = np.finfo(np.float64).eps
 NAMES = list(haloes.PROFILES)
-# Recorded: at most 865 evaluations over the nine tolerances together. Each takes about 60 to 136, and half as much again
-# where the random points of the verification find a violation and a second round of them is needed.
+# Recorded: at most 865 evaluations over the nine tolerances together. Each takes about 60 to 136, and half as much
+# again where the random points of the verification find a violation and a second round of them is needed.
 TOGETHER, EACH = 950, 210
 
 
