@@ -10,8 +10,9 @@ from kriss.spline._tolerance import Tolerance
 from kriss.spline._transforms import IDENTITY, LOG, Maps, Transform
 
 
-def degree(rtol: float, atol: Array | None, y: Array) -> int:
-    """3, 5 or 7 by the tolerance in units of the largest value."""
+def degree(tolerance: Tolerance, y: Array) -> int:
+    """3, 5 or 7 by the tolerance in units of the largest value, for samples y (n, m)."""
+    rtol, atol = tolerance.rtol, tolerance.fixed
     largest = np.abs(y[np.isfinite(y).all(axis=1)]).max(axis=0, initial=0.0)
     tol = rtol * largest if atol is None else np.maximum(rtol * largest, atol)
     relative = float((tol[largest > 0] / largest[largest > 0]).min(initial=1.0))

@@ -6,6 +6,7 @@ import numpy as np
 
 from kriss.spline import _assemble
 from kriss.spline._breaks import Mask, Suspect, branches, crossing, kinks, steps, thin_right, zero_between
+from kriss.spline._choose import degree
 from kriss.spline._estimate import ratio
 from kriss.spline._noise import NoiseWatch
 from kriss.spline._pieces import SAFETY, Cells, Ints, Piece, between, cut, grade
@@ -27,9 +28,10 @@ class Refinement:
     """
 
     def __init__(
-        self, start: Array, k: int, tolerance: Tolerance, max_evals: int, rng: np.random.Generator, breaks: Array
+        self, start: Array, k: int | None, tolerance: Tolerance, max_evals: int, rng: np.random.Generator, breaks: Array
     ) -> None:
-        self.k, self.tolerance, self.max_evals, self.rng = k, tolerance, max_evals, rng
+        self.k, self.chosen = k or 3, k is None  # without k it follows the tolerance
+        self.tolerance, self.max_evals, self.rng = tolerance, max_evals, rng
         self.low, self.high = float(start[0]), float(start[-1])
         self.unit = 2.0 ** np.floor(np.log2(self.high - self.low))
         self.u: Array = np.empty(0)
@@ -87,6 +89,7 @@ class Refinement:
         self.u, self.v, self.passive = np.empty(0), v[:0], np.empty(0, bool)
         self.insert(u, v)
         self.closed, self.before, self.noise = [], None, NoiseWatch()
+        self.k = 3 if self.chosen else self.k
         self.status, self.checks, self.rounds, self.force = "running", 0, 0, []
         self.proceed()
 
@@ -134,6 +137,11 @@ class Refinement:
             if s.kind == "pole":
                 finite &= ~((self.u > s.a) & (self.u < s.b))
         self.tolerance.update(self.v[finite])
+        if self.chosen:
+            # The scale of f may show only late, so that a fixed tolerance turns out to be tight.
+            k = max(self.k, degree(self.tolerance, self.tolerance.values(self.v[finite])))
+            if k != self.k:
+                self.k, self.before, self.noise = k, None, NoiseWatch()
         tol = np.full(self.v.shape, np.inf)
         asked, least = self.tolerance.asked(self.v[finite]), self.tolerance.floor(self.v[finite])
         tol[finite] = np.maximum(asked, least)

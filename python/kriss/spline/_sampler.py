@@ -298,8 +298,8 @@ class Sampler:
         if self._method == "autoknots":
             engine: Refinement | AutoKnots = AutoKnots(u, tolerance, self._max_evals, self._refine, self._refine_ns)
         else:
-            k = self._degree or _choose.degree(self._rtol, atol, y)
-            engine = Refinement(u, k, tolerance, self._max_evals, self._rng, self._maps.to_u(self._breaks))
+            breaks = self._maps.to_u(self._breaks)
+            engine = Refinement(u, self._degree, tolerance, self._max_evals, self._rng, breaks)
         engine.feed(v)
         self._engine = engine
 
@@ -375,8 +375,6 @@ class Sampler:
         engine.tolerance = Tolerance(new._rtol, fixed, new._maps.y)
         engine.max_evals = new._max_evals
         u, v = new._maps.to_u(new._x), new._maps.to_v(new._y)
-        if isinstance(engine, Refinement):
-            engine.k = self._degree or _choose.degree(new._rtol, fixed, new._y)
         engine.restart(u, v)
         new._next_round()
         return new

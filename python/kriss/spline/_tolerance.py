@@ -23,13 +23,14 @@ class Tolerance:
     def update(self, v: Array) -> None:
         """Set the scale from samples v (n, m)."""
         if self.fixed is None:
-            self.atol = self.rtol * np.abs(self._values(v)).max(axis=0, initial=0.0)
+            self.atol = self.rtol * np.abs(self.values(v)).max(axis=0, initial=0.0)
 
-    def _values(self, v: Array) -> Array:
+    def values(self, v: Array) -> Array:
+        """Values of f for samples v."""
         with np.errstate(all="ignore"):
             return v if self.y.trivial else np.asarray(self.y.inverse(v), np.float64)
 
-    def of_values(self, y: Array) -> Array:
+    def ofvalues(self, y: Array) -> Array:
         """Allowed errors (n, m) of values y, in their own units."""
         assert self.atol is not None
         allowed: Array = self.rtol * np.abs(y) + self.atol
@@ -48,8 +49,8 @@ class Tolerance:
 
     def asked(self, v: Array) -> Array:
         """What was asked for at samples v (n, m)."""
-        y = self._values(v)
-        allowed = self.of_values(y)
+        y = self.values(v)
+        allowed = self.ofvalues(y)
         if self.y.trivial:
             return allowed
         with np.errstate(all="ignore"):
@@ -57,5 +58,5 @@ class Tolerance:
                 allowed = allowed / np.abs(y)
             else:
                 step = 6e-6 * np.maximum(np.abs(v), 1e-3)
-                allowed = allowed * (2 * step) / np.abs(self._values(v + step) - self._values(v - step))
+                allowed = allowed * (2 * step) / np.abs(self.values(v + step) - self.values(v - step))
         return np.where(np.isnan(allowed), 0.0, allowed)
