@@ -16,6 +16,8 @@ void add_spline_lsq(pybind11::module_& m);
 void add_sketch(pybind11::module_& m);
 void add_solve(pybind11::module_& m);
 void add_solve_multigrid(pybind11::module_& m);
+void add_solve_multi(pybind11::module_& m);
+void add_solve_krylov(pybind11::module_& m);
 void add_gp(pybind11::module_& m);
 
 }  // namespace kriss::bind

@@ -39,6 +39,10 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve(solve);
     py::module_ multigrid = m.def_submodule("solve_multigrid", "Multigrid preconditioners.");
     kriss::bind::add_solve_multigrid(multigrid);
+    py::module_ solve_multi = m.def_submodule("solve_multi", "Several right-hand sides at once.");
+    kriss::bind::add_solve_multi(solve_multi);
+    py::module_ solve_krylov = m.def_submodule("solve_krylov", "Krylov methods over linear maps.");
+    kriss::bind::add_solve_krylov(solve_krylov);
     py::module_ gp = m.def_submodule("gp", "Gaussian-process covariances.");
     kriss::bind::add_gp(gp);
 }

@@ -97,7 +97,7 @@ def test_preconditioner_of_another_precision(single, A, b):
     assert r.converged and r.x.dtype == np.float64
 
 
-@pytest.mark.parametrize("bad", [np.complex128, object, np.longdouble])
+@pytest.mark.parametrize("bad", [np.clongdouble, object, np.longdouble])
 def test_dtypes_refused(bad, A, b):
     with pytest.raises(TypeError, match="b"):
         cg(A, b.astype(bad))
@@ -209,7 +209,8 @@ def test_unusable_diagonal_names_its_row(row, how, use, A, b):
     ({"A": "matrix"}, TypeError, "A must be"),
     ({"A": None}, TypeError, "A must be"),
     ({"b": np.ones(SIZE + 1)}, ValueError, "b has shape"),
-    ({"b": np.ones((SIZE, 1))}, ValueError, "b has shape"),
+    ({"b": np.ones((SIZE, 1, 1))}, ValueError, "b has shape"),
+    ({"b": np.ones((1, SIZE))}, ValueError, "b has shape"),
     ({"b": 1.0}, ValueError, "b has shape"),
     ({"b": sps.csr_array(np.ones((1, SIZE)))}, TypeError, "b"),
     ({"x0": np.ones(SIZE - 1)}, ValueError, "x0 has shape"),

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from kriss.solve._bicgstab import bicgstab
 from kriss.solve._cg import cg
+from kriss.solve._fcg import fcg
+from kriss.solve._gmres import fgmres, gmres
+from kriss.solve._minres import minres
 from kriss.solve._multigrid import BlackBoxMG, black_box_mg
 from kriss.solve._precond import SSOR, Jacobi
 from kriss.solve._result import SolveResult
 
-__all__ = ["SSOR", "BlackBoxMG", "Jacobi", "SolveResult", "black_box_mg", "cg"]
+__all__ = [
+    "SSOR",
+    "BlackBoxMG",
+    "Jacobi",
+    "SolveResult",
+    "bicgstab",
+    "black_box_mg",
+    "cg",
+    "fcg",
+    "fgmres",
+    "gmres",
+    "minres",
+]

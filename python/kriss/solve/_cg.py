@@ -49,21 +49,26 @@ def cg(
     atol: float = 0.0,
     maxiter: int | None = None,
     M: object = None,
+    nullspace: Any = None,
+    check_symmetric: bool = False,
+    mixed: bool = False,
     callback: Callback | None = None,
     residuals: bool = False,
     workers: int | None = None,
     check_finite: bool = True,
 ) -> SolveResult:
-    """Solve ``A x = b`` for a symmetric positive definite A by conjugate gradients.
+    """Solve ``A x = b`` for a symmetric positive definite A by conjugate gradients, for one b or several.
 
     Parameters
     ----------
     A : sparse matrix or array, dense array, or LinearOperator, shape (n, n)
-        Real, symmetric, positive definite; symmetry is not checked. A SciPy sparse matrix runs wholly in compiled
-        code; an operator is called once per iteration. A CuPy CSR matrix runs on its GPU.
-    b : array_like, shape (n,)
-        Right-hand side; a CuPy array if A is one.
-    x0 : array_like, shape (n,), optional
+        Real symmetric or complex Hermitian, positive definite. A SciPy sparse matrix runs wholly in compiled code; an
+        operator is called once per iteration. A CuPy CSR matrix runs on its GPU.
+    b : array_like, shape (n,) or (n, k)
+        Right-hand side, or several as columns; a CuPy array (n,) if A is one. Columns are independent: each has the
+        iterations, and the bits, of a solve of its own, and leaves once it has converged; but up to eight share every
+        product with A.
+    x0 : array_like, shape of b, optional
         Where to start; zero by default. It is not modified.
     rtol, atol : float
         Stop once ``||b - A x|| <= max(rtol ||b||, atol)``.
@@ -71,9 +76,19 @@ def cg(
         Most iterations; 10 n by default.
     M : {None, "jacobi", "ssor"} or preconditioner, shape (n, n)
         An approximation of the inverse of A, symmetric positive definite: a name (built from A), an instance of
-        `Jacobi` or `SSOR`, or any linear operator, sparse or dense matrix.
+        `Jacobi` or `SSOR`, or any linear operator, sparse or dense matrix. One that varies belongs to `fcg`.
+    nullspace : {"constant"} or array_like, shape (n,) or (n, m), optional
+        Vectors that A maps to zero, for a singular semidefinite A. b is projected off them, so that the system is
+        consistent, and the solution returned is the one orthogonal to them.
+    check_symmetric : bool
+        Refuse an A with ``|v'A w - w'A v|`` well above rounding for two random vectors: two products.
+    mixed : bool
+        Iterate in float32 (A and M too) and correct in float64: every correction starts from the float64 residual,
+        until that meets the tolerance. Moves half the bytes per iteration; pays where A is well enough conditioned for
+        float32 (roughly, condition below 1e6). A must be a sparse matrix; M a name or None.
     callback : callable, optional
-        ``callback(xk)`` after each iteration, with a read-only view of the current x.
+        ``callback(xk)`` after each iteration, with a read-only view of the current x (shape (n,): several columns are
+        then solved one after another).
     residuals : bool
         Keep the norm of the residual before the first iteration and after each.
     workers : int, optional
@@ -89,14 +104,16 @@ def cg(
     Raises
     ------
     TypeError, ValueError
-        If an argument has a wrong type, shape or value, the index arrays of A are malformed, a diagonal entry needed
+        If an argument has a wrong type, shape or value, A is found not to be symmetric, the index
+        arrays of A are malformed, a diagonal entry needed
         by the preconditioner is missing or zero (the row is named), or M says that it is not linear.
 
     Notes
     -----
     Per iteration: 2 nnz + 10 n flops and 12 nnz + 84 n bytes (float64, 32-bit indices); Jacobi adds 3 n flops and
     16 n bytes, SSOR 2 nnz + 6 n flops and 12 nnz + 80 n bytes. Memory: three vectors besides x, four with SSOR.
-    Sums are kept in double precision and in a fixed order, so the result has the same bits for any number of
+    With k columns 12 nnz / k takes the place of 12 nnz, per column; the memory is four vectors per column of a panel of
+    eight. Sums are kept in double precision and in a fixed order, so the result has the same bits for any number of
     workers. Float32 is kept if both A and b are float32.
 
     The iteration stops at once when some p'Ap or r'z is not positive: then A or M is not positive definite. Once the
@@ -124,15 +141,28 @@ def cg(
     >>> bool(np.linalg.norm(b - A @ result.x) <= 1e-10 * np.linalg.norm(b))
     True
     >>> x, info = result
+    >>> both = cg(A, np.stack([b, np.arange(900.0)], axis=1), rtol=1e-10, M="ssor")
+    >>> bool((both.x[:, 0] == x).all()), len(both.columns)
+    (True, 2)
     """
     started = time.perf_counter()
     if any_device(A=A, b=b, x0=x0, M=M):
         from kriss.solve._cuda import cg_cuda
 
+        if nullspace is not None or check_symmetric or mixed:
+            raise TypeError("nullspace, check_symmetric and mixed are for matrices in host memory")
         return cg_cuda(
             A, b, x0, rtol=rtol, atol=atol, maxiter=maxiter, M=M, callback=callback, residuals=residuals,
             check_finite=check_finite,
         )  # fmt: skip
+    from kriss.solve import _variants
+
+    special = _variants.cg_variant(
+        A, b, x0, rtol=rtol, atol=atol, maxiter=maxiter, M=M, nullspace=nullspace, check_symmetric=check_symmetric,
+        mixed=mixed, callback=callback, residuals=residuals, workers=workers, check_finite=check_finite,
+    )  # fmt: skip
+    if special is not None:
+        return special
     rtol = check.scalar(rtol, "rtol", low=0.0)
     atol = check.scalar(atol, "atol", low=0.0)
     threads = check.workers(workers)
@@ -288,7 +318,7 @@ def preconditioner(M: object, matrix: check.Csr | None, n: int, dtype: np.dtype[
         M = Jacobi(scaled) if M == "jacobi" else SSOR._over(matrix)
         a_shift = 0
     if not getattr(M, "is_linear", True):
-        raise ValueError("M says that it is not linear (M.is_linear is False); cg needs a fixed linear M")
+        raise ValueError("M says that it is not linear (M.is_linear is False); cg needs a fixed linear M: use fcg")
     shape = getattr(M, "shape", None)
     if isinstance(M, (Jacobi, SSOR)) and shape != (n, n):
         raise ValueError(f"M has shape {shape}, expected {(n, n)}")

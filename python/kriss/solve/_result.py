@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
@@ -12,11 +12,20 @@ import numpy.typing as npt
 STATUS = {
     0: "converged",
     2: "maxiter",
+    3: "breakdown",
     4: "indefinite_matrix",
     5: "indefinite_preconditioner",
     6: "non_finite",
     12: "stagnated",
 }
+
+
+class Column(NamedTuple):
+    """What became of one right-hand side of several."""
+
+    status: str
+    iterations: int
+    residual_norm: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +37,11 @@ class SolveResult:
 
     Attributes
     ----------
-    x : ndarray, shape (n,)
+    x : ndarray, shape (n,) or (n, k)
         The solution, or the last iterate before trouble.
     status : str
-        ``"converged"``; ``"maxiter"``; ``"indefinite_matrix"`` (some p'Ap was not positive);
+        ``"converged"``; ``"maxiter"``; ``"breakdown"`` (a scalar of the recurrence vanished);
+        ``"indefinite_matrix"`` (some p'Ap was not positive);
         ``"indefinite_preconditioner"`` (some r'z was not positive); ``"non_finite"`` (NaN or infinity met);
         ``"stagnated"`` (the recurrence claimed convergence twice, the recomputed residual denied it; or the solution
         underflows its dtype and what is left of it misses the tolerance).
@@ -49,6 +59,10 @@ class SolveResult:
         ``"compiled"``, ``"numba"`` or ``"cuda"``.
     params : mapping
         The parameters used: tolerances, preconditioner, storage of A.
+    columns : tuple or None
+        For b of shape (n, k): ``status``, ``iterations`` and ``residual_norm`` of each column. The fields above then
+        tell of the worst column, `residuals` has a column for each (NaN once it has ended), and `matvecs` counts
+        products with single columns.
     """
 
     x: npt.NDArray[Any]
@@ -61,6 +75,7 @@ class SolveResult:
     solve_time: float
     backend: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    columns: tuple[Column, ...] | None = None
 
     @property
     def converged(self) -> bool:

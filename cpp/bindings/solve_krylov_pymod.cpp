@@ -1,0 +1,436 @@
+// The loops of the Krylov methods over linear maps: matrices, diagonals, sweeps, and callables written in Python.
+#include "solve_krylov.hpp"
+
+#include <algorithm>
+#include <complex>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "arrays.hpp"
+#include "families.hpp"
+#include "hook.hpp"
+#include "solve.hpp"
+#include "solve_kernels.hpp"
+
+namespace kriss::bind {
+
+namespace {
+
+// NumPy's type for T, laid out alike.
+template <class T>
+struct NumpyType {
+    using type = T;
+};
+template <class R>
+struct NumpyType<Cplx<R>> {
+    using type = std::complex<R>;
+};
+template <class T>
+using Np = typename NumpyType<T>::type;
+
+template <class T>
+const T* in(const array<Np<T>>& a) {
+    return reinterpret_cast<const T*>(a.data());
+}
+template <class T>
+T* out(array<Np<T>>& a) {
+    return reinterpret_cast<T*>(a.mutable_data());
+}
+template <class T>
+Np<Wide<T>> to_numpy(Wide<T> a) {
+    if constexpr (ScalarTraits<T>::is_complex) {
+        return {a.re, a.im};
+    } else {
+        return a;
+    }
+}
+template <class T>
+Wide<T> from_numpy(Np<Wide<T>> a) {
+    if constexpr (ScalarTraits<T>::is_complex) {
+        return {a.real(), a.imag()};
+    } else {
+        return a;
+    }
+}
+
+template <class T>
+class HookMap : public LinearMap<T> {
+   public:
+    HookMap(py::object fn, index_t n) : hook_(std::move(fn)), n_(n) {}
+    bool apply(const T* x, T* y, const Executor&) override {
+        return hook_.call(reinterpret_cast<const Np<T>*>(x), reinterpret_cast<Np<T>*>(y), {n_});
+    }
+    index_t size() const override { return n_; }
+    void rethrow() override { hook_.rethrow(); }
+
+   private:
+    Hook hook_;
+    index_t n_;
+};
+
+template <class T, class I>
+class SsorMap : public LinearMap<T> {
+   public:
+    explicit SsorMap(const SsorView<T, I>& sweep)
+        : sweep_(sweep), part_(static_cast<std::size_t>(chunk_count(sweep.a.rows))) {}
+    bool apply(const T* x, T* y, const Executor& ex) override {
+        csr_kernels<T, I>().ssor(&sweep_, x, y, part_.data(), ex);
+        return true;
+    }
+    index_t size() const override { return sweep_.a.rows; }
+
+   private:
+    SsorView<T, I> sweep_;
+    std::vector<double> part_;
+};
+
+// A map together with the arrays that it points into.
+template <class Inside>
+class Owning : public Inside {
+   public:
+    template <class... Args>
+    explicit Owning(std::vector<py::object> arrays, Args&&... args)
+        : Inside(std::forward<Args>(args)...), arrays_(std::move(arrays)) {}
+
+   private:
+    std::vector<py::object> arrays_;
+};
+
+template <class T>
+using Map = std::shared_ptr<LinearMap<T>>;
+
+template <class T, class I>
+void add_matrices(py::module_& m) {
+    m.def(
+        "csr_map",
+        [](const array<I>& indptr, const array<I>& indices, const array<Np<T>>& data, bool by_diagonal) -> Map<T> {
+            const auto n = static_cast<index_t>(indptr.size()) - 1;
+            const auto a = csr(indptr, indices, data, n);
+            const CsrView<T, I> view{n, n, a.indptr, a.indices, reinterpret_cast<const T*>(a.data)};
+            return std::make_shared<Owning<CsrMap<T, I>>>(std::vector<py::object>{indptr, indices, data}, view,
+                                                          by_diagonal);
+        },
+        py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
+        py::arg("by_diagonal"), "A square CSR matrix as a map; by_diagonal: copied by diagonals where that pays.");
+    if constexpr (!ScalarTraits<T>::is_complex) {
+        m.def(
+            "ssor_map",
+            [](const array<I>& indptr, const array<I>& indices, const array<T>& data, const array<I>& where,
+               const array<T>& inverse, double omega) -> Map<T> {
+                const auto n = static_cast<index_t>(inverse.size());
+                expect(where.size() == inverse.size() && static_cast<index_t>(indptr.size()) == n + 1,
+                       "indptr, where and inverse must fit");
+                return std::make_shared<Owning<SsorMap<T, I>>>(
+                    std::vector<py::object>{indptr, indices, data, where, inverse},
+                    SsorView<T, I>{csr(indptr, indices, data, n), where.data(), inverse.data(), static_cast<T>(omega)});
+            },
+            py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
+            py::arg("where").noconvert(), py::arg("inverse").noconvert(), py::arg("omega"), "M^-1 of SSOR as a map.");
+    }
+}
+
+// A list of vectors of n items.
+template <class T>
+struct VectorList {
+    std::vector<array<Np<T>>> arrays;
+    std::vector<T*> at;
+
+    VectorList(const py::list& list, index_t n, bool writable) {
+        for (const py::handle& item : list) {
+            auto a = py::cast<array<Np<T>>>(item);
+            expect(a.ptr() == item.ptr() && static_cast<index_t>(a.size()) == n,
+                   "vectors must be contiguous arrays of n items of one dtype");
+            expect(!writable || a.writeable(), "a vector to be written is read-only");
+            at.push_back(const_cast<T*>(in<T>(a)));
+            arrays.push_back(std::move(a));
+        }
+    }
+};
+
+// Runs loop(context) with the two maps, records and callback; throws again what a callable threw.
+template <class T, class F>
+auto run_loop(const Map<T>& a, const Map<T>& m, const py::object& callback, std::vector<double>* norms, int workers,
+              F&& loop) {
+    expect(m == nullptr || m->size() == a->size(), "A and M must have one size");
+    Hook hook(callback);
+    auto result = call(workers, [&](const Executor& ex) {
+        Bench<T> bench(*a, m.get(), ex);
+        if (norms != nullptr) {
+            bench.context.record_self = norms;
+            bench.context.record = [](void* self, double norm) {
+                static_cast<std::vector<double>*>(self)->push_back(norm);
+            };
+        }
+        if (hook.set()) {
+            bench.context.callback_self = &hook;
+            bench.context.callback = [](void* self) { return static_cast<Hook*>(self)->call(); };
+        }
+        auto outcome = loop(bench.context);
+        return std::make_pair(outcome, bench.context.matvecs);
+    });
+    hook.rethrow();
+    a->rethrow();
+    if (m != nullptr) {
+        m->rethrow();
+    }
+    return result;
+}
+
+py::array_t<double> kept(const std::vector<double>& norms) {
+    return py::array_t<double>(static_cast<py::ssize_t>(norms.size()), norms.data());
+}
+
+template <class T>
+void add_loops(py::module_& m, const char* map_name) {
+    using N = Np<T>;
+    using NW = Np<Wide<T>>;
+    py::class_<LinearMap<T>, Map<T>>(m, map_name)
+        .def_property_readonly("n", &LinearMap<T>::size)
+        .def_property_readonly("diagonals", &LinearMap<T>::diagonals)
+        .def(
+            "apply",
+            [](LinearMap<T>& self, const array<N>& x, array<N>& y, int workers) {
+                expect(static_cast<index_t>(x.size()) == self.size() && y.size() == x.size(), "x and y must be (n)");
+                T* to = out<T>(y);
+                call(workers, [&](const Executor& ex) {
+                    const Vectors<T> room(self.size(), self.halo(), self.halo() > 0 ? 1 : 0);
+                    const T* from = in<T>(x);
+                    if (self.halo() > 0) {
+                        std::copy_n(from, self.size(), room[0]);
+                        from = room[0];
+                    }
+                    self.apply(from, to, for_size(ex, self.entries()));
+                });
+                self.rethrow();
+            },
+            py::arg("x").noconvert(), py::arg("y").noconvert(), py::arg("workers"), "y = F x.");
+    m.def(
+        "diagonal_map",
+        [](const array<N>& d) -> Map<T> {
+            return std::make_shared<Owning<DiagonalMap<T>>>(std::vector<py::object>{d}, in<T>(d),
+                                                            static_cast<index_t>(d.size()));
+        },
+        py::arg("d").noconvert(), "x -> d x, item by item, as a map.");
+    m.def(
+        "hook_map",
+        [](py::object fn, const array<N>& like) -> Map<T> {
+            return std::make_shared<HookMap<T>>(std::move(fn), static_cast<index_t>(like.size()));
+        },
+        py::arg("fn"), py::arg("like").noconvert(),
+        "fn(x, y), which writes y = F x, as a map on vectors of the size and dtype of `like`.");
+    m.def(
+        "fused",
+        [](array<N>& y, NW beta, const py::list& v, const array<NW>& c, const py::list& w, int workers) {
+            const auto n = static_cast<index_t>(y.size());
+            expect(v.size() <= max_terms && w.size() <= max_terms, "at most 64 vectors in a pass");
+            expect(static_cast<std::size_t>(c.size()) == v.size(), "v and c must have as many items");
+            const VectorList<T> terms(v, n, false);
+            const VectorList<T> dots(w, n, false);
+            FusedPass<T> f;
+            f.n = n;
+            f.beta = narrow<T>(from_numpy<T>(beta));
+            f.norm = true;
+            for (const T* p : terms.at) {
+                f.c[f.terms] = narrow<T>(from_numpy<T>(c.data()[f.terms]));
+                f.v[f.terms++] = p;
+            }
+            for (const T* p : dots.at) {
+                f.w[f.dots++] = p;
+            }
+            const bool writes = f.terms > 0 || beta != NW(1);
+            f.y = writes ? out<T>(y) : const_cast<T*>(in<T>(y));
+            std::vector<Wide<T>> part(static_cast<std::size_t>(chunk_count(n)) * (max_terms + 1));
+            py::array_t<NW> products(static_cast<py::ssize_t>(f.dots));
+            auto* to = reinterpret_cast<Wide<T>*>(products.mutable_data());
+            const double norm = call(workers, [&](const Executor& ex) {
+                return pass_kernels<T>().fused(f, to, part.data(), for_size(ex, n * (f.terms + f.dots + 1)));
+            });
+            return py::make_tuple(products, norm);
+        },
+        py::arg("y").noconvert(), py::arg("beta"), py::arg("v"), py::arg("c").noconvert(), py::arg("w"),
+        py::arg("workers"), "y = beta y + sum c_j v_j; returns (w_j^H y for all j, y^H y).");
+    m.def(
+        "arnoldi",
+        [](const Map<T>& a, const Map<T>& prec, bool left, const py::list& v, const py::list& z, const py::list& c,
+           array<NW>& h, array<NW>& b, double beta, double tol, double eps, const py::object& callback, int workers) {
+            const index_t n = a->size();
+            const VectorList<T> basis(v, n, true);
+            const VectorList<T> flexible(z, n, true);
+            const VectorList<T> fixed(c, n, false);
+            const auto steps = static_cast<index_t>(v.size()) - 1;
+            expect(steps >= 1 && (z.empty() || static_cast<index_t>(z.size()) == steps), "z must have steps vectors");
+            expect(static_cast<index_t>(h.size()) == steps * (steps + 1), "h must be (steps, steps + 1)");
+            const auto k = static_cast<int>(c.size());
+            expect(static_cast<index_t>(b.size()) == steps * k, "b must be (steps, k)");
+            ArnoldiCycle<T> cycle;
+            const auto small = static_cast<std::size_t>(steps);
+            std::vector<Wide<T>> triangle(small * (small + 1)), rotation(2 * small), g(small + 1), y(small);
+            std::vector<const T*> list(small + static_cast<std::size_t>(k) + 1);
+            std::vector<Wide<T>> dots(2 * (small + static_cast<std::size_t>(k) + 1));
+            cycle.steps = steps;
+            cycle.left = left;
+            cycle.v = basis.at.data();
+            cycle.z = z.empty() ? nullptr : flexible.at.data();
+            cycle.k = k;
+            cycle.c = fixed.at.data();
+            cycle.h = reinterpret_cast<Wide<T>*>(h.mutable_data());
+            cycle.b = reinterpret_cast<Wide<T>*>(b.mutable_data());
+            cycle.triangle = triangle.data();
+            cycle.rotation = rotation.data();
+            cycle.g = g.data();
+            cycle.y = y.data();
+            cycle.beta = beta;
+            cycle.tol = tol;
+            cycle.eps = eps;
+            Hook hook(callback);
+            if (hook.set()) {
+                cycle.hook_self = &hook;
+                cycle.hook = [](void* self, double norm) { return static_cast<Hook*>(self)->call(norm); };
+            }
+            std::vector<double> norms;
+            const auto done = run_loop<T>(a, prec, py::none(), nullptr, workers, [&](KrylovContext<T>& s) {
+                const Vectors<T> room(n, 0, 1);
+                cycle.room = room[0];
+                // Products by diagonals want zeros around their operand, which the basis has not.
+                const index_t halo = a->halo();
+                const Vectors<T> padded(n, halo, halo > 0 ? 1 : 0);
+                struct Padded {
+                    VectorMap<T> inside;
+                    T* room;
+                    index_t n;
+                } through{s.A, halo > 0 ? padded[0] : nullptr, n};
+                if (halo > 0) {
+                    s.A = {&through, [](void* self, const T* x, T* to, const Executor& ex) {
+                               auto& p = *static_cast<Padded*>(self);
+                               std::copy_n(x, p.n, p.room);
+                               return p.inside.apply(p.inside.self, p.room, to, ex);
+                           }};
+                }
+                return arnoldi(s, cycle, list.data(), dots.data());
+            });
+            hook.rethrow();
+            const ArnoldiOutcome& o = done.first;
+            py::array_t<NW> coefficients(static_cast<py::ssize_t>(o.steps), reinterpret_cast<const NW*>(y.data()));
+            return py::make_tuple(static_cast<std::int64_t>(o.steps), o.residual, o.breakdown, o.finite, coefficients,
+                                  static_cast<std::int64_t>(done.second));
+        },
+        py::arg("a"), py::arg("m"), py::arg("left"), py::arg("v"), py::arg("z"), py::arg("c"), py::arg("h").noconvert(),
+        py::arg("b").noconvert(), py::arg("beta"), py::arg("tol"), py::arg("eps"), py::arg("callback"),
+        py::arg("workers"),
+        "One cycle of GMRES; v: steps + 1 vectors, v[0] of norm 1; z: steps vectors or none; c: orthonormal "
+        "vectors.\n\n"
+        "Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, "
+        "matvecs).");
+    m.def(
+        "minres",
+        [](const Map<T>& a, const Map<T>& prec, const array<N>& b, array<N>& x, bool zero_start, double shift,
+           double tol, double rtol, double eps, std::int64_t maxiter, bool scipy_rules, const py::object& callback,
+           int workers) {
+            expect(static_cast<index_t>(b.size()) == a->size() && x.size() == b.size(), "b and x must be (n)");
+            MinresOptions options;
+            options.tol = tol;
+            options.maxiter = static_cast<index_t>(maxiter);
+            options.scipy_rules = scipy_rules;
+            options.shift = shift;
+            options.rtol = rtol;
+            options.eps = eps;
+            std::vector<double> norms;
+            T* to = out<T>(x);
+            const auto done = run_loop<T>(a, prec, callback, &norms, workers, [&](KrylovContext<T>& s) {
+                const Vectors<T> work(s.n, a->halo(), prec != nullptr ? 7 : 5);
+                return minres(s, in<T>(b), to, zero_start, options, work.data());
+            });
+            const MinresOutcome& o = done.first;
+            return py::make_tuple(static_cast<int>(o.status), static_cast<std::int64_t>(o.iterations),
+                                  static_cast<std::int64_t>(done.second), kept(norms), o.istop);
+        },
+        py::arg("a"), py::arg("m"), py::arg("b").noconvert(), py::arg("x").noconvert(), py::arg("zero_start"),
+        py::arg("shift"), py::arg("tol"), py::arg("rtol"), py::arg("eps"), py::arg("maxiter"), py::arg("scipy_rules"),
+        py::arg("callback"), py::arg("workers"),
+        "MINRES; returns (status, iterations, matvecs, history, the published program's istop).");
+    m.def(
+        "bicgstab",
+        [](const Map<T>& a, const Map<T>& prec, const array<N>& b, array<N>& x, bool zero_start, double tol, double eps,
+           std::int64_t maxiter, bool scipy_rules, const py::object& callback, int workers) {
+            expect(static_cast<index_t>(b.size()) == a->size() && x.size() == b.size(), "b and x must be (n)");
+            BicgstabOptions options;
+            options.tol = tol;
+            options.maxiter = static_cast<index_t>(maxiter);
+            options.scipy_rules = scipy_rules;
+            options.eps = eps;
+            std::vector<double> norms;
+            T* to = out<T>(x);
+            const auto done = run_loop<T>(a, prec, callback, &norms, workers, [&](KrylovContext<T>& s) {
+                const Vectors<T> work(s.n, a->halo(), prec != nullptr ? 7 : 5);
+                return bicgstab(s, in<T>(b), to, zero_start, options, work.data());
+            });
+            const BicgstabOutcome& o = done.first;
+            return py::make_tuple(static_cast<int>(o.status), static_cast<std::int64_t>(o.iterations),
+                                  static_cast<std::int64_t>(done.second), kept(norms), o.info,
+                                  static_cast<std::int64_t>(o.restarts));
+        },
+        py::arg("a"), py::arg("m"), py::arg("b").noconvert(), py::arg("x").noconvert(), py::arg("zero_start"),
+        py::arg("tol"), py::arg("eps"), py::arg("maxiter"), py::arg("scipy_rules"), py::arg("callback"),
+        py::arg("workers"), "BiCGStab; returns (status, iterations, matvecs, history, SciPy's info, restarts).");
+    m.def(
+        "fcg",
+        [](const Map<T>& a, const Map<T>& prec, const array<N>& b, array<N>& x, bool zero_start, int window,
+           const py::list& u, const py::list& w, const array<NW>& e_inverse, const py::list& kept_p,
+           const py::list& kept_q, double tol, std::int64_t maxiter, const py::object& callback, int workers) {
+            const index_t n = a->size();
+            expect(static_cast<index_t>(b.size()) == n && x.size() == b.size(), "b and x must be (n)");
+            const auto k = static_cast<int>(u.size());
+            expect(window >= 1 && window + k + 2 <= max_terms, "window and u are too many");
+            expect(w.size() == u.size() && static_cast<int>(e_inverse.size()) == k * k, "u, w and e_inverse must fit");
+            expect(kept_p.size() == kept_q.size(), "kept_p and kept_q must fit");
+            const VectorList<T> us(u, n, false), ws(w, n, false), kp(kept_p, n, true), kq(kept_q, n, true);
+            LoopOptions options;
+            options.tol = tol;
+            options.maxiter = static_cast<index_t>(maxiter);
+            std::vector<double> norms;
+            T* to = out<T>(x);
+            const auto done = run_loop<T>(a, prec, callback, &norms, workers, [&](KrylovContext<T>& s) {
+                const Vectors<T> p(n, a->halo(), window + 1), q(n, 0, window + 1), work(n, a->halo(), 2);
+                FcgProblem<T> d;
+                d.window = window;
+                d.p = p.data();
+                d.q = q.data();
+                d.k = k;
+                d.u = us.at.data();
+                d.w = ws.at.data();
+                d.e_inverse = reinterpret_cast<const Wide<T>*>(e_inverse.data());
+                d.keep = static_cast<int>(kept_p.size());
+                d.kept_p = kp.at.data();
+                d.kept_q = kq.at.data();
+                return fcg(s, in<T>(b), to, zero_start, options, d, work[0], work[1]);
+            });
+            const FcgOutcome& o = done.first;
+            return py::make_tuple(static_cast<int>(o.status), static_cast<std::int64_t>(o.iterations),
+                                  static_cast<std::int64_t>(done.second), kept(norms), o.kept);
+        },
+        py::arg("a"), py::arg("m"), py::arg("b").noconvert(), py::arg("x").noconvert(), py::arg("zero_start"),
+        py::arg("window"), py::arg("u"), py::arg("w"), py::arg("e_inverse").noconvert(), py::arg("kept_p"),
+        py::arg("kept_q"), py::arg("tol"), py::arg("maxiter"), py::arg("callback"), py::arg("workers"),
+        "Flexible CG, deflated by u (w = A u, e_inverse = (u^H w)^-1); returns (status, iterations, matvecs, history, "
+        "directions kept).");
+}
+
+}  // namespace
+
+void add_solve_krylov(py::module_& m) {
+    add_loops<double>(m, "MapF64");
+    add_loops<float>(m, "MapF32");
+    add_loops<Cplx<double>>(m, "MapC128");
+    add_loops<Cplx<float>>(m, "MapC64");
+    add_matrices<double, std::int32_t>(m);
+    add_matrices<double, std::int64_t>(m);
+    add_matrices<float, std::int32_t>(m);
+    add_matrices<float, std::int64_t>(m);
+    add_matrices<Cplx<double>, std::int32_t>(m);
+    add_matrices<Cplx<double>, std::int64_t>(m);
+    add_matrices<Cplx<float>, std::int32_t>(m);
+    add_matrices<Cplx<float>, std::int64_t>(m);
+}
+
+}  // namespace kriss::bind

@@ -1,0 +1,81 @@
+#include "solve_krylov.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "solve.hpp"
+#include "solve_kernels.hpp"
+
+namespace kriss {
+
+template <class T, class I>
+CsrMap<T, I>::CsrMap(const CsrView<T, I>& a, bool by_diagonal) : a_(a) {
+    if constexpr (!ScalarTraits<T>::is_complex) {
+        if (by_diagonal) {
+            diagonals_ = by_diagonals(a);
+        }
+        if (diagonals_.used()) {
+            part_.resize(static_cast<std::size_t>(chunk_count(a.rows)));
+        }
+    }
+}
+
+template <class T, class I>
+bool CsrMap<T, I>::apply(const T* x, T* y, const Executor& ex) {
+    if constexpr (!ScalarTraits<T>::is_complex) {
+        if (diagonals_.used()) {
+            cg_kernels<T>().diagonal_apply_dot(&diagonals_.view, x, y, part_.data(), ex);
+            return true;
+        }
+    }
+    if constexpr (sizeof(I) == 4) {
+        pass_kernels<T>().csr_i32(a_, x, y, ex);
+    } else {
+        pass_kernels<T>().csr_i64(a_, x, y, ex);
+    }
+    return true;
+}
+
+template <class T>
+Vectors<T>::Vectors(index_t n, index_t halo, int count) {
+    const index_t pad = whole_lines<T>(halo);
+    const index_t step = whole_lines<T>(n) + pad;
+    work_ = aligned<T>(pad + step * count);
+    // Only the zeros between the vectors: a vector is written before it is read.
+    for (int i = 0; i < count; ++i) {
+        T* const v = work_.get() + pad + step * i;
+        at_.push_back(v);
+        std::fill(v - pad, v, T{});
+        std::fill(v + n, v + step, T{});
+    }
+}
+
+template <class T>
+Bench<T>::Bench(LinearMap<T>& a, LinearMap<T>* m, const Executor& executor) {
+    const auto apply = [](void* self, const T* x, T* y, const Executor& exe) {
+        return static_cast<LinearMap<T>*>(self)->apply(x, y, exe);
+    };
+    context.n = a.size();
+    ex = for_size(executor, std::max(a.entries(), 4 * a.size()));
+    context.A = {&a, apply};
+    if (m != nullptr) {
+        context.M = {m, apply};
+    }
+    context.fused = pass_kernels<T>().fused;
+    part.resize(static_cast<std::size_t>(chunk_count(context.n)) * (max_terms + 1));
+    context.part = part.data();
+    context.ex = &ex;
+}
+
+#define KRISS_INSTANTIATE(T)                                                                                           \
+    template class CsrMap<T, std::int32_t>;                                                                            \
+    template class CsrMap<T, std::int64_t>;                                                                            \
+    template class Vectors<T>;                                                                                         \
+    template struct Bench<T>;
+
+KRISS_INSTANTIATE(float)
+KRISS_INSTANTIATE(double)
+KRISS_INSTANTIATE(Cplx<float>)
+KRISS_INSTANTIATE(Cplx<double>)
+
+}  // namespace kriss

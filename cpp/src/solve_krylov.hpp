@@ -1,0 +1,94 @@
+// Linear operators that the Krylov loops multiply by, and the work space of the loops.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "kriss/executor.hpp"
+#include "kriss/solve/arnoldi.hpp"
+#include "kriss/solve/bicgstab.hpp"
+#include "kriss/solve/fcg.hpp"
+#include "kriss/solve/loop.hpp"
+#include "kriss/solve/minres.hpp"
+#include "kriss/view.hpp"
+#include "solve_krylov_kernels.hpp"
+#include "solve_storage.hpp"
+
+namespace kriss {
+
+template <class T>
+class LinearMap {
+   public:
+    LinearMap() = default;
+    LinearMap(const LinearMap&) = delete;
+    LinearMap& operator=(const LinearMap&) = delete;
+    virtual ~LinearMap() = default;
+
+    // y = F x, x between halo() zeros; false if a callable has raised
+    virtual bool apply(const T* x, T* y, const Executor& ex) = 0;
+    virtual index_t size() const = 0;
+    virtual index_t halo() const { return 0; }
+    virtual int diagonals() const { return 0; }
+    // Entries read per product: what decides whether threads pay.
+    virtual index_t entries() const { return size(); }
+    // Throws again what a callable threw.
+    virtual void rethrow() {}
+};
+
+// A CSR matrix that somebody else owns, copied by diagonals where that pays.
+template <class T, class I>
+class CsrMap : public LinearMap<T> {
+   public:
+    CsrMap(const CsrView<T, I>& a, bool by_diagonal);
+    bool apply(const T* x, T* y, const Executor& ex) override;
+    index_t size() const override { return a_.rows; }
+    index_t halo() const override { return diagonals_.view.halo; }
+    int diagonals() const override { return diagonals_.view.count; }
+    index_t entries() const override { return a_.indptr[a_.rows]; }
+
+   private:
+    CsrView<T, I> a_;
+    Diagonals<T> diagonals_;
+    std::vector<double> part_;
+};
+
+template <class T>
+class DiagonalMap : public LinearMap<T> {
+   public:
+    DiagonalMap(const T* d, index_t n) : d_(d), n_(n) {}
+    bool apply(const T* x, T* y, const Executor& ex) override {
+        pass_kernels<T>().scale(n_, d_, x, y, ex);
+        return true;
+    }
+    index_t size() const override { return n_; }
+
+   private:
+    const T* d_;
+    index_t n_;
+};
+
+// `count` vectors of n items, each between `halo` zeros and on a cache line.
+template <class T>
+class Vectors {
+   public:
+    Vectors(index_t n, index_t halo, int count);
+    T* operator[](int i) const { return at_[static_cast<std::size_t>(i)]; }
+    T* const* data() const { return at_.data(); }
+
+   private:
+    Aligned<T> work_;
+    std::vector<T*> at_;
+};
+
+// A context over the two maps; `part` is owned here.
+template <class T>
+struct Bench {
+    KrylovContext<T> context;
+    Executor ex;
+    std::vector<Wide<T>> part;
+
+    // m: null for the identity
+    Bench(LinearMap<T>& a, LinearMap<T>* m, const Executor& executor);
+};
+
+}  // namespace kriss

@@ -1,0 +1,50 @@
+// Passes over panels of right-hand sides, one table per instruction-set level.
+#pragma once
+
+#include <cstdint>
+
+#include "cpu.hpp"
+#include "kriss/executor.hpp"
+#include "kriss/solve/multi.hpp"
+#include "kriss/view.hpp"
+
+namespace kriss {
+
+// For panels of K columns.
+template <class T>
+struct PanelKernels {
+    void (*dot)(index_t n, const T* x, const T* y, double* part, double* out, const Executor& ex);
+    void (*direction)(index_t n, const T* inverse, const T* z, const T* beta, const T* alpha, T* p, T* x,
+                      const Executor& ex);
+    void (*update)(index_t n, const T* inverse, const T* alpha, const T* q, T* r, double* part, double* rr, double* rho,
+                   const Executor& ex);
+    void (*diagonal)(const DiagonalView<T>& d, const T* x, T* y, double* part, double* pq, const Executor& ex);
+    void (*csr_i32)(const CsrView<T, std::int32_t>& a, const T* x, T* y, double* part, double* pq, const Executor& ex);
+    void (*csr_i64)(const CsrView<T, std::int64_t>& a, const T* x, T* y, double* part, double* pq, const Executor& ex);
+};
+
+inline constexpr int panel_widths = 4;  // 1, 2, 4, 8 columns
+
+struct MultiKernels {
+    PanelKernels<float> f32[panel_widths];
+    PanelKernels<double> f64[panel_widths];
+};
+
+}  // namespace kriss
+
+KRISS_DECLARE_TABLE(MultiKernels, multi_kernels)
+
+namespace kriss {
+
+// width: 1, 2, 4 or 8
+template <class T>
+const PanelKernels<T>& panel_kernels(int width) {
+    const int at = width >= 8 ? 3 : width >= 4 ? 2 : width - 1;
+    if constexpr (sizeof(T) == 4) {
+        return multi_kernels().f32[at];
+    } else {
+        return multi_kernels().f64[at];
+    }
+}
+
+}  // namespace kriss
