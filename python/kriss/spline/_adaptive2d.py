@@ -345,7 +345,7 @@ def interpolate2d(
     References
     ----------
     C. de Boor, *A Practical Guide to Splines*, Springer, 1978, chapter XVII. Error constants of odd-degree
-    interpolation on locally uniform meshes: (2 - 2**-k) |B_{k+1}| / (k + 1)!, B the Bernoulli numbers.
+    interpolation on locally uniform meshes: ``(2 - 2**-k) |B_{k+1}| / (k + 1)!``, B the Bernoulli numbers.
 
     Examples
     --------
