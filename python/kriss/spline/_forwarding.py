@@ -44,8 +44,8 @@ class Forwarding:
         return self.spline.roots(discontinuity=discontinuity, extrapolate=extrapolate)
 
     def solve(self, y: float = 0.0, *, discontinuity: bool = True, extrapolate: bool = False) -> Any:
-        """Real points where the spline equals `y`, by default inside its interval; see `scipy.interpolate.PPoly`."""
-        return self.spline.to_ppoly().solve(y, discontinuity, extrapolate)
+        """Real points where the spline equals `y`, by default inside its interval; see `Spline.solve`."""
+        return self.spline.solve(y, discontinuity=discontinuity, extrapolate=extrapolate)
 
     def to_ppoly(self) -> Any:
         """The spline as a `scipy.interpolate.PPoly`, a copy."""

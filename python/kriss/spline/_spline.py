@@ -28,6 +28,7 @@ from kriss.spline._piecewise import (
     own,
     scipy_policy,
 )
+from kriss.spline._roots import solve_pieces
 
 __all__ = ["Extrapolate", "Spline"]
 
@@ -354,8 +355,34 @@ class Spline:
             Sorted roots; for several columns an object array of them. A piece that is zero everywhere gives its left
             knot followed by NaN.
         """
+        return self.solve(0.0, discontinuity=discontinuity, extrapolate=extrapolate)
+
+    def solve(self, y: float = 0.0, *, discontinuity: bool = True, extrapolate: bool | None = None) -> Any:
+        """Real points where the spline equals `y`.
+
+        Parameters
+        ----------
+        y : float
+            The value.
+        discontinuity : bool
+            Report a jump across `y` at a knot.
+        extrapolate : bool, optional
+            Also report points of the end polynomials outside the knots. By default the spline's own choice.
+
+        Returns
+        -------
+        ndarray
+            Sorted points; for several columns an object array of them. A piece that equals `y` everywhere gives its
+            left knot followed by NaN.
+
+        Notes
+        -----
+        Pieces whose Bernstein coefficients all lie on one side of `y` are left out in O(n); the polynomials of the rest
+        are solved by SciPy, as eigenvalue problems.
+        """
         how = self._extrapolate if extrapolate is None else extrapolate
-        return self.to_ppoly().roots(discontinuity, beyond_code(how) == EXTEND)
+        value = _validate.scalar(y, "y")
+        return solve_pieces(self._c, self._x, value, bool(discontinuity), beyond_code(how) == EXTEND)
 
     def to_ppoly(self) -> Any:
         """The spline as a `scipy.interpolate.PPoly` in float64, a copy.
