@@ -180,7 +180,7 @@ KRISS_ALWAYS_INLINE bool locate_batch(const KnotIndex<T>& ix, const T* KRISS_RES
     const auto last = static_cast<std::int32_t>(ix.n - 2);
     const T* const x = ix.x;
     if constexpr (W > 8) {
-        constexpr std::int32_t near = 8;  // counting costs a comparison a knot, the table some 4 of them
+        constexpr std::int32_t near = 16;  // counting costs a comparison a knot, the table some 4 of them
         int falls = 0;
         for (int l = 0; l + 1 < W; ++l) {
             falls |= static_cast<int>(!(q[l] <= q[l + 1]));  // also NaN
