@@ -43,6 +43,7 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve_multi(solve_multi);
     py::module_ solve_krylov = m.def_submodule("solve_krylov", "Krylov methods over linear maps.");
     kriss::bind::add_solve_krylov(solve_krylov);
+    kriss::bind::add_solve_amg(multigrid);
     py::module_ gp = m.def_submodule("gp", "Gaussian-process covariances.");
     kriss::bind::add_gp(gp);
 }

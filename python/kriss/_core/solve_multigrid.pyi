@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['BlackBox', 'BlackBoxF32', 'NativePrecond', 'NativePrecondF32', 'cg_native']
+__all__: list[str] = ['Amg', 'AmgF32', 'BlackBox', 'BlackBoxF32', 'NativePrecond', 'NativePrecondF32', 'cg_native']
 class NativePrecond:
     """
     A preconditioner for compiled loops.
@@ -86,6 +86,40 @@ class BlackBoxF32(NativePrecondF32):
     def stencil(self, level: typing.SupportsInt | typing.SupportsIndex, half: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float32]:
         """
         Couplings of a level to the neighbour with code 13 + half; empty if none.
+        """
+    @property
+    def nbytes(self) -> int:
+        ...
+class Amg(NativePrecond):
+    """
+    A hierarchy of algebraic multigrid.
+    """
+    def __init__(self) -> None:
+        ...
+    def add(self, a_indptr: numpy.typing.NDArray[numpy.int32], a_indices: numpy.typing.NDArray[numpy.int32], a_data: numpy.typing.NDArray[numpy.float64], p_indptr: numpy.typing.NDArray[numpy.int32], p_indices: numpy.typing.NDArray[numpy.int32], p_data: numpy.typing.NDArray[numpy.float64], r_indptr: numpy.typing.NDArray[numpy.int32], r_indices: numpy.typing.NDArray[numpy.int32], r_data: numpy.typing.NDArray[numpy.float64], pre: typing.SupportsInt | typing.SupportsIndex, pre_iterations: typing.SupportsInt | typing.SupportsIndex, pre_omega: typing.SupportsFloat | typing.SupportsIndex, post: typing.SupportsInt | typing.SupportsIndex, post_iterations: typing.SupportsInt | typing.SupportsIndex, post_omega: typing.SupportsFloat | typing.SupportsIndex) -> int:
+        """
+        Add a level, fine to coarse; empty p and r: the coarsest. Returns the first row with an unusable diagonal entry, or -1. Smoothers: 0 none, 1 forward, 2 backward, 3 symmetric Gauss-Seidel, 4 Jacobi.
+        """
+    def finish(self, coarse: numpy.typing.NDArray[numpy.float64], cycle: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        The inverse of the coarsest operator, and the cycle.
+        """
+    @property
+    def nbytes(self) -> int:
+        ...
+class AmgF32(NativePrecondF32):
+    """
+    A hierarchy of algebraic multigrid.
+    """
+    def __init__(self) -> None:
+        ...
+    def add(self, a_indptr: numpy.typing.NDArray[numpy.int32], a_indices: numpy.typing.NDArray[numpy.int32], a_data: numpy.typing.NDArray[numpy.float32], p_indptr: numpy.typing.NDArray[numpy.int32], p_indices: numpy.typing.NDArray[numpy.int32], p_data: numpy.typing.NDArray[numpy.float32], r_indptr: numpy.typing.NDArray[numpy.int32], r_indices: numpy.typing.NDArray[numpy.int32], r_data: numpy.typing.NDArray[numpy.float32], pre: typing.SupportsInt | typing.SupportsIndex, pre_iterations: typing.SupportsInt | typing.SupportsIndex, pre_omega: typing.SupportsFloat | typing.SupportsIndex, post: typing.SupportsInt | typing.SupportsIndex, post_iterations: typing.SupportsInt | typing.SupportsIndex, post_omega: typing.SupportsFloat | typing.SupportsIndex) -> int:
+        """
+        Add a level, fine to coarse; empty p and r: the coarsest. Returns the first row with an unusable diagonal entry, or -1. Smoothers: 0 none, 1 forward, 2 backward, 3 symmetric Gauss-Seidel, 4 Jacobi.
+        """
+    def finish(self, coarse: numpy.typing.NDArray[numpy.float32], cycle: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        The inverse of the coarsest operator, and the cycle.
         """
     @property
     def nbytes(self) -> int:

@@ -8,6 +8,9 @@ import numpy as np
 from kriss._numba import _box_cycle as cycle
 from kriss._numba import _box_setup as setup
 from kriss._numba import solve as loops
+from kriss._numba._amg_cycle import Amg, AmgF32
+
+__all__ = ["Amg", "AmgF32", "BlackBox", "BlackBoxF32", "cg_native"]
 
 DIRECT_POINTS = 64
 STRONG_COUPLING = 4.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kriss.solve._amg import PyAMGCycle, from_pyamg
 from kriss.solve._bicgstab import bicgstab
 from kriss.solve._cg import cg
 from kriss.solve._fcg import fcg
@@ -10,17 +11,21 @@ from kriss.solve._minres import minres
 from kriss.solve._multigrid import BlackBoxMG, black_box_mg
 from kriss.solve._precond import SSOR, Jacobi
 from kriss.solve._result import SolveResult
+from kriss.solve._two_level import AdditiveTwoLevel
 
 __all__ = [
     "SSOR",
+    "AdditiveTwoLevel",
     "BlackBoxMG",
     "Jacobi",
+    "PyAMGCycle",
     "SolveResult",
     "bicgstab",
     "black_box_mg",
     "cg",
     "fcg",
     "fgmres",
+    "from_pyamg",
     "gmres",
     "minres",
 ]

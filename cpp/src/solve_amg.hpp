@@ -1,0 +1,42 @@
+// An algebraic multigrid hierarchy and its memory: numerics in kriss/solve/amg_cycle.hpp.
+#pragma once
+
+#include <mutex>
+#include <vector>
+
+#include "kriss/solve/amg_cycle.hpp"
+#include "solve_native.hpp"
+
+namespace kriss {
+
+template <class T>
+class Amg final : public NativePrecond<T> {
+   public:
+    using Matrix = CsrView<T, std::int32_t>;
+
+    // Levels from fine to coarse, the coarsest last and without smoothers, p and r. Matrices are copied.
+    // Returns the row whose diagonal entry is missing, zero or not finite, or -1.
+    index_t add(const Matrix& a, const Matrix* p, const Matrix* r, AmgSmoother<T> pre, AmgSmoother<T> post);
+    // coarse: inverse of the last operator, row-major
+    void finish(const T* coarse, AmgCycle cycle);
+
+    index_t size() const override { return levels_.empty() ? 0 : levels_.front().a.rows; }
+    double apply_dot(const T* r, T* z, T scale, double* part, const Executor& ex) override;
+    std::size_t nbytes() const { return bytes_; }
+    std::size_t levels() const { return levels_.size(); }
+
+   private:
+    template <class U>
+    U* keep(std::vector<std::vector<U>>& where, index_t n, const U* from);
+    Matrix copy(const Matrix& m);
+
+    std::mutex busy_;
+    std::vector<AmgLevel<T>> levels_;
+    std::vector<std::vector<T>> numbers_;
+    std::vector<std::vector<std::int32_t>> indices_;
+    std::vector<double> part_;
+    AmgHierarchy<T> hierarchy_;
+    std::size_t bytes_ = 0;
+};
+
+}  // namespace kriss
