@@ -58,7 +58,7 @@ class BlackBoxMG(NativePreconditioner):
     >>> A = poisson3d(12)
     >>> M = BlackBoxMG(A, (12, 12, 12))
     >>> error = np.ones(12**3) - M @ (A @ np.ones(12**3))
-    >>> bool(error @ (A @ error) < 0.05 * A.sum())
+    >>> bool(error @ (A @ error) < 0.1 * A.sum())
     True
     """
 
