@@ -59,6 +59,31 @@ void add_precision(py::module_& m) {
         "Values c (n, m) at x (n) become B-spline coefficients for the knots t (n + k + 1); returns a status and the "
         "row it is about. rows (n, k + 1) and first (n) are scratch.");
     m.def(
+        "interpolate_ends",
+        [](const array<T>& x, const array<T>& t, int k, const table_t& left, const table_t& right, array<T>& c,
+           array<T>& rows, int workers) {
+            const index_t n = coefficients(t, c, k);
+            const auto lefts = static_cast<index_t>(left.size());
+            const auto rights = static_cast<index_t>(right.size());
+            expect(x.ndim() == 1 && x.size() >= 1 && x.size() + lefts + rights == n && c.shape(0) == n,
+                   "x, left and right must hold n rows together, c must hold n");
+            expect(rows.size() >= n * (3 * k + 1), "rows must hold n (3 k + 1) items");
+            for (index_t i = 0; i < lefts + rights; ++i) {
+                const std::int32_t nu = i < lefts ? left.data()[i] : right.data()[i - lefts];
+                expect(nu >= 1 && nu <= k, "derivatives must be of order 1 to k");
+            }
+            const Info info = call(workers, [&](const Executor& ex) {
+                return bspline_kernels().template get<T>().interpolate_ends(
+                    x.data(), n, t.data(), k, left.data(), lefts, right.data(), rights,
+                    static_cast<index_t>(c.shape(1)), c.mutable_data(), rows.mutable_data(), ex);
+            });
+            return py::make_tuple(static_cast<int>(info.status), info.index);
+        },
+        py::arg("x").noconvert(), py::arg("t").noconvert(), py::arg("k"), py::arg("left").noconvert(),
+        py::arg("right").noconvert(), py::arg("c").noconvert(), py::arg("rows").noconvert(), py::arg("workers"),
+        "Derivatives of orders left at x[0], values at x and derivatives of orders right at x[-1], the rows of c (n, "
+        "m), become B-spline coefficients; returns a status and the row it is about. rows (n, 3 k + 1) is scratch.");
+    m.def(
         "to_pieces",
         [](const array<T>& t, const array<T>& c, int k, const array<T>& x, array<T>& out, int workers) {
             const index_t n = coefficients(t, c, k);

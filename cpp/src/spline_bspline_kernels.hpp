@@ -19,6 +19,9 @@ struct BSplineKernels {
     // c: (n, m), values at x: (n) on entry and coefficients on return; a: (n, k + 1), first: (n) scratch.
     Info (*interpolate)(const T* x, index_t n, const T* t, int k, index_t m, T* c, T* a, std::int32_t* first,
                         const Executor& ex);
+    // The same with derivatives at the ends: c: (n, m) begins with lefts and ends with rights of them; a: (n, 3 k + 1).
+    Info (*interpolate_ends)(const T* x, index_t n, const T* t, int k, const std::int32_t* left, index_t lefts,
+                             const std::int32_t* right, index_t rights, index_t m, T* c, T* a, const Executor& ex);
     // x: (cells + 1), out: (k + 1, cells, columns).
     void (*to_pieces)(const T* t, const T* c, index_t n, index_t columns, int k, const T* x, index_t cells, T* out,
                       const Executor& ex);

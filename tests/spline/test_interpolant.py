@@ -174,6 +174,100 @@ def test_cubic_is_cubic():
     assert np.array_equal(interpolant(x, y, bc="natural").c, cubic(x, y, bc="natural").c)
 
 
+ENDS = {"natural": lambda k: range((k + 1) // 2, k), "clamped": lambda k: range(1, (k + 1) // 2)}
+
+
+@pytest.mark.parametrize("k", [3, 5, 7])
+@pytest.mark.parametrize("left", ["natural", "clamped", "not-a-knot"])
+@pytest.mark.parametrize("right", ["natural", "clamped", "not-a-knot"])
+def test_named_ends(k, left, right):
+    x = np.cumsum(np.random.default_rng(3).random(30) + 0.5)
+    y = np.random.default_rng(4).standard_normal((30, 2))
+    s = interpolant(x, y, k, bc=(left, right))
+    assert np.array_equal(s.x, x)
+    for name, at, inner in ((left, x[0], s.c[0, :2]), (right, x[-1], s.c[0, -2:])):
+        if name == "not-a-knot":
+            assert np.abs(inner[0] - inner[1]).max() <= 1e-9 * np.abs(s.c[0]).max()
+        else:
+            for nu in ENDS[name](k):
+                assert np.abs(s(at, nu)).max() <= 1e-9 * np.abs(s(x, nu)).max()
+    assert np.array_equal(s(x[:-1]), y[:-1])
+    inside = x[1:-1]
+    for nu in range(1, k):  # continuous: the expansion on the left reaches the one on the right
+        before = np.array([s.derivative(nu)(np.nextafter(v, 0)) for v in inside])
+        assert np.abs(before - s(inside, nu)).max() <= 1e-8 * np.abs(s(x, nu)).max()
+
+
+@pytest.mark.parametrize("k", [3, 5, 7])
+def test_given_derivatives(k):
+    x = np.linspace(0.0, 2.0, 12) ** 1.5
+    sine = [lambda v, nu=nu: np.sin(v + nu * np.pi / 2) for nu in range(k)]
+    half = (k - 1) // 2
+    orders = range(1, half + 1)
+    ends = [[(nu, sine[nu](at)) for nu in orders] for at in (x[0], x[-1])]
+    s = interpolant(x, np.sin(x), k, bc=tuple(ends))
+    theirs = si.make_interp_spline(x, np.sin(x), k, bc_type=tuple(ends))
+    q = np.linspace(x[0], x[-1], 300)
+    assert np.abs(s(q) - theirs(q)).max() <= 1e-12
+    for nu in orders:
+        assert abs(s(x[0], nu) - sine[nu](x[0])) <= 1e-10
+        assert abs(s(x[-1], nu) - sine[nu](x[-1])) <= 1e-10
+    # All conditions at one end (which magnifies errors from cell to cell), and columns of their own values.
+    p = np.polynomial.Polynomial(np.arange(1.0, k + 2))
+    x = np.array([0.0, 0.5, 1.0])
+    one_sided = [(nu, [p.deriv(nu)(0.0), 0.0]) for nu in range(1, k)]
+    s = interpolant(x, np.stack([p(x), np.zeros(3)], axis=1), k, bc=(one_sided, []))
+    q = np.linspace(0, 1, 99)
+    assert np.abs(s(q)[:, 0] - p(q)).max() <= 1e-10
+    assert np.abs(s(q)[:, 1]).max() == 0
+
+
+@pytest.mark.parametrize("k", [3, 5, 7])
+def test_periodic(k):
+    x = np.linspace(0, 2 * np.pi, 40)
+    y = np.stack([np.sin(x), np.cos(x)], axis=1)
+    y[-1] = y[0]
+    s = interpolant(x, y, k, bc="periodic")
+    assert s.extrapolate == "periodic"
+    q = np.linspace(-9, 20, 777)
+    assert np.abs(s(q) - np.stack([np.sin(q), np.cos(q)], axis=1)).max() <= 20 * (2 * np.pi / 39) ** (k + 1) / 384
+    for nu in range(1, k):
+        assert np.abs(s(x[0], nu) - s.derivative(nu)(x[-1], extrapolate=True)).max() <= 1e-8
+    with pytest.raises(ValueError, match="must begin and end with the same value"):
+        interpolant(x, x, k, bc="periodic")
+
+
+def test_reproduces_polynomials_with_two_points_and_derivatives():
+    for k in (3, 5, 7):
+        p = np.polynomial.Polynomial(np.random.default_rng(k).standard_normal(k + 1))
+        ends = tuple([(nu, p.deriv(nu)(at)) for nu in range(1, (k + 1) // 2)] for at in (0.0, 1.0))
+        s = interpolant([0.0, 1.0], [p(0.0), p(1.0)], k, bc=ends)
+        q = np.linspace(0, 1, 50)
+        assert np.abs(s(q) - p(q)).max() <= 1e-12
+
+
+def test_bad_ends():
+    x, y = np.arange(9.0), np.arange(9.0)
+    for bc, k, message in (
+        ("typo", 5, "bc at the left end must be"),
+        ("natural", 4, "for even k=4"),
+        ((1, 0.0), 5, "1 and 1 conditions"),
+        (("natural", [(1, 0.0)]), 5, "2 and 1 conditions"),
+        (("not-a-knot", [(1, 0.0)]), 5, "2 and 1 conditions"),
+        (([(1, 0.0), (1, 0.0)], "natural"), 5, "gives derivative 1 twice"),
+        (([(0, 0.0), (1, 0.0)], "natural"), 5, "derivative order at the left end must be at least 1"),
+        (([(1, [0.0]), (2, 0.0)], "natural"), 5, "has shape"),
+        (5, 5, "bc must be a name"),
+        (("natural",), 5, "bc must be a name"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            interpolant(x, y, k, bc=bc)
+    with pytest.raises(ValueError, match="expected at least 4"):
+        interpolant(x[:3], y[:3], 5, bc=("not-a-knot", "natural"))
+    with pytest.raises(ValueError, match="expected at least 3 where bc"):
+        interpolant([0.0, 1.0], [0.0, 1.0], 5, bc="natural")  # x (x - 1) may be added
+
+
 @pytest.mark.parametrize("k", [1, 5, 7])
 def test_column_by_column_and_workers(k):
     x = np.cumsum(np.random.default_rng(8).random(5000) + 0.1)
@@ -195,6 +289,11 @@ def test_backends_agree(backend):
         ours = interpolant(x, y, k)
         with kriss.use_backend("numba"):
             assert np.array_equal(ours.c, interpolant(x, y, k).c)
+    for k in (3, 5, 7):
+        bc = ("natural", [(1, np.ones(5)), (2, np.ones(5)), (3, np.ones(5))][: (k - 1) // 2])
+        ours = interpolant(x, y, k, bc=bc)
+        with kriss.use_backend("numba"):
+            assert np.array_equal(ours.c, interpolant(x, y, k, bc=bc).c)
 
 
 @pytest.mark.parametrize("k", [1, 4, 5])

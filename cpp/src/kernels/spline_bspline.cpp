@@ -24,6 +24,12 @@ Info interpolate(const T* x, index_t n, const T* t, int k, index_t m, T* c, T* a
 }
 
 template <class T>
+Info interpolate_ends(const T* x, index_t n, const T* t, int k, const std::int32_t* left, index_t lefts,
+                      const std::int32_t* right, index_t rights, index_t m, T* c, T* a, const Executor& ex) {
+    return bspline_interpolate_ends(x, n, t, k, left, lefts, right, rights, m, c, a, ex);
+}
+
+template <class T>
 void to_pieces(const T* t, const T* c, index_t n, index_t columns, int k, const T* x, index_t cells, T* out,
                const Executor& ex) {
     bspline_to_pieces(BSplineView<T>{t, c, n, columns, k}, x, cells, out, ex);
@@ -31,7 +37,7 @@ void to_pieces(const T* t, const T* c, index_t n, index_t columns, int k, const 
 
 template <class T>
 constexpr BSplineKernels<T> fill() {
-    return {&evaluate_bspline<T>, &interpolate<T>, &to_pieces<T>};
+    return {&evaluate_bspline<T>, &interpolate<T>, &interpolate_ends<T>, &to_pieces<T>};
 }
 
 }  // namespace

@@ -141,6 +141,83 @@ def interpolate(x, t, k, c, rows, first, workers):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _interpolate_ends(dtype, x, t, k, left, right, c, a):
+    n, m = c.shape
+    lefts = left.size
+    points = x.size
+    h = np.zeros(k + 1, t.dtype)
+    scratch = np.zeros(k + 1, t.dtype)
+    ell = k
+    for i in range(n):
+        for j in range(3 * k + 1):
+            a[i, j] = dtype(0)
+        if i < lefts:
+            q = x[0]
+            nu = left[i]
+        elif i < lefts + points:
+            q = x[i - lefts]
+            nu = 0
+        else:
+            q = x[points - 1]
+            nu = right[i - lefts - points]
+        ell = _march(t, n, q, ell)
+        first = ell - k
+        if first < i - k or first > i:
+            return 9, i
+        _basis(dtype, t, ell, k, q, nu, h, scratch)
+        largest = dtype(0)
+        for j in range(k + 1):
+            largest = max(largest, abs(h[j]))
+        scale = dtype(1) / largest if nu > 0 else dtype(1)
+        for j in range(k + 1):
+            a[i, first + j - i + k] = h[j] * scale
+        if nu > 0:
+            for j in range(m):
+                c[i, j] *= scale
+    for i in range(n):
+        below = min(i + k, n - 1)
+        best = i
+        size = dtype(0)
+        for r in range(i, below + 1):
+            here = abs(a[r, i - r + k])
+            if here > size:
+                size = here
+                best = r
+        if not size > 0:
+            return 9, i
+        end = min(i + 2 * k, n - 1)
+        if best != i:
+            for j in range(i, end + 1):
+                v = a[i, j - i + k]
+                a[i, j - i + k] = a[best, j - best + k]
+                a[best, j - best + k] = v
+            for j in range(m):
+                v = c[i, j]
+                c[i, j] = c[best, j]
+                c[best, j] = v
+        inverse = dtype(1) / a[i, k]
+        for r in range(i + 1, below + 1):
+            if a[r, i - r + k] == 0:
+                continue
+            factor = a[r, i - r + k] * inverse
+            for j in range(i + 1, end + 1):
+                a[r, j - r + k] -= factor * a[i, j - i + k]
+            for j in range(m):
+                c[r, j] -= factor * c[i, j]
+    for i in range(n - 1, -1, -1):
+        for j in range(i + 1, min(i + 2 * k, n - 1) + 1):
+            for column in range(m):
+                c[i, column] -= a[i, j - i + k] * c[j, column]
+        for column in range(m):
+            c[i, column] /= a[i, k]
+    return 0, -1
+
+
+def interpolate_ends(x, t, k, left, right, c, rows, workers):
+    return _interpolate_ends(x.dtype.type, x, t, k, left, right, c, rows)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _to_pieces(dtype, t, c, k, x, out):
     n = t.size - k - 1
     m = c.shape[1]

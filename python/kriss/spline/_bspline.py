@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+import scipy.interpolate as si
 
 from kriss import _backend, _validate
-from kriss.spline._cubic import EndCondition, cubic
+from kriss.spline._cubic import cubic
 from kriss.spline._piecewise import Array, Extrapolate, beyond_code, check_increasing, own
 from kriss.spline._spline import Spline
 
@@ -48,12 +51,90 @@ def _with_ends(x: Array, inner: Array) -> Array:
     return np.concatenate([x[x < inner[0]], inner, x[x > inner[-1]]])
 
 
+def _end(condition: object, which: str, k: int, trailing: tuple[int, ...]) -> tuple[list[int], list[Array]] | None:
+    """Orders and values (m,) of the derivatives given at one end, None for not-a-knot."""
+    half = (k - 1) // 2
+    if isinstance(condition, str):
+        if condition == "not-a-knot":
+            return None
+        if condition == "natural":
+            orders = list(range(half + 1, k))
+        elif condition == "clamped":
+            orders = list(range(1, half + 1))
+        else:
+            names = "'not-a-knot', 'natural', 'clamped' or, for both, 'periodic'"
+            raise ValueError(f"bc at the {which} end must be {names}, not {condition!r}")
+        return orders, [np.zeros(int(np.prod(trailing))) for _ in orders]
+    if _is_pair(condition):
+        condition = [condition]
+    if not isinstance(condition, (list, tuple)) or not all(_is_pair(one) for one in condition):
+        raise ValueError(f"bc at the {which} end must be a name or pairs (order, value), not {condition!r}")
+    orders, values = [], []
+    for order, value in condition:
+        order = _validate.integer(order, f"derivative order at the {which} end", low=1, high=k)
+        given = _validate.real_array(value, f"bc value at the {which} end", dtype=np.float64)
+        if given.shape != trailing:
+            raise ValueError(f"bc value at the {which} end has shape {given.shape}, expected {trailing}")
+        if order in orders:
+            raise ValueError(f"bc at the {which} end gives derivative {order} twice")
+        orders.append(order)
+        values.append(given.reshape(-1))
+    return orders, values
+
+
+def _is_pair(bc: object) -> bool:
+    return isinstance(bc, (tuple, list)) and len(bc) == 2 and isinstance(bc[0], (int, np.integer))
+
+
+def _ends(bc: Any, k: int, trailing: tuple[int, ...]) -> tuple[Any, Any]:
+    """What is given at either end; checked to determine a spline of odd degree `k`."""
+    both = (bc, bc) if isinstance(bc, str) or _is_pair(bc) else bc
+    if not isinstance(both, (tuple, list)) or len(both) != 2:
+        raise ValueError(f"bc must be a name, a pair (order, value) or a pair of ends, not {bc!r}")
+    left, right = _end(both[0], "left", k, trailing), _end(both[1], "right", k, trailing)
+    if left is None and right is None:
+        return None, None
+    half = (k - 1) // 2
+    counts = [half if end is None else len(end[0]) for end in (left, right)]
+    if sum(counts) != k - 1 or (None in (left, right) and counts != [half, half]):
+        raise ValueError(
+            f"bc gives {counts[0]} and {counts[1]} conditions at the ends, expected {half} each or {k - 1} in all"
+        )
+    return left, right
+
+
+def _with_conditions(x: Array, rows: Array, k: int, left: Any, right: Any, workers: int) -> tuple[Array, Array]:
+    """Knots and coefficients for odd `k`; an end that is None is not-a-knot."""
+    half = (k - 1) // 2
+    cut_left, cut_right = (half if end is None else 0 for end in (left, right))
+    if x.size < 2 + cut_left + cut_right:
+        raise ValueError(f"x has {x.size} elements, expected at least {2 + cut_left + cut_right} for this bc")
+    inner = x[1 + cut_left : x.size - 1 - cut_right]
+    t = np.concatenate([np.full(k + 1, x[0]), inner, np.full(k + 1, x[-1])])
+    empty: tuple[list[int], list[Array]] = ([], [])
+    (orders_left, given_left), (orders_right, given_right) = left or empty, right or empty
+    lowest = min(orders_left + orders_right)
+    if None not in (left, right) and x.size < lowest:
+        # The polynomial with its roots at x has no derivative of that order.
+        raise ValueError(f"x has {x.size} elements, expected at least {lowest} where bc gives no lower derivative")
+    c = np.concatenate([*(v[None] for v in given_left), rows, *(v[None] for v in given_right)])
+    scratch = np.empty((c.shape[0], 3 * k + 1))
+    status, row = _backend.kernels("spline_bspline").interpolate_ends(
+        x, t, k, np.array(orders_left, np.int32), np.array(orders_right, np.int32), c, scratch, workers
+    )
+    if status:
+        raise np.linalg.LinAlgError(
+            f"the conditions do not determine a spline of degree {k}: no pivot for row {row} of the system"
+        )
+    return t, c
+
+
 def interpolant(
     x: npt.ArrayLike,
     y: npt.ArrayLike,
     k: int = 3,
     *,
-    bc: EndCondition | tuple[EndCondition, EndCondition] = "not-a-knot",
+    bc: Any = "not-a-knot",
     axis: int = 0,
     extrapolate: Extrapolate | None = None,
     check_finite: bool = True,
@@ -69,9 +150,13 @@ def interpolant(
         Values, n of them along `axis`; the other dimensions are columns that share the knots.
     k : int
         Degree, 1 to 31. Odd degrees have their knots at the data, even ones between them.
-    bc : str, optional
-        ``"not-a-knot"``: as many data next to either end are no knots as it takes. For ``k == 3`` also what `cubic`
-        takes.
+    bc : str, pair, or pair of ends
+        For odd `k`: ``"not-a-knot"`` leaves out as many data next to the ends as knots as it takes, ``"natural"`` makes
+        the derivatives of order ``(k + 1) / 2`` to ``k - 1`` zero, ``"clamped"`` those of order 1 to ``(k - 1) / 2``,
+        ``"periodic"`` continues the spline; or the derivatives of each end as pairs ``(order, value)``,
+        ``(k - 1) / 2`` of them at an end or ``k - 1`` in all. Ends may differ, as in
+        ``("not-a-knot", [(1, 0.0), (2, 1.0)])``.
+        Even `k` have only ``"not-a-knot"``.
     axis : int
         Axis of `y` along which `x` runs.
     extrapolate : bool or str, optional
@@ -113,10 +198,11 @@ def interpolant(
     (True, 7)
     """
     k = _validate.integer(k, "k", low=1, high=MAX_DEGREE)
-    if k == 3 and np.asarray(y).ndim:
+    if k == 3 and not _lists(bc):
         return cubic(x, y, bc=bc, axis=axis, extrapolate=extrapolate, check_finite=check_finite, workers=workers)
-    if bc != "not-a-knot":
-        raise ValueError(f"bc must be 'not-a-knot' for k={k}, not {bc!r}")
+    periodic = isinstance(bc, str) and bc == "periodic"
+    if k % 2 == 0 and not (isinstance(bc, str) and bc == "not-a-knot"):
+        raise ValueError(f"bc must be 'not-a-knot' for even k={k}, not {bc!r}")
     threads = _validate.workers(workers)
     knots = _validate.real_array(x, "x", ndim=1)
     values = _validate.real_array(y, "y", finite=check_finite)
@@ -130,27 +216,38 @@ def interpolant(
         raise ValueError(f"y has shape {values.shape}, expected {knots.size} entries along axis {axis} as in x")
     knots = knots.astype(dtype, copy=False)
     check_increasing(knots, "x")
-    extrapolate = True if extrapolate is None else extrapolate
+    extrapolate = ("periodic" if periodic else True) if extrapolate is None else extrapolate
     beyond_code(extrapolate)
     values = np.moveaxis(values, axis, 0)
     trailing = values.shape[1:]
     n = knots.size
-    rows = np.array(values, np.float64, order="C").reshape(n, int(np.prod(trailing)))
+    rows: Array = np.array(values, np.float64, order="C").reshape(n, int(np.prod(trailing)))
 
-    wide = knots.astype(np.float64, copy=False)
-    degree = min(k, n - 1)
-    t = not_a_knot(wide, degree)
-    # Even degrees: the knots, and the data in the wide spans at the ends, where one expansion would lose digits.
-    breakpoints = wide if degree % 2 else _with_ends(wide, t[degree + 1 : -degree - 1])
-    cells = breakpoints.size - 1
+    left, right = (None, None) if periodic else _ends(bc, k, trailing)
+    given = left is not None or right is not None
+    wide: Array = knots.astype(np.float64, copy=False)
+    if rows.shape[1] == 0:
+        none = np.zeros((k + 1, n - 1, *trailing), dtype)
+        return Spline._make(own(knots, x), none, extrapolate, axis)
+    degree = k if given or periodic else min(k, n - 1)
     start = rows[:-1].copy() if degree % 2 else None
-    if rows.shape[1]:
+    if periodic:
+        t, rows = _periodic(wide, rows, k)
+        breakpoints = wide
+    elif given:
+        t, rows = _with_conditions(wide, rows, k, left, right, threads)
+        breakpoints = wide
+    else:
+        t = not_a_knot(wide, degree)
+        # Even degrees: the knots, and the data in the wide spans at the ends, where one expansion would lose digits.
+        breakpoints = wide if degree % 2 else _with_ends(wide, t[degree + 1 : -degree - 1])
         status, row = solve_coefficients(wide, t, degree, rows, threads)
         if status:
             raise np.linalg.LinAlgError(
                 f"the system for k={k} is singular in float64 at x[{row}] = {wide[row]!s}: the spacing of x varies too "
                 "much for this degree"
             )
+    cells = breakpoints.size - 1
     c = pieces(t, rows, degree, breakpoints, threads)
     if start is not None:
         c[degree] = start  # exact at the data
@@ -158,3 +255,26 @@ def interpolant(
         c = np.concatenate([np.zeros((k - degree, cells, rows.shape[1])), c])
     result = np.ascontiguousarray(c.reshape(k + 1, cells, *trailing), dtype)
     return Spline._make(own(breakpoints.astype(dtype, copy=False), x), result, extrapolate, axis)
+
+
+def _lists(bc: object) -> bool:
+    """Whether conditions are given in a form that `cubic` does not take: a list of pairs at an end."""
+    if isinstance(bc, str) or _is_pair(bc) or not isinstance(bc, (tuple, list)):
+        return False
+    return any(isinstance(end, (tuple, list)) and not _is_pair(end) for end in bc)
+
+
+def _periodic(x: Array, rows: Array, k: int) -> tuple[Array, Array]:
+    """Knots and coefficients of the periodic spline, by SciPy's solver."""
+    if x.size < 3:
+        raise ValueError(f"x has {x.size} elements, expected at least 3 for bc='periodic'")
+    apart = np.abs(rows[0] - rows[-1])
+    if not (apart <= 8 * np.finfo(np.float64).eps * np.abs(rows).max(axis=0, initial=0)).all():
+        column = int(np.argmax(apart))
+        raise ValueError(
+            f"y must begin and end with the same value for bc='periodic', but column {column} has "
+            f"{rows[0, column]!s} and {rows[-1, column]!s}"
+        )
+    rows[-1] = rows[0]
+    made = si.make_interp_spline(x, rows, k, bc_type="periodic")
+    return np.ascontiguousarray(made.t), np.ascontiguousarray(made.c)

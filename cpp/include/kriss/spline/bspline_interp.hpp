@@ -259,6 +259,111 @@ Info bspline_interpolate(const T* x, index_t n, const T* t, int k, index_t m, T*
     return info;
 }
 
+// Interpolation with given derivatives at the ends: rows of c: (n, m) are the derivatives of orders left[] at x_0, the
+// values at x: (n - lefts - rights), and the derivatives of orders right[] at the last x. The matrix is not totally
+// positive in general: banded elimination with partial pivoting, rows of derivatives scaled to a largest entry of 1.
+// a: (n, 3 k + 1). Golub, Van Loan, Matrix Computations, 4th ed., section 4.3.5.
+template <class T>
+Info bspline_interpolate_ends(const T* x, index_t n, const T* t, int k, const std::int32_t* left, index_t lefts,
+                              const std::int32_t* right, index_t rights, index_t m, T* c, T* a, const Executor& ex) {
+    const index_t width = 3 * k + 1;
+    const index_t points = n - lefts - rights;
+    T h[bspline_max_degree + 1];
+    T scratch[bspline_max_degree + 1];
+    index_t ell = k;
+    for (index_t i = 0; i < n; ++i) {
+        T* const row = a + i * width;  // column j at j - i + k
+        for (index_t j = 0; j < width; ++j) {
+            row[j] = T(0);
+        }
+        const bool at_left = i < lefts;
+        const bool at_right = i >= lefts + points;
+        const T q = at_left ? x[0] : at_right ? x[points - 1] : x[i - lefts];
+        const int nu = at_left ? left[i] : at_right ? right[i - lefts - points] : 0;
+        ell = detail::march(t, n, q, ell);
+        const index_t first = ell - k;
+        if (first < i - k || first > i) {
+            return {Status::singular, i};
+        }
+        basis_at(t + ell, k, q, nu, h, scratch);
+        T largest = T(0);
+        for (int j = 0; j <= k; ++j) {
+            const T size = h[j] < T(0) ? -h[j] : h[j];
+            largest = size > largest ? size : largest;
+        }
+        const T scale = nu > 0 ? T(1) / largest : T(1);
+        for (int j = 0; j <= k; ++j) {
+            row[first + j - i + k] = h[j] * scale;
+        }
+        if (nu > 0) {
+            for (index_t j = 0; j < m; ++j) {
+                c[i * m + j] *= scale;
+            }
+        }
+    }
+    for (index_t i = 0; i < n; ++i) {
+        const index_t below = i + k < n - 1 ? i + k : n - 1;
+        index_t best = i;
+        T size = T(0);
+        for (index_t r = i; r <= below; ++r) {
+            const T v = a[r * width + i - r + k];
+            const T here = v < T(0) ? -v : v;
+            if (here > size) {
+                size = here;
+                best = r;
+            }
+        }
+        if (!(size > T(0))) {
+            return {Status::singular, i};
+        }
+        T* const top = a + i * width + k - i;  // column j at top[j]
+        const index_t end = i + 2 * k < n - 1 ? i + 2 * k : n - 1;
+        if (best != i) {
+            T* const other = a + best * width + k - best;
+            for (index_t j = i; j <= end; ++j) {
+                const T v = top[j];
+                top[j] = other[j];
+                other[j] = v;
+            }
+            for (index_t j = 0; j < m; ++j) {
+                const T v = c[i * m + j];
+                c[i * m + j] = c[best * m + j];
+                c[best * m + j] = v;
+            }
+        }
+        const T inverse = T(1) / top[i];
+        for (index_t r = i + 1; r <= below; ++r) {
+            T* const row = a + r * width + k - r;
+            if (row[i] == T(0)) {
+                continue;
+            }
+            const T factor = row[i] * inverse;
+            for (index_t j = i + 1; j <= end; ++j) {
+                row[j] -= factor * top[j];
+            }
+            for (index_t j = 0; j < m; ++j) {
+                c[r * m + j] -= factor * c[i * m + j];
+            }
+        }
+        if (i % 4096 == 0 && ex.interrupted()) {
+            return {Status::interrupted, i};
+        }
+    }
+    for (index_t i = n; i-- > 0;) {
+        const T* const top = a + i * width + k - i;
+        const index_t end = i + 2 * k < n - 1 ? i + 2 * k : n - 1;
+        for (index_t j = i + 1; j <= end; ++j) {
+            for (index_t l = 0; l < m; ++l) {
+                c[i * m + l] -= top[j] * c[j * m + l];
+            }
+        }
+        for (index_t l = 0; l < m; ++l) {
+            c[i * m + l] /= top[i];
+        }
+    }
+    return {};
+}
+
 namespace detail {
 
 // Where the triangle of degree q begins in tables of q + 1 (values) and q (inverse widths) entries per degree.
