@@ -387,3 +387,9 @@ def test_interpolates(k, widths, seed):
     h = np.diff(s.x)
     size = sum(np.abs(s.c[-1 - p]) * h**p for p in range(k + 1))  # what the powers of a cell may add up to
     assert np.abs(s(x) - y).max() <= 8 * k * EPS * size.max()
+
+
+def test_straight_lines_need_no_conditions():
+    x = np.linspace(0, 1, 7) ** 2
+    y = np.cos(x)
+    assert np.abs(interpolant(x, y, 1, bc="natural").c - interpolant(x, y, 1).c).max() <= 1e-14

@@ -113,7 +113,7 @@ def _with_conditions(x: Array, rows: Array, k: int, left: Any, right: Any, worke
     t = np.concatenate([np.full(k + 1, x[0]), inner, np.full(k + 1, x[-1])])
     empty: tuple[list[int], list[Array]] = ([], [])
     (orders_left, given_left), (orders_right, given_right) = left or empty, right or empty
-    lowest = min(orders_left + orders_right)
+    lowest = min(orders_left + orders_right, default=0)
     if None not in (left, right) and x.size < lowest:
         # The polynomial with its roots at x has no derivative of that order.
         raise ValueError(f"x has {x.size} elements, expected at least {lowest} where bc gives no lower derivative")
