@@ -19,6 +19,9 @@ void add_solve_amg(pybind11::module_& m);
 void add_solve_multigrid(pybind11::module_& m);
 void add_solve_multi(pybind11::module_& m);
 void add_solve_krylov(pybind11::module_& m);
+void add_solve_factor(pybind11::module_& m);
+void add_solve_stationary(pybind11::module_& m);
+void add_solve_substitution(pybind11::module_& m);
 void add_gp(pybind11::module_& m);
 
 }  // namespace kriss::bind

@@ -44,6 +44,12 @@ PYBIND11_MODULE(_core, m) {
     py::module_ solve_krylov = m.def_submodule("solve_krylov", "Krylov methods over linear maps.");
     kriss::bind::add_solve_krylov(solve_krylov);
     kriss::bind::add_solve_amg(multigrid);
+    py::module_ factor = m.def_submodule("solve_factor", "Factorised preconditioners and triangular solves.");
+    kriss::bind::add_solve_factor(factor);
+    py::module_ stationary = m.def_submodule("solve_stationary", "Stationary iterations.");
+    kriss::bind::add_solve_stationary(stationary);
+    py::module_ substitution = m.def_submodule("solve_substitution", "Substitution with stored triangles.");
+    kriss::bind::add_solve_substitution(substitution);
     py::module_ gp = m.def_submodule("gp", "Gaussian-process covariances.");
     kriss::bind::add_gp(gp);
 }

@@ -31,6 +31,7 @@ SWAPPABLE: dict[str, tuple[str, ...]] = {
     "interpolate.splrep": ("scipy.interpolate._fitpack_py",),
     "linalg.lstsq": ("scipy.linalg._basic",),
     "sparse.linalg.cg": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.iterative"),
+    "sparse.linalg.spsolve_triangular": ("scipy.sparse.linalg._dsolve", "scipy.sparse.linalg._dsolve.linsolve"),
 }
 
 _lock = threading.RLock()

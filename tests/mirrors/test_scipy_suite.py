@@ -169,6 +169,12 @@ SUITES = {
         on_our_kernels=0,
         on_our_kernels_adapted=22,
     ),
+    "sparse.linalg.spsolve_triangular": Suite(
+        ("scipy.sparse.linalg._dsolve.tests.test_linsolve::TestSpsolveTriangular",),
+        passed=600,
+        through_ours=500,
+        on_our_kernels=200,
+    ),
     "sparse.linalg.cg": Suite(
         (
             "scipy.sparse.linalg._isolve.tests.test_iterative",

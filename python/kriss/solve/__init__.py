@@ -5,15 +5,20 @@ from __future__ import annotations
 from kriss.solve._amg import PyAMGCycle, from_pyamg
 from kriss.solve._bicgstab import bicgstab
 from kriss.solve._cg import cg
+from kriss.solve._factor import IC0, ILU0, MIC
 from kriss.solve._fcg import fcg
 from kriss.solve._gmres import fgmres, gmres
 from kriss.solve._minres import minres
 from kriss.solve._multigrid import BlackBoxMG, black_box_mg
 from kriss.solve._precond import SSOR, Jacobi
 from kriss.solve._result import SolveResult
+from kriss.solve._stationary import color_rows, gauss_seidel, jacobi, sor, ssor
 from kriss.solve._two_level import AdditiveTwoLevel
 
 __all__ = [
+    "IC0",
+    "ILU0",
+    "MIC",
     "SSOR",
     "AdditiveTwoLevel",
     "BlackBoxMG",
@@ -23,9 +28,14 @@ __all__ = [
     "bicgstab",
     "black_box_mg",
     "cg",
+    "color_rows",
     "fcg",
     "fgmres",
     "from_pyamg",
+    "gauss_seidel",
     "gmres",
+    "jacobi",
     "minres",
+    "sor",
+    "ssor",
 ]

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from kriss.scipy.sparse.linalg._iterative import cg
+from kriss.scipy.sparse.linalg._triangular import spsolve_triangular
 
-__all__ = ["cg"]
+__all__ = ["cg", "spsolve_triangular"]

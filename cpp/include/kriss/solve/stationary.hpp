@@ -1,0 +1,143 @@
+// Stationary iterations: Jacobi, Gauss-Seidel and successive over-relaxation sweeps, in any order of the rows.
+//
+// D. M. Young, "Iterative Solution of Large Linear Systems", Academic Press 1971, chapters 3 and 4; Y. Saad, "Iterative
+// Methods for Sparse Linear Systems", 2nd ed., SIAM 2003, sections 4.1 (sweeps) and 12.4 (multicolouring).
+// A sweep visits the rows in a given order and replaces x_i by x_i + omega (b_i - sum_j a_ij x_j) / a_ii. Where an
+// order is given, chunk c of its rows (fixed length) waits for the chunks before need[c], the last one that holds a
+// neighbour of one of its rows: the result is that of visiting the rows one after another, the same bits for any number
+// of workers, provided that the pattern of A is symmetric.
+#pragma once
+
+#include <cmath>
+
+#include "kriss/config.hpp"
+#include "kriss/executor.hpp"
+#include "kriss/solve/wait.hpp"
+#include "kriss/view.hpp"
+
+namespace kriss {
+
+inline constexpr index_t sweep_chunk = 256;  // rows
+
+// rows: (n) the order in which rows are visited, null for 0, 1, ...; need: (chunks), null where rows is
+template <class I>
+struct SweepOrder {
+    const I* rows = nullptr;
+    const I* need = nullptr;
+    bool backward = false;  // last row first; need is then that of the reversed order
+};
+
+}  // namespace kriss
+
+KRISS_NAMESPACE_BEGIN
+
+template <class T, class I>
+KRISS_ALWAYS_INLINE void relax_row(const CsrView<T, I>& a, const T* inverse, T omega, const T* b, T* x, index_t i) {
+    T s = b[i];
+    for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k) {
+        s -= a.data[k] * x[a.indices[k]];
+    }
+    x[i] += omega * (s * inverse[i]);
+}
+
+// One sweep.  inverse, b, x: (n); done: (chunks + 1) scratch, null for natural order
+// Moves (sizeof(T) + sizeof(I)) nnz + (4 sizeof(T) + sizeof(I)) n bytes; 2 nnz + 4 n flops.
+template <class T, class I>
+void relax_sweep(const CsrView<T, I>& a, const T* inverse, T omega, const T* b, T* x, const SweepOrder<I>& order,
+                 index_t* done, const Executor& ex) {
+    const index_t n = a.rows;
+    if (order.rows == nullptr) {
+        for (index_t turn = 0; turn < n; ++turn) {
+            relax_row(a, inverse, omega, b, x, order.backward ? n - 1 - turn : turn);
+            if (turn % 65536 == 65535 && ex.interrupted()) {
+                return;
+            }
+        }
+        return;
+    }
+    const index_t chunks = (n + sweep_chunk - 1) / sweep_chunk;
+    for (index_t c = 0; c <= chunks; ++c) {
+        done[c] = 0;
+    }
+    index_t* claims = done + chunks;
+    ex.parallel_for(ex.workers, 1, [=, &a, &order, &ex](index_t, index_t) {
+        index_t known = 0;  // all chunks below are done
+        for (;;) {
+            const index_t c = __atomic_fetch_add(claims, 1, __ATOMIC_RELAXED);
+            if (c >= chunks) {
+                return;
+            }
+            for (; known < order.need[c]; ++known) {
+                const index_t* flag = done + known;
+                if (!wait_until([=] { return __atomic_load_n(flag, __ATOMIC_ACQUIRE) != 0; }, ex)) {
+                    return;
+                }
+            }
+            const index_t end = (c + 1) * sweep_chunk < n ? (c + 1) * sweep_chunk : n;
+            for (index_t at = c * sweep_chunk; at < end; ++at) {
+                relax_row(a, inverse, omega, b, x, order.rows[order.backward ? n - 1 - at : at]);
+            }
+            __atomic_store_n(done + c, index_t(1), __ATOMIC_RELEASE);
+        }
+    });
+}
+
+// y = x + omega D^-1 (b - A x): one sweep of damped Jacobi.
+template <class T, class I>
+void jacobi_sweep(const CsrView<T, I>& a, const T* inverse, T omega, const T* b, const T* x, T* y, const Executor& ex) {
+    ex.parallel_for(a.rows, 4096, [=, &a](index_t first, index_t last) {
+        for (index_t i = first; i < last; ++i) {
+            T s = b[i];
+            for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k) {
+                s -= a.data[k] * x[a.indices[k]];
+            }
+            y[i] = x[i] + omega * (s * inverse[i]);
+        }
+    });
+}
+
+// need of an order, or of its reverse.  place: (n) scratch.  O(nnz).
+template <class T, class I>
+void sweep_needs(const CsrView<T, I>& a, const I* rows, bool backward, I* place, I* need) {
+    const index_t n = a.rows;
+    for (index_t at = 0; at < n; ++at) {
+        place[rows[backward ? n - 1 - at : at]] = static_cast<I>(at);
+    }
+    for (index_t first = 0; first < n; first += sweep_chunk) {
+        const index_t last = first + sweep_chunk < n ? first + sweep_chunk : n;
+        const index_t c = first / sweep_chunk;
+        index_t most = 0;
+        for (index_t at = first; at < last; ++at) {
+            const index_t i = rows[backward ? n - 1 - at : at];
+            for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k) {
+                const index_t other = place[a.indices[k]] / sweep_chunk;
+                most = other < c && other + 1 > most ? other + 1 : most;
+            }
+        }
+        need[c] = static_cast<I>(most);
+    }
+}
+
+// Greedy colouring in natural order: the smallest colour that no neighbour of smaller number has. Returns how many
+// colours there are.  color: (n); mark: (n + 1) scratch.  O(nnz); at most one more than the largest degree.
+template <class T, class I>
+index_t greedy_colors(const CsrView<T, I>& a, I* color, I* mark) {
+    for (index_t i = 0; i <= a.rows; ++i) {
+        mark[i] = I(-1);
+    }
+    index_t most = 0;
+    for (index_t i = 0; i < a.rows; ++i) {
+        for (index_t k = a.indptr[i]; k < a.indptr[i + 1] && a.indices[k] < i; ++k) {
+            mark[color[a.indices[k]]] = static_cast<I>(i);
+        }
+        I c = 0;
+        while (mark[c] == static_cast<I>(i)) {
+            ++c;
+        }
+        color[i] = c;
+        most = c + 1 > most ? c + 1 : most;
+    }
+    return most;
+}
+
+KRISS_NAMESPACE_END

@@ -1,0 +1,110 @@
+"""Numba twins of the stationary iterations: rows one after another, the same bits."""
+
+import time
+
+import numpy as np
+from numba import njit
+
+sweep_chunk = 256
+BURST_SECONDS = 0.1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _relax(indptr, indices, data, inverse, omega, b, x, rows, backward):
+    n = x.size
+    for turn in range(n):
+        i = n - 1 - turn if backward else turn
+        if rows.size:
+            i = rows[i]
+        s = b[i]
+        for k in range(indptr[i], indptr[i + 1]):
+            s -= data[k] * x[indices[k]]
+        x[i] += omega * (s * inverse[i])
+
+
+def _in_bursts(run, count):
+    """run(k) does k sweeps; between bursts the loop is in Python, where Ctrl-C is noticed."""
+    most = 1
+    while count > 0:
+        started = time.perf_counter()
+        run(min(most, count))
+        count -= min(most, count)
+        most = min(2 * most, 1024) if time.perf_counter() - started < BURST_SECONDS / 2 else max(most // 2, 1)
+
+
+def relax_sweeps(
+    indptr, indices, data, inverse, omega, b, x, rows, need, back_need, forward, backward, count, workers
+):  # fmt: skip
+    kind = data.dtype.type
+
+    def run(k):
+        for _ in range(k):
+            if forward:
+                _relax(indptr, indices, data, inverse, kind(omega), b, x, rows, False)
+            if backward:
+                _relax(indptr, indices, data, inverse, kind(omega), b, x, rows, True)
+
+    _in_bursts(run, count)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _jacobi(indptr, indices, data, inverse, omega, b, x, y):
+    for i in range(x.size):
+        s = b[i]
+        for k in range(indptr[i], indptr[i + 1]):
+            s -= data[k] * x[indices[k]]
+        y[i] = x[i] + omega * (s * inverse[i])
+    x[:] = y
+
+
+def jacobi_sweeps(indptr, indices, data, inverse, omega, b, x, count, workers):
+    y = np.empty_like(x)
+
+    def run(k):
+        for _ in range(k):
+            _jacobi(indptr, indices, data, inverse, data.dtype.type(omega), b, x, y)
+
+    _in_bursts(run, count)
+
+
+@njit(cache=True, nogil=True)
+def _needs(indptr, indices, rows, backward, need):
+    n = rows.size
+    place = np.empty_like(rows)
+    for at in range(n):
+        place[rows[n - 1 - at if backward else at]] = at
+    for c in range(need.size):
+        most = 0
+        for at in range(c * sweep_chunk, min((c + 1) * sweep_chunk, n)):
+            i = rows[n - 1 - at if backward else at]
+            for k in range(indptr[i], indptr[i + 1]):
+                other = place[indices[k]] // sweep_chunk
+                if other < c:
+                    most = max(most, other + 1)
+        need[c] = most
+
+
+def sweep_needs(indptr, indices, data, rows, backward, need):
+    _needs(indptr, indices, rows, backward, need)
+
+
+@njit(cache=True, nogil=True)
+def _colors(indptr, indices, color):
+    n = color.size
+    mark = np.full(n + 1, -1, color.dtype)
+    most = 0
+    for i in range(n):
+        for k in range(indptr[i], indptr[i + 1]):
+            if indices[k] >= i:
+                break
+            mark[color[indices[k]]] = i
+        c = 0
+        while mark[c] == i:
+            c += 1
+        color[i] = c
+        most = max(most, c + 1)
+    return most
+
+
+def greedy_colors(indptr, indices, data, color):
+    return _colors(indptr, indices, color)

@@ -1,0 +1,26 @@
+"""The preconditioners that go by a name: ``M="mic"`` and so on, resolved in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kriss import _validate as check
+from kriss.solve._factor import IC0, MIC
+from kriss.solve._precond import SSOR, Jacobi
+
+# Each is made from a checked CSR matrix that nobody changes while the preconditioner lives.
+BUILDERS: dict[str, Callable[[check.Csr], Any]] = {
+    "jacobi": Jacobi._over,
+    "ssor": SSOR._over,
+    "ic0": IC0._over,
+    "mic": MIC._over,
+}
+
+
+def named(name: str, matrix: check.Csr | None) -> Any:
+    """The preconditioner called `name`, built from `matrix`."""
+    check.choice(name, "M", tuple(BUILDERS))
+    if matrix is None:
+        raise TypeError(f"M={name!r} needs the entries of A, which is not a sparse matrix here: pass an operator as M")
+    return BUILDERS[name](matrix)

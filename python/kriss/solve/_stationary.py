@@ -1,0 +1,470 @@
+"""Stationary iterations: Jacobi, Gauss-Seidel, SOR, SSOR."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sps
+
+from kriss import _validate as check
+from kriss._backend import backend, kernels
+from kriss.config import get_num_threads
+from kriss.solve._precond import _diagonal
+from kriss.solve._result import SolveResult
+
+Array = npt.NDArray[Any]
+Callback = Callable[[Array], object]
+
+# Sweeps between two looks at the residual, which costs about as much as a sweep.
+LOOK = 8
+# Levels are worth their synchronisation where a level holds several chunks of rows.
+WIDE = 1024
+
+
+class Order:
+    """An order of the rows with what its chunks wait for.
+
+    rows is empty for the natural order on one thread.
+    """
+
+    def __init__(self, matrix: check.Csr, kind: str, threads: int) -> None:
+        n, itype = matrix.shape[0], matrix.indices.dtype
+        empty = np.empty(0, itype)
+        self.rows, self.need, self.back_need, self.groups = empty, empty, empty, 0
+        if n == 0 or (kind == "natural" and threads == 1):
+            return
+        ks = kernels("solve_stationary")
+        pattern = _symmetric_pattern(matrix)
+        group = np.empty(n, itype)
+        if kind == "natural":
+            rows = np.repeat(np.arange(n, dtype=itype), np.diff(pattern.indptr))
+            keep = pattern.indices < rows
+            indptr = np.zeros(n + 1, itype)
+            np.cumsum(np.bincount(rows[keep], minlength=n), out=indptr[1:])
+            indices = pattern.indices[keep]
+            count = kernels("solve_factor").triangle_levels(indptr, indices, np.zeros(indices.size), True, group)
+            if n < WIDE * count:
+                return  # too few rows per level: one thread is faster, and the result is the same
+        else:
+            count = ks.greedy_colors(pattern.indptr, pattern.indices, pattern.data, group)
+        self.groups = int(count)
+        self.rows = np.argsort(group, kind="stable").astype(itype)
+        chunks = -(-n // ks.sweep_chunk)
+        self.need, self.back_need = np.empty(chunks, itype), np.empty(chunks, itype)
+        for backward, need in ((False, self.need), (True, self.back_need)):
+            ks.sweep_needs(pattern.indptr, pattern.indices, pattern.data, self.rows, backward, need)
+
+
+def _symmetric_pattern(matrix: check.Csr) -> check.Csr:
+    """The pattern of A + A', sorted; A itself where that is its own."""
+    ones = sps.csr_array((np.ones(matrix.indices.size), matrix.indices, matrix.indptr), shape=matrix.shape)
+    both = (ones + ones.T).tocsr()
+    both.sort_indices()
+    itype = matrix.indices.dtype
+    return check.Csr(matrix.shape, both.indptr.astype(itype), both.indices.astype(itype), both.data)
+
+
+def color_rows(A: object) -> tuple[int, npt.NDArray[Any]]:
+    """Colour the graph of A greedily: no two neighbours get the same colour.
+
+    Parameters
+    ----------
+    A : sparse matrix or array, shape (n, n)
+        Real; neighbours are i and j with an entry (i, j) or (j, i) stored.
+
+    Returns
+    -------
+    count : int
+        Number of colours; at most one more than the largest degree.
+    color : ndarray of int, shape (n,)
+        The colour of each row, from 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If A is not a real square sparse matrix.
+
+    Notes
+    -----
+    Rows in natural order take the smallest colour free among their neighbours: O(nnz) time, O(nnz) memory.
+
+    References
+    ----------
+    Y. Saad, "Iterative Methods for Sparse Linear Systems", 2nd ed., SIAM 2003, section 12.4.1.
+
+    Examples
+    --------
+    >>> from kriss.solve import color_rows
+    >>> from kriss.testing import poisson2d
+    >>> count, color = color_rows(poisson2d(3))
+    >>> count, color.tolist()
+    (2, [0, 1, 0, 1, 0, 1, 0, 1, 0])
+    """
+    matrix = check.csr(A, "A", square=True)
+    pattern = _symmetric_pattern(matrix)
+    color = np.empty(matrix.shape[0], matrix.indices.dtype)
+    count = kernels("solve_stationary").greedy_colors(pattern.indptr, pattern.indices, pattern.data, color)
+    return int(count), color
+
+
+def _iterate(
+    method: str,
+    A: object,
+    b: object,
+    x0: object,
+    omega: float,
+    sweep: str,
+    order: str,
+    rtol: float,
+    atol: float,
+    maxiter: object,
+    callback: Callback | None,
+    residuals: bool,
+    workers: object,
+    check_finite: bool,
+) -> SolveResult:
+    started = time.perf_counter()
+    rtol = check.scalar(rtol, "rtol", low=0.0)
+    atol = check.scalar(atol, "atol", low=0.0)
+    omega = check.scalar(omega, "omega", low=0.0, strict=True)
+    if not omega < 2.0:
+        raise ValueError(f"omega must be below 2, not {omega}")
+    check.choice(sweep, "sweep", ("forward", "backward", "symmetric"))
+    check.choice(order, "order", ("natural", "multicolor"))
+    threads = check.workers(workers)
+    most = 10_000 if maxiter is None else check.integer(maxiter, "maxiter", low=0)
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be callable, not {type(callback).__name__}")
+    if not sps.issparse(A):
+        raise TypeError(f"A must be a SciPy sparse matrix or array, not {type(A).__name__}")
+    source: Any = A
+    rhs_dtype = check.real_dtype(np.asarray(b).dtype, "b")
+    dtype = np.result_type(check.real_dtype(source.dtype, "A"), rhs_dtype)
+    matrix = check.csr(A, "A", square=True, finite=check_finite, dtype=dtype)
+    n = matrix.shape[0]
+    rhs = check.real_array(b, "b", ndim=1, dtype=dtype, finite=check_finite)
+    if rhs.shape != (n,):
+        raise ValueError(f"b has shape {rhs.shape}, expected ({n},)")
+    x = np.zeros(n, dtype)
+    if x0 is not None:
+        start = check.real_array(x0, "x0", ndim=1, dtype=dtype, finite=check_finite)
+        if start.shape != (n,):
+            raise ValueError(f"x0 has shape {start.shape}, expected ({n},)")
+        x[:] = start
+    _, inverse = _diagonal(matrix, "A")
+    ks, passes = kernels("solve_stationary"), kernels("solve")
+    arrays = (matrix.indptr, matrix.indices, matrix.data)
+    params: dict[str, Any] = {
+        "rtol": rtol, "atol": atol, "maxiter": most, "omega": omega, "dtype": dtype.name, "method": method,
+    }  # fmt: skip
+    if method == "jacobi":
+
+        def run(count: int) -> None:
+            ks.jacobi_sweeps(*arrays, inverse, omega, rhs, x, count, threads)
+    else:
+        plan = Order(matrix, order, threads or get_num_threads())
+        params.update(sweep=sweep, order=order, groups=plan.groups)
+
+        def run(count: int) -> None:
+            ks.relax_sweeps(
+                *arrays, inverse, omega, rhs, x, plan.rows, plan.need, plan.back_need, sweep != "backward",
+                sweep != "forward", count, threads,
+            )  # fmt: skip
+
+    r, q, none = np.empty_like(rhs), np.empty_like(rhs), np.empty(0, dtype)
+    matvecs = 0
+
+    def norm_of() -> float:
+        nonlocal matvecs
+        matvecs += 1
+        r[:] = rhs
+        passes.csr_matvec(*arrays, x, q, threads)
+        return math.sqrt(passes.cg_update(none, -1.0, q, r, threads)[0])
+
+    solving = time.perf_counter()
+    done, status = 0, "maxiter"
+    with np.errstate(all="ignore"):
+        tol = max(rtol * math.sqrt(passes.dot(rhs, rhs, threads)), atol)
+        norm = norm_of()
+        first = norm
+        history = [norm]
+        each = 1 if callback is not None or residuals else LOOK
+        while True:
+            if not math.isfinite(norm) or norm > 1e30 * max(first, tol):
+                status = "non_finite" if not math.isfinite(norm) else "diverged"
+                break
+            if norm <= tol:
+                status = "converged"
+                break
+            if done >= most:
+                break
+            count = min(each, most - done)
+            run(count)
+            done += count
+            norm = norm_of()
+            history.append(norm)
+            if callback is not None:
+                view = x.view()
+                view.flags.writeable = False
+                callback(view)
+    return SolveResult(
+        x, status, done, norm, np.array(history) if residuals else None, matvecs, solving - started,
+        time.perf_counter() - solving, backend(), params,
+    )  # fmt: skip
+
+
+_COMMON = """rtol, atol : float
+        Stop once ``||b - A x|| <= max(rtol ||b||, atol)``.
+    maxiter : int, optional
+        Most iterations; 10 000 by default.
+    callback : callable, optional
+        ``callback(xk)`` after each iteration, with a read-only view of the current x.
+    residuals : bool
+        Keep the norm of the residual before the first iteration and after each.
+    workers : int, optional
+        Threads; `kriss.get_num_threads` by default. The result does not depend on it.
+    check_finite : bool
+        Refuse NaN and infinity in A, b and x0.
+
+    Returns
+    -------
+    SolveResult
+        Unpacks as ``x, info``. Besides the usual statuses ``"diverged"``: the residual grew by thirty digits.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has a wrong type, shape or value, or a diagonal entry is missing, zero or not finite (the row is
+        named)."""
+
+_ORDER = """order : {"natural", "multicolor"}
+        The order of the rows. ``"natural"`` runs level by level on several threads where levels are wide, with the
+        same bits as on one. ``"multicolor"`` visits the colours of `color_rows` one after another: more parallel, but
+        another iteration, which over-relaxes less well."""
+
+
+def _documented(function: Any) -> Any:
+    if function.__doc__:  # python -OO has none
+        function.__doc__ = function.__doc__.replace("@common@", _COMMON).replace("@order@", _ORDER)
+    return function
+
+
+@_documented
+def jacobi(
+    A: object,
+    b: npt.ArrayLike,
+    x0: npt.ArrayLike | None = None,
+    *,
+    omega: float = 1.0,
+    rtol: float = 1e-5,
+    atol: float = 0.0,
+    maxiter: int | None = None,
+    callback: Callback | None = None,
+    residuals: bool = False,
+    workers: int | None = None,
+    check_finite: bool = True,
+) -> SolveResult:
+    """Solve ``A x = b`` by (damped) Jacobi iteration, ``x += omega D^-1 (b - A x)``.
+
+    Parameters
+    ----------
+    A : sparse matrix or array, shape (n, n)
+        Real, with nonzero diagonal. Converges for strictly diagonally dominant A, and for symmetric positive definite A
+        if ``2 D / omega - A`` is so too.
+    b : array_like, shape (n,)
+        Right-hand side.
+    x0 : array_like, shape (n,), optional
+        Where to start; zero by default. It is not modified.
+    omega : float, default 1.0
+        Damping, 0 < omega < 2.
+    @common@
+
+    Notes
+    -----
+    Per iteration 2 nnz + 4 n flops and 12 nnz + 36 n bytes (float64, 32-bit indices). The residual is looked at every
+    eighth iteration (every one with `callback` or `residuals`), so `iterations` may exceed what was needed by seven.
+
+    References
+    ----------
+    Y. Saad, "Iterative Methods for Sparse Linear Systems", 2nd ed., SIAM 2003, section 4.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kriss.solve import jacobi
+    >>> from kriss.testing import poisson2d
+    >>> jacobi(poisson2d(10), np.ones(100), rtol=1e-6).status
+    'converged'
+    """
+    return _iterate(
+        "jacobi", A, b, x0, omega, "forward", "natural", rtol, atol, maxiter, callback, residuals, workers, check_finite
+    )  # fmt: skip
+
+
+@_documented
+def gauss_seidel(
+    A: object,
+    b: npt.ArrayLike,
+    x0: npt.ArrayLike | None = None,
+    *,
+    sweep: str = "forward",
+    order: str = "natural",
+    rtol: float = 1e-5,
+    atol: float = 0.0,
+    maxiter: int | None = None,
+    callback: Callback | None = None,
+    residuals: bool = False,
+    workers: int | None = None,
+    check_finite: bool = True,
+) -> SolveResult:
+    """Solve ``A x = b`` by Gauss-Seidel iteration: each unknown in turn from its own equation.
+
+    Parameters
+    ----------
+    A : sparse matrix or array, shape (n, n)
+        Real, with nonzero diagonal. Converges for strictly diagonally dominant and for symmetric positive definite A.
+    b : array_like, shape (n,)
+        Right-hand side.
+    x0 : array_like, shape (n,), optional
+        Where to start; zero by default. It is not modified.
+    sweep : {"forward", "backward", "symmetric"}
+        ``"symmetric"`` is a forward and a backward sweep per iteration.
+    @order@
+    @common@
+
+    Notes
+    -----
+    A sweep costs 2 nnz + 4 n flops and 12 nnz + 36 n bytes (float64, 32-bit indices). The residual is looked at every
+    eighth iteration (every one with `callback` or `residuals`), so `iterations` may exceed what was needed by seven.
+
+    References
+    ----------
+    Y. Saad, "Iterative Methods for Sparse Linear Systems", 2nd ed., SIAM 2003, sections 4.1 and 12.4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kriss.solve import gauss_seidel
+    >>> from kriss.testing import poisson2d
+    >>> gauss_seidel(poisson2d(10), np.ones(100), rtol=1e-6, sweep="symmetric").status
+    'converged'
+    """
+    return _iterate(
+        "gauss_seidel", A, b, x0, 1.0, sweep, order, rtol, atol, maxiter, callback, residuals, workers, check_finite
+    )  # fmt: skip
+
+
+@_documented
+def sor(
+    A: object,
+    b: npt.ArrayLike,
+    omega: float,
+    x0: npt.ArrayLike | None = None,
+    *,
+    sweep: str = "forward",
+    order: str = "natural",
+    rtol: float = 1e-5,
+    atol: float = 0.0,
+    maxiter: int | None = None,
+    callback: Callback | None = None,
+    residuals: bool = False,
+    workers: int | None = None,
+    check_finite: bool = True,
+) -> SolveResult:
+    """Solve ``A x = b`` by successive over-relaxation: Gauss-Seidel with each change multiplied by `omega`.
+
+    Parameters
+    ----------
+    A : sparse matrix or array, shape (n, n)
+        Real, with nonzero diagonal. Converges for symmetric positive definite A and any omega in (0, 2).
+    b : array_like, shape (n,)
+        Right-hand side.
+    omega : float
+        Relaxation, 0 < omega < 2. With the spectral radius beta of the Jacobi iteration, the best for a consistently
+        ordered A is ``2 / (1 + sqrt(1 - beta**2))``.
+    x0 : array_like, shape (n,), optional
+        Where to start; zero by default. It is not modified.
+    sweep : {"forward", "backward", "symmetric"}
+        ``"symmetric"`` is a forward and a backward sweep per iteration.
+    @order@
+    @common@
+
+    Notes
+    -----
+    A sweep costs 2 nnz + 4 n flops and 12 nnz + 36 n bytes (float64, 32-bit indices). The residual is looked at every
+    eighth iteration (every one with `callback` or `residuals`), so `iterations` may exceed what was needed by seven.
+
+    References
+    ----------
+    D. M. Young, "Iterative Solution of Large Linear Systems", Academic Press 1971, chapter 6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kriss.solve import gauss_seidel, sor
+    >>> from kriss.testing import poisson2d
+    >>> A, b = poisson2d(30), np.ones(900)
+    >>> best = 2 / (1 + np.sin(np.pi / 31))
+    >>> bool(5 * sor(A, b, best, rtol=1e-6).iterations < gauss_seidel(A, b, rtol=1e-6).iterations)
+    True
+    """
+    return _iterate(
+        "sor", A, b, x0, omega, sweep, order, rtol, atol, maxiter, callback, residuals, workers, check_finite
+    )  # fmt: skip
+
+
+@_documented
+def ssor(
+    A: object,
+    b: npt.ArrayLike,
+    omega: float,
+    x0: npt.ArrayLike | None = None,
+    *,
+    order: str = "natural",
+    rtol: float = 1e-5,
+    atol: float = 0.0,
+    maxiter: int | None = None,
+    callback: Callback | None = None,
+    residuals: bool = False,
+    workers: int | None = None,
+    check_finite: bool = True,
+) -> SolveResult:
+    """Solve ``A x = b`` by symmetric successive over-relaxation: a forward and a backward SOR sweep per iteration.
+
+    Parameters
+    ----------
+    A : sparse matrix or array, shape (n, n)
+        Real, with nonzero diagonal. Converges for symmetric positive definite A and any omega in (0, 2).
+    b : array_like, shape (n,)
+        Right-hand side.
+    omega : float
+        Relaxation, 0 < omega < 2.
+    x0 : array_like, shape (n,), optional
+        Where to start; zero by default. It is not modified.
+    @order@
+    @common@
+
+    Notes
+    -----
+    The same as `sor` with ``sweep="symmetric"``. As a preconditioner (`SSOR`) it is worth far more.
+
+    References
+    ----------
+    Y. Saad, "Iterative Methods for Sparse Linear Systems", 2nd ed., SIAM 2003, section 4.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kriss.solve import ssor
+    >>> from kriss.testing import poisson2d
+    >>> ssor(poisson2d(10), np.ones(100), 1.4, rtol=1e-6).status
+    'converged'
+    """
+    return _iterate(
+        "ssor", A, b, x0, omega, "symmetric", order, rtol, atol, maxiter, callback, residuals, workers, check_finite
+    )  # fmt: skip

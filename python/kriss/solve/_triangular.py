@@ -1,0 +1,97 @@
+"""A sparse triangle ready to be solved with: by rows, or level by level on several threads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kriss._backend import kernels
+from kriss.config import get_num_threads
+
+# Below this size a solve takes about as long as waking a thread; above it, levels pay where they are wide enough for
+# every thread to find a chunk of rows in each (measured on two cores).
+PARALLEL_ROWS = 100_000
+WIDE = 1024
+
+
+class Triangle:
+    """A strict triangle by rows and the inverse of its diagonal.
+
+    Parameters
+    ----------
+    indptr, indices, data : ndarray
+        The strict triangle, rows sorted.
+    inverse : ndarray
+        Inverse diagonal, or empty for ones.
+    lower : bool
+        Which triangle it is.
+    """
+
+    def __init__(
+        self,
+        indptr: npt.NDArray[Any],
+        indices: npt.NDArray[Any],
+        data: npt.NDArray[Any],
+        inverse: npt.NDArray[Any],
+        lower: bool,
+    ) -> None:
+        self.indptr, self.indices, self.data, self.inverse, self.lower = indptr, indices, data, inverse, lower
+        self._schedule: tuple[Any, ...] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes, without a schedule."""
+        return int(self.indptr.nbytes + self.indices.nbytes + self.data.nbytes + self.inverse.nbytes)
+
+    def levels(self) -> tuple[int, npt.NDArray[Any]]:
+        """How many levels there are, and the level of each row."""
+        level = np.empty(self.indptr.size - 1, self.indices.dtype)
+        count = kernels("solve_factor").triangle_levels(self.indptr, self.indices, self.data, self.lower, level)
+        return int(count), level
+
+    def schedule(self) -> tuple[Any, ...]:
+        """Rows sorted by level: (levels, order, indptr, indices, data, need)."""
+        if self._schedule is None:
+            ks = kernels("solve_factor")
+            n, itype = self.indptr.size - 1, self.indices.dtype
+            count, level = self.levels()
+            order, indptr = np.empty(n, itype), np.empty(n + 1, itype)
+            indices, data = np.empty_like(self.indices), np.empty_like(self.data)
+            need = np.empty(-(-n // ks.level_chunk), itype)
+            ks.level_schedule(
+                self.indptr, self.indices, self.data, level, count, order, indptr, indices, data, need
+            )  # fmt: skip
+            self._schedule = (count, order, indptr, indices, data, need)
+        return self._schedule
+
+    def solve(self, r: npt.NDArray[Any], z: npt.NDArray[Any], workers: int = 0, levels: bool | None = None) -> None:
+        """``z = T^-1 r``; levels: None where they pay. The result has the same bits either way."""
+        ks = kernels("solve_factor")
+        n = self.indptr.size - 1
+        if levels is None:
+            threads = workers or get_num_threads()
+            levels = r.ndim == 1 and threads > 1 and n >= PARALLEL_ROWS and n >= WIDE * self.schedule()[0]
+        if levels:
+            _, order, indptr, indices, data, need = self.schedule()
+            ks.triangle_solve_levels(indptr, indices, data, self.inverse, self.lower, order, need, r, z, workers)
+        else:
+            ks.triangle_solve(self.indptr, self.indices, self.data, self.inverse, self.lower, r, z, workers)
+
+
+def split(
+    indptr: npt.NDArray[Any], indices: npt.NDArray[Any], data: npt.NDArray[Any]
+) -> tuple[tuple[npt.NDArray[Any], ...], npt.NDArray[Any], tuple[npt.NDArray[Any], ...]]:
+    """Strict lower triangle, diagonal (0 where none is stored), strict upper triangle of a canonical CSR matrix."""
+    n = indptr.size - 1
+    rows = np.repeat(np.arange(n, dtype=indices.dtype), np.diff(indptr))
+    diagonal = np.zeros(n, data.dtype)
+    on = rows == indices
+    diagonal[rows[on]] = data[on]
+    parts = []
+    for keep in (indices < rows, indices > rows):
+        counts = np.zeros(n + 1, indptr.dtype)
+        np.cumsum(np.bincount(rows[keep], minlength=n), out=counts[1:])
+        parts.append((counts, indices[keep], data[keep]))
+    return parts[0], diagonal, parts[1]
