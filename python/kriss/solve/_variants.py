@@ -15,6 +15,8 @@ from kriss import _validate as check
 from kriss._backend import backend
 from kriss.solve import _cg, _multi, _system
 from kriss.solve._fcg import run_fcg
+from kriss.solve._names import named
+from kriss.solve._precond import Sweeps
 from kriss.solve._result import SolveResult
 
 
@@ -59,6 +61,12 @@ def cg_variant(
             raise ValueError(f"x0 has shape {start.shape}, expected {columns.shape}")
         del dtype
         return _multi.cg_columns(functools.partial(_cg.cg, A, **common, **extra), columns, start)
+    if two and np.shape(b)[1] > 0 and (sweeps := _sweeps(A, options["M"], check_finite)) is not None:
+        # an iteration in Eisenstat's form costs no more than a column of the panel with its textbook sweeps
+        start = None if x0 is None else np.asarray(x0)
+        if start is not None and start.shape != np.shape(b):
+            raise ValueError(f"x0 has shape {start.shape}, expected {np.shape(b)}")
+        return _multi.cg_columns(functools.partial(_cg.cg, A, **(common | {"M": sweeps})), np.asarray(b), start)
     if two:
         return _multi.cg_multi(A, b, x0, **common)
     if mixed:
@@ -69,6 +77,15 @@ def cg_variant(
         system = _system.prepare(A, b, x0, callback=callback, method="cg", nullspace=nullspace, **common)
         return run_fcg(system, 1)
     return None
+
+
+def _sweeps(A: Any, M: Any, finite: bool) -> Sweeps | None:
+    """M where cg runs in Eisenstat's form with it, built once for all columns."""
+    if not sps.issparse(A) or np.dtype(A.dtype).kind not in "biuf":
+        return None
+    if isinstance(M, str) and M in ("ssor", "ic0", "mic"):
+        M = named(M, check.csr(A, "A", square=True, finite=finite))
+    return M if isinstance(M, Sweeps) and M._pivot() is not None else None
 
 
 def symmetry(A: Any, b: Any, finite: bool, threads: int) -> None:
