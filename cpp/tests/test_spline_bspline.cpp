@@ -164,7 +164,67 @@ void interpolates(double tol) {
     }
 }
 
+// x^d has the derivatives d (d - 1) ... x^(d - nu); a spline of degree k >= d with these at its ends is x^d.
+template <class T>
+void keeps_given_derivatives(double tol) {
+    for (int k : {1, 3, 5, 7}) {
+        for (int d = 0; d <= k; ++d) {
+            const int half = (k - 1) / 2;
+            const std::vector<T> x = {T(-1), T(-0.7), T(0), T(0.1), T(0.6), T(1)};
+            std::vector<T> t(static_cast<std::size_t>(k + 1), x.front());
+            t.insert(t.end(), x.begin() + 1, x.end() - 1);
+            t.insert(t.end(), static_cast<std::size_t>(k + 1), x.back());
+            const auto n = static_cast<index_t>(t.size()) - k - 1;
+            std::vector<std::int32_t> orders;
+            std::vector<T> c;
+            const auto derivative = [d](T at, int nu) {
+                T v = T(1);
+                for (int j = 0; j < d; ++j) {
+                    v *= j < nu ? static_cast<T>(d - j) : at;
+                }
+                return nu > d ? T(0) : v;
+            };
+            for (int nu = 1; nu <= half; ++nu) {
+                orders.push_back(nu);
+                c.push_back(derivative(x.front(), nu));
+            }
+            for (const T v : x) {
+                c.push_back(derivative(v, 0));
+            }
+            for (int nu = 1; nu <= half; ++nu) {
+                c.push_back(derivative(x.back(), nu));
+            }
+            KRISS_CHECK(static_cast<index_t>(c.size()) == n);
+            std::vector<T> a(static_cast<std::size_t>(n * (3 * k + 1)));
+            const Info info = bspline_interpolate_ends(x.data(), n, t.data(), k, orders.data(), half, orders.data(),
+                                                       half, 1, c.data(), a.data(), Executor{});
+            KRISS_CHECK(info.status == Status::ok);
+            std::vector<std::int32_t> table(static_cast<std::size_t>(table_capacity(n - k + 1)));
+            const KnotIndex<T> ix = build_knot_index(t.data() + k, n - k + 1, table.data());
+            for (T at : {T(-1), T(-0.9), T(0.05), T(0.5), T(1)}) {
+                const T got = bspline_one(ix, BSplineView<T>{t.data(), c.data(), n, 1, k}, at, 0, Beyond::nan, 0);
+                KRISS_NEAR(static_cast<double>(got), static_cast<double>(derivative(at, 0)), tol);
+            }
+        }
+    }
+}
+
 }  // namespace
+
+KRISS_CASE("given derivatives at the ends, double") { keeps_given_derivatives<double>(2e-13); }
+KRISS_CASE("given derivatives at the ends, float") { keeps_given_derivatives<float>(1e-4); }
+KRISS_CASE("conditions that determine nothing have no pivot") {
+    const double x[2] = {0.0, 1.0};
+    const double t[4] = {0.0, 0.0, 1.0, 1.0};
+    const std::int32_t first[1] = {1};
+    double c[2] = {1.0, 0.0};
+    double a[8];
+    // Two rows for two coefficients, but the value at the right end is missing: a derivative and the left value fit.
+    KRISS_CHECK(bspline_interpolate_ends(x, 2, t, 1, first, 1, first, 0, 1, c, a, Executor{}).status == Status::ok);
+    double flat[2] = {0.0, 0.0};
+    KRISS_CHECK(bspline_interpolate_ends(x, 2, t, 1, first, 1, first, 1, 1, flat, a, Executor{}).status ==
+                Status::singular);
+}
 
 KRISS_CASE("values are those of the definition, double") { agrees_with_the_definition<double>(3e-15); }
 KRISS_CASE("values are those of the definition, float") { agrees_with_the_definition<float>(2e-6); }
