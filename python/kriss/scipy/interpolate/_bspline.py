@@ -23,39 +23,41 @@ _probe = _ScipysBSpline(np.arange(4.0), np.zeros(2), 1)
 _KNOTS, _COEFFICIENTS = ("_t", "_c") if hasattr(_probe, "_t") else ("t", "c")
 _NUMPY = getattr(_probe, "_asarray", None)
 
-Cached = tuple[Any, int, Index]
+_F8, _C16 = np.dtype(np.float64), np.dtype(np.complex128)
+_NO_INDEX = Index(_NO_TABLE, 0)
+
+Cached = tuple[Any, int, int, Index]
 
 
 def knot_index(t: npt.NDArray[np.float64], k: int, points: int, cached: Cached | None) -> tuple[Index, Cached | None]:
     """The index over the base interval of `t`: the cached one if it is of this `t`, else a new one if `points` pay for
     it, else none, which means a guess from equal spacing and a bisection."""
-    if cached is not None and cached[0] is t and cached[1] == k:
-        return cached[2], cached
+    if cached is not None and cached[0] is t and cached[1] == k and cached[2] == t.size:
+        return cached[3], cached
     if points * 16 < t.size:
-        return Index(_NO_TABLE, 0), cached
+        return _NO_INDEX, cached
     index = build_index(t[k : t.size - k])
-    return index, (t, k, index)
+    return index, (t, k, t.size, index)
 
 
 def usable_knots(t: Any, k: Any) -> bool:
     """Whether the kernels take knots `t` for degree `k`: what SciPy's constructor checks in constant time."""
-    return (
-        type(t) is np.ndarray
-        and type(k) is int
-        and 0 <= k <= MAX_DEGREE
-        and t.dtype == np.float64
-        and t.ndim == 1
-        and bool(t.flags.c_contiguous and t.flags.aligned)
-        and t.size >= 2 * k + 2
-        and bool(t[k] < t[t.size - k - 1])
-        and bool(np.isfinite(t[k]) and np.isfinite(t[t.size - k - 1]))
-    )
+    if type(t) is not np.ndarray or type(k) is not int or not 0 <= k <= MAX_DEGREE:
+        return False
+    if t.dtype != _F8 or t.ndim != 1 or t.size < 2 * k + 2:
+        return False
+    flags = t.flags
+    if not (flags.c_contiguous and flags.aligned):
+        return False
+    return bool(-np.inf < t.item(k) < t.item(t.size - k - 1) < np.inf)
 
 
 def as_points(x: Any) -> npt.NDArray[np.float64] | None:
     """`x` as float64 in C order, or None where its dtype is not real."""
+    if type(x) is float:
+        return np.array(x)
     points = np.asarray(x)
-    if points.dtype != np.float64 or not (points.flags.c_contiguous and points.flags.aligned):
+    if points.dtype != _F8 or not (points.flags.c_contiguous and points.flags.aligned):
         if points.dtype.kind not in "biuf":
             return None
         points = np.require(points, np.float64, ["C", "A"])
@@ -148,13 +150,14 @@ class BSpline(_ScipysBSpline):  # type: ignore[misc]
         c = getattr(self, _COEFFICIENTS)
         if (
             type(c) is not np.ndarray
-            or c.dtype not in (np.float64, np.complex128)
+            or (c.dtype != _F8 and c.dtype != _C16)
             or c.ndim < 1
             or c.shape[0] < t.size - k - 1
         ):
             _backend.delegate(_ROUTINE, "coefficients that the kernel does not take")
             return super().__call__(x, nu, extrapolate)
-        if not (c.flags.c_contiguous and c.flags.aligned):
+        flags = c.flags
+        if not (flags.c_contiguous and flags.aligned):
             c = np.require(c, requirements=["C", "A"])
         if extrapolate is None:
             extrapolate = self.extrapolate
@@ -164,12 +167,13 @@ class BSpline(_ScipysBSpline):  # type: ignore[misc]
             out = np.empty(shape, c.dtype)
         else:
             index, self._kriss_index = knot_index(t, k, points.size, self._kriss_index)
-            rows = c.view(np.float64).reshape(c.shape[0], -1)  # a complex column is two real ones
+            # A complex column is two real ones.
+            rows = (c if c.dtype == _F8 else c.view(_F8)).reshape(c.shape[0], -1)
             values = np.empty((points.size, rows.shape[1]))
             _backend.kernels("spline_bspline").evaluate(
                 t, index.table, index.map, rows, k, points, min(nu, 1 << 20), beyond, values, 0
             )
-            out = values.view(c.dtype).reshape(shape)
+            out = (values if c.dtype == _F8 else values.view(_C16)).reshape(shape)
         if self.axis:
             out = np.moveaxis(out, range(points.ndim), range(self.axis, self.axis + points.ndim))
         return out
