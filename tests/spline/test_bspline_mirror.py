@@ -397,3 +397,14 @@ def test_user_subclasses_keep_their_class():
         made = Mine(x, y, s=s)
         assert type(made) is Mine
         assert np.abs(made(0.5) - si.UnivariateSpline(x, y, s=s)(0.5)) <= 1e-12
+
+
+@pytest.mark.parametrize("k", [0, 1, 3])
+@pytest.mark.parametrize("extrapolate", [True, False])
+def test_derivatives_above_the_degree_are_scipys_also_outside_and_at_nan(k, extrapolate):
+    t, c = np.arange(12.0), np.arange(11.0 - k) ** 2
+    c[3] = np.nan
+    x = np.array([-1.0, 0.5, 4.0, 20.0, np.nan])
+    for nu in range(k + 4):
+        expected = si.BSpline(t, c, k, extrapolate=extrapolate)(x, nu)
+        np.testing.assert_array_equal(ki.BSpline(t, c, k, extrapolate=extrapolate)(x, nu), expected)

@@ -30,6 +30,7 @@ class NoiseWatch:
         self.level = 0.0
         self.before: tuple[Array, Array, Array, Array] | None = None
         self.measures: list[float] = []
+        self.first = 0  # samples when noise was found first
 
     def look(self, pieces: Sequence[Piece], k: int, scale: float) -> list[Region]:
         """Regions in which nothing is left but noise; `scale` is the size of f over the tolerance."""
@@ -97,6 +98,25 @@ class NoiseWatch:
                 margin = 0.05 * (high - low)
                 a, b = float(at[0]), float(at[-1])
                 found.append((low if a < low + margin else a, high if b > high - margin else b))
+        return found
+
+    def spent(self, samples: int) -> bool:
+        """Whether many samples were taken since noise was found."""
+        self.first = self.first or samples
+        return samples > 3 * self.first + 300
+
+    def leftovers(self, pieces: Sequence[Piece], k: int) -> list[Region]:
+        """What is left between noisy regions and looks roughly like them: failing cells, with their neighbours."""
+        found: list[Region] = []
+        q = (k + 1) // 2
+        for p in pieces:
+            if p.local is None:
+                continue
+            eta = _running_median(p.local.noise, 2)
+            at = np.clip(np.arange(p.x.size - 1) - q, 0, eta.size - 1)
+            like = (p.error * SAFETY > 1) & (eta[at] < 1000 * self.level)
+            for i, j in _runs(like):
+                found.append((float(p.x[max(i - 2, 0)]), float(p.x[min(j + 2, p.x.size - 1)])))
         return found
 
     def resembles(self, pieces: Sequence[Piece], k: int, points: Array, ratios: Array) -> Region | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from kriss.spline import _assemble
 from kriss.spline._breaks import Mask, Suspect, branches, crossing, kinks, steps, thin_right, zero_between
+from kriss.spline._calm import calm
 from kriss.spline._choose import degree
 from kriss.spline._estimate import ratio
 from kriss.spline._noise import NoiseWatch
@@ -215,6 +218,9 @@ class Refinement:
         """Cut a run at what looks like a step or a kink; ask for samples that locate it."""
         piece = self._piece(run, tol)
         failing = piece.error > 1.0
+        for s in self.closed:
+            if s.kind == "noise floor":
+                failing &= (piece.x[1:] <= s.a) | (piece.x[:-1] >= s.b)
         if run.size < 7 or not failing.any():
             self.pieces.append(self._graded(piece, tol))
             return
@@ -325,6 +331,13 @@ class Refinement:
         known = [(s.a, s.b) for s in self.closed if s.kind == "noise floor"]
         for a, b in self.noise.fill(self.pieces, self.k, known):
             self._close(a, b, "noise floor")
+        if known and self.noise.spent(self.u.size):
+            for a, b in self.noise.leftovers(self.pieces, self.k):
+                self._close(max(a, self.low), min(b, self.high), "noise floor")
+            ends = sorted((s.a, s.b) for s in self.closed if s.kind == "noise floor")
+            for (_, b), (a, _) in itertools.pairwise(ends):
+                if a - b < 0.02 * (self.high - self.low):
+                    self._close(b, a, "noise floor")
 
     def _rounding(self, below: Array) -> None:
         """List where the tolerance is below what rounding leaves attainable."""
@@ -476,13 +489,15 @@ class Refinement:
         m = self.v.shape[1]
         limit = 64 * STEP_WIDTH * (self.high - self.low)
         end, y_end = self.low, np.full(m, np.nan)
+        noisy = [(s.a, s.b) for s in self.closed if s.kind == "noise floor"]
         for p in self.pieces:
             if p.x[0] > end:
                 bridge = p.x[0] - end <= limit or self._kind(end, float(p.x[0])) not in ("non-finite",)
                 left, right = (y_end, p.y[0]) if bridge else (np.full(m, np.nan), np.full(m, np.nan))
                 parts.append(_assemble.straight(end, float(p.x[0]), left, right, self.k))
             if p.x.size > 1:
-                parts.append(_assemble.interpolating(p.x, p.y, self.k))
+                keep = calm(p, self.k, noisy, self.noise.level) if noisy else np.ones(p.x.size, bool)
+                parts.append(_assemble.interpolating(p.x[keep], p.y[keep], self.k))
             end, y_end = float(p.x[-1]), p.y[-1]
         if end < self.high:
             parts.append(_assemble.straight(end, self.high, np.full(m, np.nan), np.full(m, np.nan), self.k))

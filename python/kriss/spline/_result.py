@@ -39,7 +39,7 @@ MESSAGES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveSpline(Forwarding):
     """What `interpolate` found: a spline through adaptively placed samples. It is called like the function.
 
@@ -107,6 +107,15 @@ class AdaptiveSpline(Forwarding):
     _maps: Maps | None = field(default=None, repr=False)
     _call: Callable[[Array], Array] | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        kinds = ", ".join(dict.fromkeys(s.kind for s in self.suspects))
+        shape = f", values of shape {self.y.shape[1:]}" if self.y.ndim > 1 else ""
+        return (
+            f"AdaptiveSpline({self.status} on [{self.x[0]:g}, {self.x[-1]:g}], degree {self.degree}, "
+            f"{self.knots.size} knots, {self.n_evals} evaluations in {self.n_rounds} rounds{shape}"
+            + (f", {len(self.suspects)} suspect{'s' * (len(self.suspects) > 1)}: {kinds})" if kinds else ")")
+        )
+
     @property
     def converged(self) -> bool:
         """Whether every interval passed, outside steps and kinks that were located."""
@@ -122,6 +131,11 @@ class AdaptiveSpline(Forwarding):
         maps = self._maps
         if maps is None or maps.trivial:
             return self.inner
+        if maps.scaled:
+            raise OverflowError(
+                f"the coefficients of a piecewise polynomial on [{maps.a}, {maps.b}] leave the range of float64: "
+                "call the result itself, or rescale x and f"
+            )
         accuracy = min(max(1e-13, 1e-3 * self.rtol), 1e-6)
         return _polynomial.approximate(self.__call__, self.knots, self.y.shape[1:], accuracy)
 
@@ -310,7 +324,10 @@ class AdaptiveSpline(Forwarding):
         matplotlib.axes.Axes
             The axes.
         """
-        import matplotlib.pyplot as plt
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as exc:
+            raise ImportError("plot needs Matplotlib: pip install 'kriss[plot]'") from exc
 
         if ax is None:
             ax = plt.subplots(layout="constrained")[1]
@@ -340,6 +357,25 @@ class AdaptiveSpline(Forwarding):
         return state
 
 
+def _plain(knots: Array, c: Array, maps: Maps) -> tuple[Array, Array, Maps]:
+    """Breaks and coefficients without the scales of `maps`, if the coefficients stay in range."""
+    if not maps.scaled:
+        return knots, c, maps
+    k = c.shape[0] - 1
+    power = maps.scale_x ** np.arange(k, -1, -1.0)[:, None, None] if _in_range(maps.scale_x, k) else np.full(1, np.inf)
+    with np.errstate(all="ignore"):
+        plain = c / maps.scale_y * power
+    kept = np.isfinite(plain) | ~np.isfinite(c)
+    kept &= (np.abs(plain) >= np.finfo(np.float64).tiny) | (c == 0)
+    if not kept.all():
+        return knots, c, maps
+    return maps.to_x(knots), plain, maps._replace(scale_x=1.0, scale_y=1.0)
+
+
+def _in_range(scale: float, k: int) -> bool:
+    return abs(float(np.log2(scale))) * k < 1020
+
+
 def make_result(
     sampler: Sampler, call: Callable[[Array], Array] | None = None, status: str | None = None
 ) -> AdaptiveSpline:
@@ -348,20 +384,21 @@ def make_result(
     assert engine is not None
     trailing = sampler._trailing or ()
     knots, c = engine.build()
+    knots, c, maps = _plain(knots, c, maps)
     inner = Spline(knots, np.ascontiguousarray(c.reshape(*c.shape[:2], *trailing)))
     x, y = sampler.x, sampler.y
-    outer = inner.x if maps.x.trivial else maps.to_x(knots)
+    outer = inner.x if maps.x.trivial and maps.scale_x == 1 else maps.to_x(knots)
     estimate = engine.estimate
     if estimate.size != x.size - 1:
         # Samples outside the engine (not finite, or of an unfinished round) lie in its intervals.
         full = np.full(x.size - 1, np.nan)
-        middle = maps.to_u(0.5 * (x[1:] + x[:-1]))
+        middle = sampler._maps.to_u(0.5 * x[1:] + 0.5 * x[:-1])
         at = np.searchsorted(engine.u, middle) - 1
         inside = (at >= 0) & (at < estimate.size)
         full[inside] = estimate[at[inside]]
         estimate = full
     found = engine.suspects
-    borders = maps.to_x(np.array([[s.a, s.b] for s in found]).reshape(-1, 2)).tolist()
+    borders = sampler._maps.to_x(np.array([[s.a, s.b] for s in found]).reshape(-1, 2)).tolist()
     suspects = tuple(Suspect(p, q, s.kind) for (p, q), s in zip(borders, found, strict=True))
     certificate = None
     if isinstance(engine, Refinement) and engine.check_points.size and engine.status != "running":
@@ -383,7 +420,7 @@ def make_result(
         certificate=certificate,
         suspects=suspects,
         rtol=sampler._rtol,
-        atol=np.array(atol).reshape(trailing),
+        atol=np.array(atol / sampler._maps.scale_y).reshape(trailing),
         method=sampler._method,
         inner=inner,
         transforms=(maps.x.name, maps.y.name),

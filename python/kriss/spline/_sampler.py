@@ -293,7 +293,8 @@ class Sampler:
         if any(self._auto):
             tx, ty = _choose.transforms(self._maps, x, y, Tolerance(self._rtol, atol), self._auto)
             self._maps = self._maps._replace(x=tx, y=ty)
-        tolerance = Tolerance(self._rtol, atol, ty)
+        self._maps = self._maps.scaled_for(y)
+        tolerance = Tolerance(self._rtol, None if atol is None else atol * self._maps.scale_y, ty)
         u, v = self._maps.to_u(x), self._maps.to_v(y)
         if self._method == "autoknots":
             engine: Refinement | AutoKnots = AutoKnots(u, tolerance, self._max_evals, self._refine, self._refine_ns)
@@ -312,7 +313,7 @@ class Sampler:
             x = np.unique(self._maps.to_x(u))
             known = np.isin(x, self._x)
             self._points = x
-            if not self._maps.x.trivial:
+            if not self._maps.x.trivial or self._maps.scale_x != 1:
                 engine.pending = self._maps.to_u(x)
             self._values = np.full((x.size, self._y.shape[1]), np.nan)
             self._known = known
@@ -372,7 +373,7 @@ class Sampler:
             fixed = np.broadcast_to(fixed, self._trailing or ()).reshape(self._y.shape[1])
         engine = new._engine
         assert engine is not None
-        engine.tolerance = Tolerance(new._rtol, fixed, new._maps.y)
+        engine.tolerance = Tolerance(new._rtol, None if fixed is None else fixed * new._maps.scale_y, new._maps.y)
         engine.max_evals = new._max_evals
         u, v = new._maps.to_u(new._x), new._maps.to_v(new._y)
         engine.restart(u, v)

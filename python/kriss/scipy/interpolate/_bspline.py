@@ -141,7 +141,7 @@ class BSpline(_ScipysBSpline):  # type: ignore[misc]
         if (
             points is None
             or type(nu) is not int
-            or nu < 0
+            or not 0 <= nu <= k  # SciPy's zeros above k are no matter of speed
             or getattr(self, "_asarray", None) is not _NUMPY
             or not usable_knots(t, k)
         ):
@@ -171,7 +171,7 @@ class BSpline(_ScipysBSpline):  # type: ignore[misc]
             rows = (c if c.dtype == _F8 else c.view(_F8)).reshape(c.shape[0], -1)
             values = np.empty((points.size, rows.shape[1]))
             _backend.kernels("spline_bspline").evaluate(
-                t, index.table, index.map, rows, k, points, min(nu, 1 << 20), beyond, values, 0
+                t, index.table, index.map, rows, k, points, nu, beyond, values, 0
             )
             out = (values if c.dtype == _F8 else values.view(_C16)).reshape(shape)
         if self.axis:
