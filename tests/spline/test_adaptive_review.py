@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
-from kriss.spline import interpolate
+from kriss.spline import interpolate, interpolate2d
 
 
 def fast_sine(x):
@@ -72,6 +72,11 @@ def test_repr_is_one_short_line():
     assert "kink" in repr(s) and len(repr(s)) < 200 and "\n" not in repr(s)
 
 
+def test_repr_in_two_dimensions_is_one_short_line():
+    s = interpolate2d(lambda x, y: np.sin(x + y), (0.0, 1.0), (0.0, 2.0))
+    assert repr(s).startswith("AdaptiveSpline2D(converged on [0, 1] x [0, 2], grid of ") and len(repr(s)) < 200
+
+
 def test_plot_without_matplotlib_names_the_extra(monkeypatch):
     real = builtins.__import__
 
@@ -84,3 +89,22 @@ def test_plot_without_matplotlib_names_the_extra(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(ImportError, match=r"kriss\[plot\]"):
         s.plot()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_spline_next_to_a_step_does_not_amplify_rounding(seed):
+    rng = np.random.default_rng(seed)
+    a, w = 10 * rng.normal(), 10 ** rng.uniform(-2, 2)
+
+    def f(x):
+        t = (x - a) / w
+        return np.floor(4 * t) + t**2
+
+    s = interpolate(f, a, a + w, rtol=1e-9)
+    assert s.converged
+    distance = np.geomspace(1e-9, 0.2, 4000)
+    for end in (0.25, 0.5, 0.75, 1.0):
+        x = a + w * (end - distance)
+        # Rounding of x itself, times the slope.
+        tol = 1e-9 * np.abs(f(x)) + s.atol
+        assert (np.abs(s(x) - f(x)) / tol).max() < 1

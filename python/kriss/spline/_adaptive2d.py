@@ -78,7 +78,7 @@ class Certificate2D:
     area: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AdaptiveSpline2D:
     """What `interpolate2d` found: a tensor-product spline through samples on an adapted grid.
 
@@ -127,6 +127,14 @@ class AdaptiveSpline2D:
     atol: F64
     message: str = field(default="", repr=False)
     _how: dict[str, Any] | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(dict.fromkeys(s.kind for s in self.suspects))
+        return (
+            f"AdaptiveSpline2D({self.status} on [{self.x[0]:g}, {self.x[-1]:g}] x [{self.y[0]:g}, {self.y[-1]:g}], "
+            f"grid of {self.x.size} x {self.y.size}, {self.n_evals} evaluations in {self.n_rounds} rounds"
+            + (f", {len(self.suspects)} suspect{'s' * (len(self.suspects) > 1)}: {kinds})" if kinds else ")")
+        )
 
     @property
     def converged(self) -> bool:

@@ -1,8 +1,8 @@
-"""Which noisy samples a spline should pass through."""
+"""Which samples a spline should not pass through: noise, and crowds at broken ends."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -49,3 +49,32 @@ def calm(p: Piece, k: int, regions: Sequence[tuple[float, float]], level: float)
         for shift in (-1, 0, 1):
             keep[np.clip(back + shift, 0, x.size - 1)] = True
     return keep
+
+
+def spread(p: Piece, k: int, left: bool, right: bool) -> Iterator[Mask]:
+    """Choices of samples that leave out the crowd at broken ends of a piece, from few to many.
+
+    Bisection of a jump leaves cells that shrink by half towards it. A spline of degree 7 through them amplifies the
+    rounding of f by 1e10 and more, which neither divided differences nor a few random points show.
+    """
+    h = np.diff(p.x)
+    total = float(p.x[-1] - p.x[0])
+    width = float(np.quantile(h, 0.75))
+    while width > 1e-4 * total:
+        keep = np.ones(p.x.size, bool)
+        # Only the outer parts are bisected ones; inside, narrow cells have their reasons.
+        for end, sign, wanted in ((p.x[0], 1.0, left), (p.x[-1], -1.0, right)):
+            if wanted:
+                distance = sign * (p.x - end)
+                keep &= ~((distance > 0) & (distance < width))
+        if keep.sum() >= k + 2 and not keep.all():
+            yield keep
+        width /= 4
+
+
+def hits(p: Piece, keep: Mask, k: int) -> bool:
+    """Whether the spline through some samples of a piece meets half the tolerance at the others."""
+    knots, c = _assemble.interpolating(p.x[keep], p.y[keep], k)
+    away = ~keep
+    miss = ratio(np.abs(_assemble.evaluate(knots, c, p.x[away]) - p.y[away]), p.tol[away])
+    return bool((miss <= 0.5).all())

@@ -8,7 +8,7 @@ import numpy as np
 
 from kriss.spline import _assemble
 from kriss.spline._breaks import Mask, Suspect, branches, crossing, kinks, steps, thin_right, zero_between
-from kriss.spline._calm import calm
+from kriss.spline._calm import calm, hits, spread
 from kriss.spline._choose import degree
 from kriss.spline._estimate import ratio
 from kriss.spline._noise import NoiseWatch
@@ -281,7 +281,14 @@ class Refinement:
             keep &= thin_right(piece.x)
         if piece.x[0] != self.low:
             keep &= thin_right(-piece.x[::-1])[::-1]
-        return piece if keep.all() else self._piece(piece.index[keep], tol)
+        if keep.all():
+            return piece
+        calmer = spread(piece, self.k, piece.x[0] != self.low, piece.x[-1] != self.high)
+        for chosen in calmer:
+            thin = self._piece(piece.index[chosen], tol)
+            if (thin.error * SAFETY <= 1).all() and hits(piece, chosen, self.k):
+                return thin
+        return self._piece(piece.index[keep], tol)
 
     def _stuck(self) -> bool:
         """Give up cells at the resolution of floating point; whether a pole was found that leaves the samples."""
