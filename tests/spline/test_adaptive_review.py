@@ -108,3 +108,9 @@ def test_spline_next_to_a_step_does_not_amplify_rounding(seed):
         # Rounding of x itself, times the slope.
         tol = 1e-9 * np.abs(f(x)) + s.atol
         assert (np.abs(s(x) - f(x)) / tol).max() < 1
+
+
+def test_arrays_of_the_result_are_read_only():
+    s = interpolate(np.sin, 0.0, 3.0)
+    for name in ("x", "y", "knots", "error_estimate", "atol"):
+        assert not getattr(s, name).flags.writeable, name

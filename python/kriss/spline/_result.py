@@ -406,7 +406,8 @@ def make_result(
     atol = engine.tolerance.atol
     assert atol is not None
     status = status or sampler.status
-    for array in (x, y, estimate, outer):
+    allowed = np.array(atol / sampler._maps.scale_y).reshape(trailing)
+    for array in (x, y, estimate, outer, allowed):
         array.flags.writeable = False
     return AdaptiveSpline(
         x=x,
@@ -420,7 +421,7 @@ def make_result(
         certificate=certificate,
         suspects=suspects,
         rtol=sampler._rtol,
-        atol=np.array(atol / sampler._maps.scale_y).reshape(trailing),
+        atol=allowed,
         method=sampler._method,
         inner=inner,
         transforms=(maps.x.name, maps.y.name),
