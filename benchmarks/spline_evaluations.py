@@ -14,7 +14,7 @@ Peers do not verify, so they are told: each stops at the first size at which its
 - Baobzi (piecewise Chebyshev, if installed): its own stopping at order 10, 12, 16 and tolerance/1, /10, /100, the
   cheapest of the nine that meets the tolerance.
 
-That favours them. Evaluation counts are what each needs in total, for Chebyshev with doubling the last grid.
+That favours them. They run on the first three draws of the regular and narrow families. Evaluation counts are what each needs in total, for Chebyshev with doubling the last grid.
 """
 
 from __future__ import annotations
@@ -215,10 +215,10 @@ def measure(count: int, others: int, peer_draws: int, seed: int, methods: tuple[
             row: dict[str, Any] = {"family": p.name, "kind": p.kind, "rtol": rtol, "shift": seen[p.name]}
             for method in methods:
                 row[method] = _native(method, p, rtol)
-            if seen[p.name] <= peer_draws and p.kind in ("regular", "narrow", "singular"):
+            if seen[p.name] <= peer_draws and p.kind in ("regular", "narrow"):
                 row |= _chebyshev(p, rtol)
                 row["AAA"] = _aaa(p, rtol)
-                if Baobzi is not None and p.kind != "singular":
+                if Baobzi is not None:
                     row["baobzi"] = _baobzi(p, rtol, Baobzi)
             rows.append(row)
         if seen[p.name] == 1:
