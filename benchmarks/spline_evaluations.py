@@ -14,7 +14,8 @@ Peers do not verify, so they are told: each stops at the first size at which its
 - Baobzi (piecewise Chebyshev, if installed): its own stopping at order 10, 12, 16 and tolerance/1, /10, /100, the
   cheapest of the nine that meets the tolerance.
 
-That favours them. They run on the first three draws of the regular and narrow families. Evaluation counts are what each needs in total, for Chebyshev with doubling the last grid.
+That favours them. They run on the first three draws of the regular and narrow families. Evaluation counts are what each
+needs in total, for Chebyshev with doubling the last grid.
 """
 
 from __future__ import annotations
