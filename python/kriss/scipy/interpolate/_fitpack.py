@@ -25,6 +25,7 @@ from kriss.scipy.interpolate._bspline import (
     knot_index,
     usable_knots,
 )
+from kriss.scipy.interpolate._lsq import fixed_knots
 from kriss.spline._bspline import solve_coefficients
 from kriss.spline._piecewise import CONSTANT, EXTEND, ZERO
 
@@ -497,9 +498,10 @@ class InterpolatedUnivariateSpline(UnivariateSpline, _ScipysInterpolated):  # ty
 
 
 class LSQUnivariateSpline(UnivariateSpline, _ScipysLSQ):  # type: ignore[misc]
-    """Least-squares spline with given knots, as `scipy.interpolate.LSQUnivariateSpline`, evaluated by compiled kernels.
+    """Least-squares spline with given knots, as `scipy.interpolate.LSQUnivariateSpline`, by compiled kernels.
 
-    A drop-in replacement: a subclass of SciPy's class, and of the mirror `UnivariateSpline`. The fit is FITPACK's.
+    A drop-in replacement: a subclass of SciPy's class, and of the mirror `UnivariateSpline`. The coefficients are
+    FITPACK's to rounding; what the data hardly determine, and arrays that are not plain, are left to FITPACK.
 
     Parameters
     ----------
@@ -523,9 +525,16 @@ class LSQUnivariateSpline(UnivariateSpline, _ScipysLSQ):  # type: ignore[misc]
     ValueError
         As SciPy does.
 
+    Notes
+    -----
+    FITPACK rotates one row at a time into the triangle; here the rows of a span go in together, at most 64, by k + 1
+    reflections: O(m (k + 1)**2), and memory for the triangle.
+
     References
     ----------
     P. Dierckx, *Curve and Surface Fitting with Splines*, Oxford University Press, 1993.
+    J. K. Reid, *A note on the least squares solution of a band system of linear equations by Householder reductions*,
+    Comput. J. 10, 1967.
 
     Examples
     --------
@@ -548,8 +557,14 @@ class LSQUnivariateSpline(UnivariateSpline, _ScipysLSQ):  # type: ignore[misc]
         ext: Any = 0,
         check_finite: Any = False,
     ) -> None:
-        _backend.delegate("interpolate.LSQUnivariateSpline", "the fit is FITPACK's")
-        _ScipysLSQ.__init__(self, x, y, t, w, bbox, k, ext, check_finite)
+        mode = _MODES.get(ext) if isinstance(ext, (int, str)) else None
+        data = None if mode is None else fixed_knots(x, y, t, w, bbox, k)
+        if mode is None or data is None:
+            _backend.delegate("interpolate.LSQUnivariateSpline", "not a determined fit of plain arrays")
+            _ScipysLSQ.__init__(self, x, y, t, w, bbox, k, ext, check_finite)
+        else:
+            self.ext, self._data = mode, data
+            self._reset_class()
 
 
 _OWN: dict[type, type] = {

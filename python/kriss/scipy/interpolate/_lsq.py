@@ -1,4 +1,4 @@
-"""`make_lsq_spline` with SciPy's interface: least squares by blocked reflections."""
+"""`make_lsq_spline` with SciPy's interface, and the fit of `LSQUnivariateSpline`, by blocked reflections."""
 
 from __future__ import annotations
 
@@ -138,3 +138,37 @@ def _construct(x: Any, y: Any, t: Any, k: Any, w: Any, axis: Any, check_finite: 
         return None
     made = np.ascontiguousarray(c.view(kind)).reshape(n, *trailing)
     return si.BSpline.construct_fast(knots.copy(), made, k, axis=axis)
+
+
+def fixed_knots(x: Any, y: Any, t: Any, w: Any, bbox: Any, k: Any) -> tuple[Any, ...] | None:
+    """The ``_data`` of SciPy's `LSQUnivariateSpline` with interior knots t, or None to leave the call, errors included,
+    to SciPy."""
+    given = (x, y, t) if w is None else (x, y, t, w)
+    ends = np.asarray(bbox)
+    if any(type(a) not in _PLAIN for a in given) or type(k) is not int or not 1 <= k <= 5 or ends.shape != (2,):
+        return None
+    arrays = [np.asarray(a) for a in given]
+    if any(a.dtype.kind not in "biuf" or a.ndim != 1 for a in arrays):
+        return None
+    arrays = [np.require(a, np.float64, ["C", "A"]) for a in arrays]
+    points, values, interior = arrays[:3]
+    m = points.size
+    weights = arrays[3] if w is not None else np.ones(m)
+    if m <= k or values.size != m or weights.size != m or not all(np.isfinite(a).all() for a in arrays):
+        return None
+    low, high = (float(p if e is None else e) for p, e in zip((points[0], points[-1]), ends, strict=True))
+    knots = _lsq.full_knots(low, high, interior, k)
+    if not (np.diff(knots[k : knots.size - k]) > 0).all() or not (np.diff(points) >= 0).all():
+        return None
+    if not (low <= points[0] and points[-1] <= high and (weights > 0).all()):
+        return None
+    if not _lsq.schoenberg_whitney(points, knots, k):
+        return None
+    found, bad = _lsq.solve(points, values[:, None], weights, knots, k)
+    if bad >= 0 or not (np.isfinite(found.c).all() and np.isfinite(found.rss).all()):
+        return None
+    c = np.zeros(knots.size)
+    c[: knots.size - k - 1] = found.c[:, 0]
+    # x, y, w, xb, xe, k, s, n, t, c, fp, fpint, nrdata, ier: s = -1 tells SciPy that the knots are fixed
+    state = (k, -1, knots.size, knots, c, float(found.rss[0]), None, None, 0)
+    return points.copy(), values.copy(), weights.copy(), low, high, *state
