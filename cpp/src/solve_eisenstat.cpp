@@ -113,6 +113,13 @@ void EisenstatPlan<T, I>::build_grid(const CsrView<T, I>& a, const T* pivot, con
     }
     bytes_ = size * static_cast<index_t>(sizeof(T)) * (shape_.nz > 1 ? 5 : 4);
     const index_t nx = shape_.nx;
+    const Aligned<T> over = aligned<T>(n_ + 1);  // E^-1/2
+    T* g = over.get();
+    ex.parallel_for(n_, solve_grain, [&](index_t first, index_t last) {
+        for (index_t i = first; i < last; ++i) {
+            g[i] = T(1) / std::sqrt(unit_ * pivot[i]);
+        }
+    });
     ex.parallel_for(shape_.strips() * shape_.nz, 1, [&](index_t first, index_t last) {
         for (T* v : {west_.get(), south_.get(), below_.get(), rest_.get(), scale_.get()}) {
             if (v != nullptr) {
@@ -131,7 +138,7 @@ void EisenstatPlan<T, I>::build_grid(const CsrView<T, I>& a, const T* pivot, con
                     rest_[static_cast<std::size_t>(at)] = a.data[k] / pivot[i] - T(2);
                 } else {
                     Aligned<T>& v = o == 1 ? west_ : o == nx ? south_ : below_;
-                    v[static_cast<std::size_t>(at)] = unit_ * a.data[k] / root / std::sqrt(unit_ * pivot[i - o]);
+                    v[static_cast<std::size_t>(at)] = unit_ * a.data[k] * g[i] * g[i - o];
                 }
             }
         });
@@ -142,6 +149,8 @@ template <class T, class I>
 void EisenstatPlan<T, I>::build_rows(const CsrView<T, I>& a, const T* pivot) {
     rest_ = aligned<T>(n_);
     scale_ = aligned<T>(n_);
+    const Aligned<T> over = aligned<T>(n_ + 1);  // E^-1/2
+    T* g = over.get();
     lower_ptr_.assign(1, I(0));
     upper_ptr_.assign(1, I(0));
     lower_ptr_.reserve(static_cast<std::size_t>(n_ + 1));
@@ -153,6 +162,7 @@ void EisenstatPlan<T, I>::build_rows(const CsrView<T, I>& a, const T* pivot) {
     upper_data_.reserve(half);
     for (index_t i = 0; i < n_; ++i) {
         scale_[static_cast<std::size_t>(i)] = std::sqrt(unit_ * pivot[i]);
+        g[i] = T(1) / scale_[static_cast<std::size_t>(i)];
     }
     for (index_t i = 0; i < n_; ++i) {
         for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k) {
@@ -162,7 +172,7 @@ void EisenstatPlan<T, I>::build_rows(const CsrView<T, I>& a, const T* pivot) {
                 rest_[static_cast<std::size_t>(i)] = v / pivot[i] - T(2);
                 continue;
             }
-            const T scaled = unit_ * v / scale_[static_cast<std::size_t>(i)] / scale_[static_cast<std::size_t>(j)];
+            const T scaled = unit_ * v * g[i] * g[j];
             (j < i ? lower_indices_ : upper_indices_).push_back(static_cast<I>(j));
             (j < i ? lower_data_ : upper_data_).push_back(scaled);
         }
@@ -207,7 +217,8 @@ void EisenstatPlan<T, I>::add_back(const T* from, T* to, const Executor& ex) con
 template <class T, class I>
 CgOutcome EisenstatPlan<T, I>::solve(const CsrView<T, I>& a, const T* b, T* x, const CgOptions& opt,
                                      std::vector<double>* residuals, const Executor& given) const {
-    const Executor ex = for_size(given, a.indptr[n_]);
+    // a sweep waits for neighbours all along: it pays later than a pass over vectors
+    const Executor ex = for_size(given, a.indptr[n_] / 4);
     FrontView<T> front;
     EisenstatRows<T, I> rows;
     EisenstatOps<T> ops;

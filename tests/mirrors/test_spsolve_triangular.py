@@ -129,3 +129,37 @@ def test_malformed_index_arrays_are_not_read_beyond(form):
         )
         assert status in (8, 13)
         assert 0 <= line < 6
+
+
+@pytest.mark.parametrize("form", ["csr", "csc"])
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+@pytest.mark.parametrize("where", [0, 3, 6])
+def test_infinity_and_nan_go_only_where_entries_take_them(form, lower, bad, where):
+    dense = np.diag(np.arange(1.0, 8.0))
+    dense[4, 3], dense[6, 0] = 2.0, 1.0
+    A = sps.csr_array(dense if lower else dense.T).asformat(form)
+    b = np.ones(7)
+    b[where] = bad
+    x = spsolve_triangular(A, b, lower=lower)
+    reach = {0: {0, 6}, 3: {3, 4}, 6: {6}} if lower else {0: {0}, 3: {3}, 6: {6, 0}}
+    assert {int(i) for i in np.flatnonzero(~np.isfinite(x))} == reach[where]
+
+
+def test_backends_give_the_same_bits():
+    import kriss
+    from kriss._backend import core
+
+    if core() is None:
+        pytest.skip("the compiled module is not built here")
+    pytest.importorskip("numba")
+    for lower in (True, False):
+        for form in ("csr", "csc"):
+            A = triangle(40, lower, form)
+            for shape in ((40,), (40, 3)):
+                b = np.random.default_rng(3).standard_normal(shape)
+                found = []
+                for backend in ("compiled", "numba"):
+                    with kriss.use_backend(backend):
+                        found.append(spsolve_triangular(A, b, lower=lower))
+                assert_array_equal(found[0], found[1])

@@ -264,12 +264,12 @@ def test_dtypes(dtype, itype, name):
         assert np.linalg.norm(b - A.astype(float) @ r.x.astype(float)) <= 1.01 * rtol * np.linalg.norm(b)
 
 
-@pytest.mark.parametrize("shape", [(64, 80, 1), (130, 61, 1), (32, 24, 20), (36, 15, 20)])
+@pytest.mark.parametrize("shape", [(64, 80, 1), (250, 181, 1), (64, 40, 16), (36, 60, 20)])
 def test_the_number_of_workers_changes_no_bit(shape):
     A = grid_matrix(*shape)
     b = np.random.default_rng(2).standard_normal(A.shape[0])
     M = MIC(A)
-    found = [cg(A, b, rtol=1e-9, M=M, workers=w, residuals=True) for w in (1, 2, 3, 4)]
+    found = [cg(A, b, rtol=1e-5, M=M, workers=w, residuals=True) for w in (1, 2, 3, 4)]
     assert "grid" in found[0].params["storage"] and found[0].converged
     for r in found[1:]:
         assert_array_equal(r.x, found[0].x)

@@ -107,6 +107,7 @@ def _find_grid(indptr, indices):
 def _split(indptr, indices, data, pivot, unit):
     n = pivot.size
     scale = np.sqrt(unit * pivot)
+    over = data.dtype.type(1) / scale
     rest = np.zeros_like(pivot)
     lower_ptr, upper_ptr = np.zeros_like(indptr), np.zeros_like(indptr)
     for i in range(n):
@@ -127,7 +128,7 @@ def _split(indptr, indices, data, pivot, unit):
             if j == i:
                 rest[i] = data[k] / pivot[i] - two
                 continue
-            v = unit * data[k] / scale[i] / scale[j]
+            v = unit * data[k] * over[i] * over[j]
             if j < i:
                 lower_indices[a], lower[a] = j, v
                 a += 1

@@ -16,14 +16,13 @@ from kriss._backend import backend, kernels
 from kriss.config import get_num_threads
 from kriss.solve._precond import _diagonal
 from kriss.solve._result import SolveResult
+from kriss.solve._triangular import PARALLEL_ROWS, PARALLEL_THREADS, WIDE
 
 Array = npt.NDArray[Any]
 Callback = Callable[[Array], object]
 
 # Sweeps between two looks at the residual, which costs about as much as a sweep.
 LOOK = 8
-# Levels are worth their synchronisation where a level holds several chunks of rows.
-WIDE = 1024
 
 
 class Order:
@@ -36,7 +35,7 @@ class Order:
         n, itype = matrix.shape[0], matrix.indices.dtype
         empty = np.empty(0, itype)
         self.rows, self.need, self.back_need, self.groups = empty, empty, empty, 0
-        if n == 0 or (kind == "natural" and threads == 1):
+        if n == 0 or (kind == "natural" and (threads < PARALLEL_THREADS or n < PARALLEL_ROWS)):
             return
         ks = kernels("solve_stationary")
         pattern = _symmetric_pattern(matrix)
@@ -243,8 +242,8 @@ _COMMON = """rtol, atol : float
         named)."""
 
 _ORDER = """order : {"natural", "multicolor"}
-        The order of the rows. ``"natural"`` runs level by level on several threads where levels are wide, with the
-        same bits as on one. ``"multicolor"`` visits the colours of `color_rows` one after another: more parallel, but
+        The order of the rows. ``"natural"`` runs level by level from four threads on where A is large and its levels
+        are wide, with the same bits as on one thread. ``"multicolor"`` visits the colours of `color_rows` one after another: more parallel, but
         another iteration, which over-relaxes less well."""
 
 

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from kriss._backend import kernels
 from kriss.config import get_num_threads
 
-# Below this size a solve takes about as long as waking a thread; above it, levels pay where they are wide enough for
-# every thread to find a chunk of rows in each (measured on two cores).
+# Levels visit the rows out of the order in which memory holds them. Measured on two cores that costs more than the
+# second thread brings; from four threads on, large triangles with wide levels go level by level.
 PARALLEL_ROWS = 100_000
+PARALLEL_THREADS = 4
 WIDE = 1024
 
 
@@ -39,6 +40,7 @@ class Triangle:
     ) -> None:
         self.indptr, self.indices, self.data, self.inverse, self.lower = indptr, indices, data, inverse, lower
         self._schedule: tuple[Any, ...] | None = None
+        self._levels: tuple[int, npt.NDArray[Any]] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -47,9 +49,11 @@ class Triangle:
 
     def levels(self) -> tuple[int, npt.NDArray[Any]]:
         """How many levels there are, and the level of each row."""
-        level = np.empty(self.indptr.size - 1, self.indices.dtype)
-        count = kernels("solve_factor").triangle_levels(self.indptr, self.indices, self.data, self.lower, level)
-        return int(count), level
+        if self._levels is None:
+            level = np.empty(self.indptr.size - 1, self.indices.dtype)
+            count = kernels("solve_factor").triangle_levels(self.indptr, self.indices, self.data, self.lower, level)
+            self._levels = int(count), level
+        return self._levels
 
     def schedule(self) -> tuple[Any, ...]:
         """Rows sorted by level: (levels, order, indptr, indices, data, need)."""
@@ -72,7 +76,8 @@ class Triangle:
         n = self.indptr.size - 1
         if levels is None:
             threads = workers or get_num_threads()
-            levels = r.ndim == 1 and threads > 1 and n >= PARALLEL_ROWS and n >= WIDE * self.schedule()[0]
+            levels = r.ndim == 1 and threads >= PARALLEL_THREADS and n >= PARALLEL_ROWS
+            levels = levels and n >= WIDE * self.levels()[0]
         if levels:
             _, order, indptr, indices, data, need = self.schedule()
             ks.triangle_solve_levels(indptr, indices, data, self.inverse, self.lower, order, need, r, z, workers)
