@@ -243,8 +243,8 @@ _COMMON = """rtol, atol : float
 
 _ORDER = """order : {"natural", "multicolor"}
         The order of the rows. ``"natural"`` runs level by level from four threads on where A is large and its levels
-        are wide, with the same bits as on one thread. ``"multicolor"`` visits the colours of `color_rows` one after another: more parallel, but
-        another iteration, which over-relaxes less well."""
+        are wide, with the same bits as on one thread. ``"multicolor"`` visits the colours of `color_rows` one after
+        another: more parallel, but another iteration, which over-relaxes less well."""
 
 
 def _documented(function: Any) -> Any:
