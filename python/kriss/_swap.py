@@ -30,8 +30,15 @@ SWAPPABLE: dict[str, tuple[str, ...]] = {
     "interpolate.splev": ("scipy.interpolate._fitpack_py",),
     "interpolate.splrep": ("scipy.interpolate._fitpack_py",),
     "linalg.lstsq": ("scipy.linalg._basic",),
+    "sparse.linalg.bicgstab": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.iterative"),
     "sparse.linalg.cg": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.iterative"),
     "sparse.linalg.spsolve_triangular": ("scipy.sparse.linalg._dsolve", "scipy.sparse.linalg._dsolve.linsolve"),
+    "sparse.linalg.gmres": (
+        "scipy.sparse.linalg._isolve",
+        "scipy.sparse.linalg._isolve.iterative",
+        "scipy.sparse.linalg._eigen.arpack.arpack",
+    ),
+    "sparse.linalg.minres": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.minres"),
 }
 
 _lock = threading.RLock()

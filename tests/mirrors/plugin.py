@@ -84,7 +84,8 @@ def _stacked(mirror):
     return adapted
 
 
-ADAPTERS = {"linalg.lstsq": _stacked, "sparse.linalg.cg": _dense_to_csr}
+KRYLOV = tuple(f"sparse.linalg.{name}" for name in ("bicgstab", "cg", "gmres", "minres"))
+ADAPTERS = {"linalg.lstsq": _stacked, **dict.fromkeys(KRYLOV, _dense_to_csr)}
 SKIPS = Path(__file__).with_name("skips.toml")
 
 

@@ -175,6 +175,40 @@ SUITES = {
         through_ours=285,
         on_our_kernels=190,
     ),
+    "sparse.linalg.bicgstab": Suite(
+        (
+            "scipy.sparse.linalg._isolve.tests.test_iterative",
+            "scipy.sparse.tests.test_array_api::test_solvers",
+        ),
+        passed=90,
+        select="bicgstab",
+        through_ours=90,
+        on_our_kernels=24,
+        on_our_kernels_adapted=40,
+    ),
+    "sparse.linalg.gmres": Suite(
+        (
+            "scipy.sparse.linalg._isolve.tests.test_iterative",
+            "scipy.sparse.tests.test_array_api::test_solvers",
+        ),
+        passed=190,
+        select="gmres",
+        through_ours=100,
+        on_our_kernels=25,
+        on_our_kernels_adapted=45,
+    ),
+    "sparse.linalg.minres": Suite(
+        (
+            "scipy.sparse.linalg._isolve.tests.test_iterative",
+            "scipy.sparse.linalg._isolve.tests.test_minres",
+            "scipy.sparse.tests.test_array_api::test_solvers",
+        ),
+        passed=44,
+        select="minres",
+        through_ours=44,
+        on_our_kernels=14,
+        on_our_kernels_adapted=26,
+    ),
     "sparse.linalg.cg": Suite(
         (
             "scipy.sparse.linalg._isolve.tests.test_iterative",
