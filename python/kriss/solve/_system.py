@@ -345,6 +345,8 @@ def precond_map(
         m = precond.matrix
         assert m is not None
         return ks.ssor_map(m.indptr, m.indices, m.data, precond.where, precond.inverse, precond.omega), precond.name
+    if precond.code != _cg.NONE:
+        raise TypeError(f"{method} cannot use M={precond.name}: only cg can")
     return None, precond.name
 
 
