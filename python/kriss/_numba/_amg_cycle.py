@@ -29,6 +29,7 @@ def product(indptr, indices, data, x, y, add):
 @njit(cache=True, nogil=True)
 def gauss_seidel(indptr, indices, data, place, inverse, half, b, x, forward, far, last):
     n = indptr.size - 1
+    newest = data.dtype.type(0)
     for q in range(n):
         i = q if forward else n - 1 - q
         d, before, after = place[i], indptr[i], indptr[i + 1]
@@ -40,8 +41,22 @@ def gauss_seidel(indptr, indices, data, place, inverse, half, b, x, forward, far
             beyond = part_sum(indices, data, d + 1, after, x)
         else:
             beyond = part_sum(indices, data, before, d, x)
-        near = part_sum(indices, data, before, d, x) if forward else part_sum(indices, data, d + 1, after, x)
-        x[i] = ((b[i] - beyond) - near) * inverse[i]
+        if forward and d > before and indices[d - 1] == i - 1:
+            c, start, stop = data[d - 1], before, d - 1
+        elif not forward and d + 1 < after and indices[d + 1] == i + 1:
+            c, start, stop = data[d + 1], d + 2, after
+        else:
+            near = part_sum(indices, data, before, d, x) if forward else part_sum(indices, data, d + 1, after, x)
+            newest = ((b[i] - beyond) - near) * inverse[i]
+            x[i] = newest
+            half[i] = beyond if last else near
+            continue
+        near = part_sum(indices, data, start, stop, x)
+        other = ((b[i] - beyond) - near) * inverse[i]
+        factor = c * inverse[i]
+        near += c * newest
+        newest = other - factor * newest
+        x[i] = newest
         half[i] = beyond if last else near
 
 

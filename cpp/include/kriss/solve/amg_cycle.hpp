@@ -100,9 +100,12 @@ void amg_product(const CsrView<T, std::int32_t>& m, const T* x, T* y, const Exec
 enum class AmgFar { zero, kept, unknown };  // x is 0 there; in half; to be computed
 
 // One sweep, forward or backward. Afterwards half holds the near sums for an opposite sweep, or (last) the far sums.
+// The entry just computed, where the row couples to it, is kept in a register and enters last: the chain from one row
+// to the next is then one product and one difference.
 template <class T, bool Forward, AmgFar Far, bool Last>
 void amg_gauss_seidel(const AmgLevel<T>& g, const T* b, T* x) {
     const auto& a = g.a;
+    T newest = T(0);
     for (index_t q = 0; q < a.rows; ++q) {
         const index_t i = Forward ? q : a.rows - 1 - q;
         const index_t d = g.place[i];
@@ -112,8 +115,20 @@ void amg_gauss_seidel(const AmgLevel<T>& g, const T* b, T* x) {
                       : Far == AmgFar::kept ? g.half[i]
                       : Forward             ? amg_sum(a, d + 1, after, x)
                                             : amg_sum(a, before, d, x);
-        const T near = Forward ? amg_sum(a, before, d, x) : amg_sum(a, d + 1, after, x);
-        x[i] = ((b[i] - far) - near) * g.inverse[i];
+        const T inverse = g.inverse[i];
+        T near;
+        if (Forward ? d > before && a.indices[d - 1] == i - 1 : d + 1 < after && a.indices[d + 1] == i + 1) {
+            const T c = a.data[Forward ? d - 1 : d + 1];
+            near = Forward ? amg_sum(a, before, d - 1, x) : amg_sum(a, d + 2, after, x);
+            const T other = ((b[i] - far) - near) * inverse;
+            const T factor = c * inverse;
+            near += c * newest;
+            newest = other - factor * newest;
+        } else {
+            near = Forward ? amg_sum(a, before, d, x) : amg_sum(a, d + 1, after, x);
+            newest = ((b[i] - far) - near) * inverse;
+        }
+        x[i] = newest;
         g.half[i] = Last ? far : near;
     }
 }
