@@ -312,6 +312,11 @@ class SSOR(Sweeps):
         self._matrix = matrix
         self.is_spd = bool((self.inverse > 0).all())
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held, the copy of A included, in bytes."""
+        return super().nbytes
+
     def _pivot(self) -> npt.NDArray[Any]:
         data = self._matrix.data
         return np.asarray(data[self._where] / data.dtype.type(self.omega))
