@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -37,44 +38,66 @@ def main() -> int:
 
 
 def table() -> str:
-    """One line per promised case: both medians, their ratio, both accuracies."""
+    """One line per promise: of the cases that share it the least favourable, both medians, ratio, both accuracies."""
     lines = ["", "| case | KRISS | peer | ratio | asked | accuracy: KRISS, peer |", "|---|---|---|---|---|---|"]
     where = None
-    for family in FAMILIES:
-        path = ROOT / "benchmarks" / "results" / f"{family}.json"
-        if not path.exists():
+    for path in sorted((ROOT / "benchmarks" / "results").glob("*.json"), key=_place):
+        if path.stem.split("_")[0] not in FAMILIES or path.stem.endswith("evaluations"):
             continue
         payload = json.loads(path.read_text())
         where = payload["machine"]
+        promises: dict[str, list[tuple[float, str, str]]] = {}
         for row in payload["rows"]:
             for target in row["targets"]:
-                if target["text"].endswith("bytes-moved limit") and target["measured"] is not None:
-                    asked = "≤ " + target["text"].split()[1]
-                    met = "" if target["met"] else " (missed)"
-                    lines.append(
-                        f"| {family}: {row['name']} | {seconds(row['ours']['median'])} | time to move its bytes, "
-                        f"{seconds(row['traffic']['limit_seconds'])} "
-                        f"| {target['measured']:.2f}x of it{met} | {asked} | - |"
-                    )
-                    continue
-                peers = [peer for peer in row["peers"] if target["text"].endswith(f"x {peer['name']}")]
-                if not peers or target["measured"] is None:
-                    continue
-                peer, ours = peers[0], row["ours"]
-                accuracy = "-"
-                if ours["accuracy"] is not None and peer["accuracy"] is not None:
-                    name = row["accuracy_name"].replace("|", "\\|")
-                    accuracy = f"{name}: {ours['accuracy']:.1e}, {peer['accuracy']:.1e}"
-                asked = target["text"].split("x ")[0].replace(">=", "≥") + "x"
-                met = "" if target["met"] else " (missed)"
-                lines.append(
-                    f"| {family}: {row['name']} | {seconds(ours['median'])} | {peer['name']}, "
-                    f"{seconds(peer['median'])} | {peer['ratio']:.1f}x{met} | {asked} | {accuracy} |"
-                )
+                found = _line(row, target)
+                if found is not None:
+                    promises.setdefault(target["text"], []).append(found)
+        for found in promises.values():
+            _, name, rest = min(found)
+            count = f" (least of {len(found)} cases)" if len(found) > 1 else ""
+            lines.append(f"| {path.stem.split('_')[0]}: {name}{count} | {rest} |")
     if where is None:
         return ""
     lines += ["", f"{where['cpu']}, {where['threads']} threads for everyone, {str(where['date'])[:10]}.", ""]
     return "\n".join(lines) + "\n"
+
+
+def _place(path: Path) -> tuple[int, str]:
+    family = path.stem.split("_")[0]
+    return (FAMILIES.index(family) if family in FAMILIES else len(FAMILIES), path.stem)
+
+
+def _line(row: dict[str, Any], target: dict[str, Any]) -> tuple[float, str, str] | None:
+    """How favourable it is, the case and the other columns; None where the promise was not measured."""
+    if target["measured"] is None:
+        return None
+    missed = "" if target["met"] else " (missed)"
+    ours = row["ours"]
+    if target["text"].endswith("bytes-moved limit"):
+        cells = (
+            seconds(ours["median"]),
+            f"time to move its bytes, {seconds(row['traffic']['limit_seconds'])}",
+            f"{target['measured']:.2f}x of it{missed}",
+            "≤ " + target["text"].split()[1],
+            "-",
+        )
+        return -target["measured"], row["name"], " | ".join(cells)
+    peers = [peer for peer in row["peers"] if target["text"].endswith(f"x {peer['name']}")]
+    if not peers:
+        return None
+    peer = peers[0]
+    accuracy = "-"
+    if ours["accuracy"] is not None and peer["accuracy"] is not None:
+        name = row["accuracy_name"].replace("|", "\\|")
+        accuracy = f"{name}: {ours['accuracy']:.1e}, {peer['accuracy']:.1e}"
+    cells = (
+        seconds(ours["median"]),
+        f"{peer['name']}, {seconds(peer['median'])}",
+        f"{peer['ratio']:.1f}x{missed}",
+        target["text"].split("x ")[0].replace(">=", "≥") + "x",
+        accuracy,
+    )
+    return peer["ratio"], row["name"], " | ".join(cells)
 
 
 if __name__ == "__main__":
