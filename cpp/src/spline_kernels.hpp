@@ -16,9 +16,8 @@ struct SplineKernels {
     // How to cut the range into buckets, and the table (buckets + 1) for it.
     void (*bucket_map)(const T* x, index_t n, std::int32_t* map, std::int32_t* buckets);
     void (*bucket_table)(const T* x, index_t n, std::int32_t map, std::int32_t* table, std::int32_t buckets);
-    // x: (n), c: (order, n - 1, columns), q: (points), out: (points, columns); table (buckets + 1), null for nearly uniform
-    // knots.
-    // beyond: 0 NaN, 1 extend, 2 periodic, 3 constant, 4 zero.
+    // x: (n), c: (order, n - 1, columns), q: (points), out: (points, columns); table (buckets + 1), null for nearly
+    // uniform knots. beyond: 0 NaN, 1 extend, 2 periodic, 3 constant, 4 zero.
     void (*evaluate)(const T* x, index_t n, const std::int32_t* table, std::int32_t buckets, std::int32_t map,
                      const T* c, index_t order, index_t columns, const T* q, index_t points, int nu, int beyond, T* out,
                      const Executor& ex);

@@ -143,11 +143,11 @@ def fit(
     References
     ----------
     C. de Boor, *A Practical Guide to Splines*, Springer, 1978, chapters XII (newnot) and XIV (least squares).
-    D. L. B. Jupp, *Approximation to data by splines with free knots*, SIAM J. Numer. Anal. 15, 1978.
     P. Craven, G. Wahba, *Smoothing noisy data with spline functions*, Numer. Math. 31, 1979 (GCV).
+    D. L. B. Jupp, *Approximation to data by splines with free knots*, SIAM J. Numer. Anal. 15, 1978.
     G. Wahba, *A comparison of GCV and GML*, Ann. Statist. 13, 1985 (restricted likelihood).
-    W. E. Wecker, C. F. Ansley, *The signal extraction approach to nonlinear regression and spline smoothing*,
-    J. Am. Stat. Assoc. 78, 1983 (the recursion).
+    W. E. Wecker, C. F. Ansley, *The signal extraction approach to nonlinear regression and spline
+    smoothing*, J. Am. Stat. Assoc. 78, 1983 (the recursion).
     P. J. Huber, *Robust Statistics*, Wiley, 1981, chapter 7.
 
     Examples

@@ -179,7 +179,7 @@ def convection_diffusion2d(
     *,
     scheme: str = "upwind",
 ) -> sps.csr_array:
-    """Convection and diffusion, ``-epsilon Laplace(u) + v . grad u``, on an n by n grid, scaled by the mesh width**2.
+    """Convection and diffusion, ``-epsilon Laplace(u) + (v, grad u)``, on an n by n grid, scaled by the mesh width**2.
 
     Parameters
     ----------
