@@ -214,15 +214,17 @@ void keeps_given_derivatives(double tol) {
 KRISS_CASE("given derivatives at the ends, double") { keeps_given_derivatives<double>(2e-13); }
 KRISS_CASE("given derivatives at the ends, float") { keeps_given_derivatives<float>(1e-4); }
 KRISS_CASE("conditions that determine nothing have no pivot") {
-    const double x[2] = {0.0, 1.0};
-    const double t[4] = {0.0, 0.0, 1.0, 1.0};
-    const std::int32_t first[1] = {1};
-    double c[2] = {1.0, 0.0};
-    double a[8];
-    // Two rows for two coefficients, but the value at the right end is missing: a derivative and the left value fit.
-    KRISS_CHECK(bspline_interpolate_ends(x, 2, t, 1, first, 1, first, 0, 1, c, a, Executor{}).status == Status::ok);
-    double flat[2] = {0.0, 0.0};
-    KRISS_CHECK(bspline_interpolate_ends(x, 2, t, 1, first, 1, first, 1, 1, flat, a, Executor{}).status ==
+    const double t[6] = {0.0, 0.0, 0.0, 1.0, 1.0, 1.0};
+    const std::int32_t slope[1] = {1};
+    double a[21];
+    // Three rows for three coefficients: the slope at 0.2 and values there and at 0.7 determine the parabola,
+    const double two[2] = {0.2, 0.7};
+    double c[3] = {1.0, 0.0, 0.0};
+    KRISS_CHECK(bspline_interpolate_ends(two, 3, t, 2, slope, 1, slope, 0, 1, c, a, Executor{}).status == Status::ok);
+    // but the slope at one point twice does not.
+    const double one[1] = {0.5};
+    double flat[3] = {0.0, 0.0, 0.0};
+    KRISS_CHECK(bspline_interpolate_ends(one, 3, t, 2, slope, 1, slope, 1, 1, flat, a, Executor{}).status ==
                 Status::singular);
 }
 

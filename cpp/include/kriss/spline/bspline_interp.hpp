@@ -260,9 +260,9 @@ Info bspline_interpolate(const T* x, index_t n, const T* t, int k, index_t m, T*
 }
 
 // Interpolation with given derivatives at the ends: rows of c: (n, m) are the derivatives of orders left[] at x_0, the
-// values at x: (n - lefts - rights), and the derivatives of orders right[] at the last x. The matrix is not totally
-// positive in general: banded elimination with partial pivoting, rows of derivatives scaled to a largest entry of 1.
-// a: (n, 3 k + 1). Golub, Van Loan, Matrix Computations, 4th ed., section 4.3.5.
+// values at x: (n - lefts - rights >= 1), and the derivatives of orders right[] at the last x. The matrix is not
+// totally positive in general: banded elimination with partial pivoting, rows of derivatives scaled to a largest entry
+// of 1. a: (n, 3 k + 1). Golub, Van Loan, Matrix Computations, 4th ed., section 4.3.5.
 template <class T>
 Info bspline_interpolate_ends(const T* x, index_t n, const T* t, int k, const std::int32_t* left, index_t lefts,
                               const std::int32_t* right, index_t rights, index_t m, T* c, T* a, const Executor& ex) {
