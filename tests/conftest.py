@@ -1,6 +1,7 @@
 """Shared fixtures. The suite runs once per backend: KRISS_BACKEND=compiled pytest, KRISS_BACKEND=numba pytest."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -11,6 +12,11 @@ settings.register_profile(
 )
 settings.register_profile("long", max_examples=1000, deadline=None)
 settings.load_profile(os.environ.get("KRISS_HYPOTHESIS", "kriss"))
+
+
+# Jobs that a shell starts in the background may ignore SIGINT: the tests of Ctrl-C would then wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):
