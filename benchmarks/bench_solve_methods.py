@@ -11,7 +11,7 @@ import scipy.sparse.linalg as scipy_linalg
 
 from benchmarks.harness import Case
 from kriss.scipy.sparse import linalg as mirror
-from kriss.solve import cg, gmres
+from kriss.solve import cg, fgmres, gmres
 from kriss.testing import poisson2d, poisson3d
 
 
@@ -55,6 +55,7 @@ def cases(quick: bool) -> Iterable[Case]:
 
     A = (five + sp.diags_array([-0.4, 0.4], offsets=[-1, 1], shape=five.shape)).tocsr()
     b = np.random.default_rng(0).standard_normal(A.shape[0])
+    inverse = sp.diags_array(1 / A.diagonal()).tocsr()
     for restart in (20, 50):
         yield Case(
             f"GMRES({restart}), two cycles, {side}x{side} convection",
@@ -66,6 +67,26 @@ def cases(quick: bool) -> Iterable[Case]:
             target_peer="scipy",
             note="Equal iterations.",
         )
+    yield Case(
+        f"FGMRES(20) with Jacobi, two cycles, {side}x{side} convection",
+        lambda: fgmres(A, b, rtol=0.0, restart=20, maxiter=40, M="jacobi"),
+        {"scipy gmres, M left": lambda: scipy_linalg.gmres(A, b, rtol=1e-300, restart=20, maxiter=2, M=inverse)},
+        accuracy=_residual(A, b),
+        accuracy_name="||b - A x|| / ||b||",
+        target=2.0,
+        target_peer="scipy gmres, M left",
+        note="Equal iterations; SciPy has no flexible GMRES.",
+    )
+    yield Case(
+        f"Mirror of gcrotmk (m=20, k=10), three cycles, {side}x{side}",
+        lambda: mirror.gcrotmk(A, b, rtol=1e-300, m=20, k=10, maxiter=3),
+        {"scipy": lambda: scipy_linalg.gcrotmk(A, b, rtol=1e-300, m=20, k=10, maxiter=3)},
+        accuracy=_residual(A, b),
+        accuracy_name="||b - A x|| / ||b||",
+        target=1.5,
+        target_peer="scipy",
+        note="Equal iterations.",
+    )
     for name, matrix, most in (("gmres", A, 2), ("bicgstab", A, 20), ("minres", five, 30)):
         yield Case(
             f"Mirror of {name}, maxiter={most}, {side}x{side}",

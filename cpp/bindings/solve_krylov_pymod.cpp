@@ -188,6 +188,7 @@ void add_loops(py::module_& m, const char* map_name) {
     py::class_<LinearMap<T>, Map<T>>(m, map_name)
         .def_property_readonly("n", &LinearMap<T>::size)
         .def_property_readonly("diagonals", &LinearMap<T>::diagonals)
+        .def_property_readonly("halo", &LinearMap<T>::halo)
         .def(
             "apply",
             [](LinearMap<T>& self, const array<N>& x, array<N>& y, int workers) {
@@ -253,7 +254,8 @@ void add_loops(py::module_& m, const char* map_name) {
     m.def(
         "arnoldi",
         [](const Map<T>& a, const Map<T>& prec, bool left, const py::list& v, const py::list& z, const py::list& c,
-           array<NW>& h, array<NW>& b, double beta, double tol, double eps, const py::object& callback, int workers) {
+           array<NW>& h, array<NW>& b, double beta, double tol, double eps, const py::object& callback, int workers,
+           bool complete, bool padded) {
             const index_t n = a->size();
             const VectorList<T> basis(v, n, true);
             const VectorList<T> flexible(z, n, true);
@@ -263,23 +265,15 @@ void add_loops(py::module_& m, const char* map_name) {
             expect(static_cast<index_t>(h.size()) == steps * (steps + 1), "h must be (steps, steps + 1)");
             const auto k = static_cast<int>(c.size());
             expect(static_cast<index_t>(b.size()) == steps * k, "b must be (steps, k)");
-            ArnoldiCycle<T> cycle;
-            const auto small = static_cast<std::size_t>(steps);
-            std::vector<Wide<T>> triangle(small * (small + 1)), rotation(2 * small), g(small + 1), y(small);
-            std::vector<const T*> list(small + static_cast<std::size_t>(k) + 1);
-            std::vector<Wide<T>> dots(2 * (small + static_cast<std::size_t>(k) + 1));
-            cycle.steps = steps;
+            ArnoldiRoom<T> held(*a, steps, k);
+            ArnoldiCycle<T>& cycle = held.cycle;
             cycle.left = left;
+            cycle.complete = complete;
             cycle.v = basis.at.data();
             cycle.z = z.empty() ? nullptr : flexible.at.data();
-            cycle.k = k;
             cycle.c = fixed.at.data();
             cycle.h = reinterpret_cast<Wide<T>*>(h.mutable_data());
             cycle.b = reinterpret_cast<Wide<T>*>(b.mutable_data());
-            cycle.triangle = triangle.data();
-            cycle.rotation = rotation.data();
-            cycle.g = g.data();
-            cycle.y = y.data();
             cycle.beta = beta;
             cycle.tol = tol;
             cycle.eps = eps;
@@ -290,38 +284,42 @@ void add_loops(py::module_& m, const char* map_name) {
             }
             std::vector<double> norms;
             const auto done = run_loop<T>(a, prec, py::none(), nullptr, workers, [&](KrylovContext<T>& s) {
-                const Vectors<T> room(n, 0, 1);
-                cycle.room = room[0];
-                // Products by diagonals want zeros around their operand, which the basis has not.
                 const index_t halo = a->halo();
-                const Vectors<T> padded(n, halo, halo > 0 ? 1 : 0);
-                struct Padded {
+                const Vectors<T> room(n, halo, prec != nullptr && z.empty() ? 1 : 0);
+                cycle.room = prec != nullptr && z.empty() ? room[0] : nullptr;
+                // Products by diagonals want zeros around their operand. Where the caller's vectors have none, it is
+                // copied between some, and the product is a pass of its own.
+                const bool copies = halo > 0 && !padded && (prec == nullptr || left || !z.empty());
+                const Vectors<T> between(n, halo, copies ? 1 : 0);
+                struct Copying {
                     VectorMap<T> inside;
                     T* room;
                     index_t n;
-                } through{s.A, halo > 0 ? padded[0] : nullptr, n};
-                if (halo > 0) {
+                } through{s.A, copies ? between[0] : nullptr, n};
+                if (copies) {
+                    cycle.rows = {};
                     s.A = {&through, [](void* self, const T* x, T* to, const Executor& ex) {
-                               auto& p = *static_cast<Padded*>(self);
+                               auto& p = *static_cast<Copying*>(self);
                                std::copy_n(x, p.n, p.room);
                                return p.inside.apply(p.inside.self, p.room, to, ex);
                            }};
                 }
-                return arnoldi(s, cycle, list.data(), dots.data());
+                return arnoldi(s, cycle, held.list.data(), held.dots.data());
             });
             hook.rethrow();
             const ArnoldiOutcome& o = done.first;
-            py::array_t<NW> coefficients(static_cast<py::ssize_t>(o.steps), reinterpret_cast<const NW*>(y.data()));
+            py::array_t<NW> coefficients(static_cast<py::ssize_t>(o.steps), reinterpret_cast<const NW*>(cycle.y));
             return py::make_tuple(static_cast<std::int64_t>(o.steps), o.residual, o.breakdown, o.finite, coefficients,
                                   static_cast<std::int64_t>(done.second));
         },
         py::arg("a"), py::arg("m"), py::arg("left"), py::arg("v"), py::arg("z"), py::arg("c"), py::arg("h").noconvert(),
         py::arg("b").noconvert(), py::arg("beta"), py::arg("tol"), py::arg("eps"), py::arg("callback"),
-        py::arg("workers"),
+        py::arg("workers"), py::arg("complete") = true, py::arg("padded") = false,
         "One cycle of GMRES; v: steps + 1 vectors, v[0] of norm 1; z: steps vectors or none; c: orthonormal "
         "vectors.\n\n"
         "Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, "
-        "matvecs).");
+        "matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between "
+        "as many zeros as the halo of a.");
     m.def(
         "minres",
         [](const Map<T>& a, const Map<T>& prec, const array<N>& b, array<N>& x, bool zero_start, double shift,

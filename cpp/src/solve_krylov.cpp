@@ -36,6 +36,48 @@ bool CsrMap<T, I>::apply(const T* x, T* y, const Executor& ex) {
     return true;
 }
 
+template <class T, class I>
+RowsMap<T> CsrMap<T, I>::rows() {
+    return {this, [](void* self, const T* x, T* y, index_t begin, index_t end) {
+                const CsrMap& map = *static_cast<const CsrMap*>(self);
+                const PassKernels<T>& k = pass_kernels<T>();
+                if constexpr (!ScalarTraits<T>::is_complex) {
+                    if (map.diagonals_.used()) {
+                        k.diagonal_rows(map.diagonals_.view, x, y, begin, end);
+                        return;
+                    }
+                }
+                if constexpr (sizeof(I) == 4) {
+                    k.csr_rows_i32(map.a_, x, y, begin, end);
+                } else {
+                    k.csr_rows_i64(map.a_, x, y, begin, end);
+                }
+            }};
+}
+
+template <class T>
+ArnoldiRoom<T>::ArnoldiRoom(LinearMap<T>& a, index_t steps, int k) {
+    const auto m = static_cast<std::size_t>(steps);
+    const auto all = m + static_cast<std::size_t>(k);
+    triangle.resize(m * (m + 1));
+    rotation.resize(2 * m);
+    g.resize(m + 1);
+    y.resize(m);
+    dots.resize(2 * all + 1);
+    part.resize(static_cast<std::size_t>(chunk_count(a.size())) * (2 * all + 3));
+    list.resize(all + 1);
+    cycle.steps = steps;
+    cycle.k = k;
+    cycle.triangle = triangle.data();
+    cycle.rotation = rotation.data();
+    cycle.g = g.data();
+    cycle.y = y.data();
+    cycle.part = part.data();
+    cycle.rows = a.rows();
+    cycle.products = pass_kernels<T>().delayed_products;
+    cycle.update = pass_kernels<T>().delayed_update;
+}
+
 template <class T>
 Vectors<T>::Vectors(index_t n, index_t halo, int count) {
     const index_t pad = whole_lines<T>(halo);
@@ -71,6 +113,7 @@ Bench<T>::Bench(LinearMap<T>& a, LinearMap<T>* m, const Executor& executor) {
     template class CsrMap<T, std::int32_t>;                                                                            \
     template class CsrMap<T, std::int64_t>;                                                                            \
     template class Vectors<T>;                                                                                         \
+    template struct ArnoldiRoom<T>;                                                                                    \
     template struct Bench<T>;
 
 KRISS_INSTANTIATE(float)

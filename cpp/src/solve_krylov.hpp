@@ -31,6 +31,8 @@ class LinearMap {
     virtual int diagonals() const { return 0; }
     // Entries read per product: what decides whether threads pay.
     virtual index_t entries() const { return size(); }
+    // The same product by rows, from any worker; apply is null if the map has no such form.
+    virtual RowsMap<T> rows() { return {}; }
     // Throws again what a callable threw.
     virtual void rethrow() {}
 };
@@ -45,6 +47,7 @@ class CsrMap : public LinearMap<T> {
     index_t halo() const override { return diagonals_.view.halo; }
     int diagonals() const override { return diagonals_.view.count; }
     index_t entries() const override { return a_.indptr[a_.rows]; }
+    RowsMap<T> rows() override;
 
    private:
     CsrView<T, I> a_;
@@ -78,6 +81,17 @@ class Vectors {
    private:
     Aligned<T> work_;
     std::vector<T*> at_;
+};
+
+// What a cycle of GMRES needs beside its vectors: small arrays, the passes, A by rows.
+// z, c: null or as in ArnoldiCycle
+template <class T>
+struct ArnoldiRoom {
+    ArnoldiCycle<T> cycle;
+    std::vector<Wide<T>> triangle, rotation, g, y, dots, part;
+    std::vector<const T*> list;
+
+    ArnoldiRoom(LinearMap<T>& a, index_t steps, int k);
 };
 
 // A context over the two maps; `part` is owned here.

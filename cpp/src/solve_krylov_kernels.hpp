@@ -5,6 +5,7 @@
 
 #include "cpu.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/gram_schmidt.hpp"
 #include "kriss/solve/krylov.hpp"
 #include "kriss/solve/stencil.hpp"
 #include "kriss/view.hpp"
@@ -17,6 +18,11 @@ struct PassKernels {
     void (*scale)(index_t n, const T* d, const T* r, T* z, const Executor& ex);
     void (*csr_i32)(const CsrView<T, std::int32_t>& a, const T* x, T* y, const Executor& ex);
     void (*csr_i64)(const CsrView<T, std::int64_t>& a, const T* x, T* y, const Executor& ex);
+    void (*csr_rows_i32)(const CsrView<T, std::int32_t>& a, const T* x, T* y, index_t begin, index_t end);
+    void (*csr_rows_i64)(const CsrView<T, std::int64_t>& a, const T* x, T* y, index_t begin, index_t end);
+    void (*diagonal_rows)(const DiagonalView<T>& d, const T* x, T* y, index_t begin, index_t end);  // null if complex
+    void (*delayed_products)(const DelayedPass<T>& f, Wide<T>* out, double* norms, Wide<T>* part, const Executor& ex);
+    double (*delayed_update)(const DelayedPass<T>& f, Wide<T>* part, const Executor& ex);
 };
 
 struct KrylovKernels {

@@ -172,30 +172,23 @@ void test_loops() {
             Bench<T> bench(a, nullptr, Executor{});
             const int steps = n < 20 ? static_cast<int>(n) : 20;
             Vectors<T> v(n, a.halo(), steps + 1), room(n, a.halo(), 1);
-            const auto m = static_cast<std::size_t>(steps);
-            std::vector<Wide<T>> h(m * (m + 1)), triangle(m * (m + 1)), rotation(2 * m), g(m + 1), y(m),
-                dots(2 * m + 2);
-            std::vector<const T*> list(m + 1);
+            std::vector<Wide<T>> h(at(steps) * at(steps + 1));
+            ArnoldiRoom<T> held(a, steps, 0);
+            ArnoldiCycle<T>& cycle = held.cycle;
             for (index_t i = 0; i < n; ++i) {
                 v[0][i] = narrow<T>(1.0 / std::sqrt(bb)) * b[at(i)];
             }
-            ArnoldiCycle<T> cycle;
-            cycle.steps = steps;
             cycle.v = v.data();
             cycle.room = room[0];
             cycle.h = h.data();
-            cycle.triangle = triangle.data();
-            cycle.rotation = rotation.data();
-            cycle.g = g.data();
-            cycle.y = y.data();
             cycle.beta = std::sqrt(bb);
             cycle.eps = epsilon<T>();
-            const ArnoldiOutcome out = arnoldi(bench.context, cycle, list.data(), dots.data());
+            const ArnoldiOutcome out = arnoldi(bench.context, cycle, held.list.data(), held.dots.data());
             KRISS_CHECK(out.finite && out.steps >= 1);
             std::vector<T> x(at(n));
             for (index_t j = 0; j < out.steps; ++j) {
                 for (index_t i = 0; i < n; ++i) {
-                    x[at(i)] += narrow<T>(y[at(j)]) * v[static_cast<int>(j)][i];
+                    x[at(i)] += narrow<T>(held.y[at(j)]) * v[static_cast<int>(j)][i];
                 }
                 for (index_t k = 0; k <= j; ++k) {
                     const Wide<T> s = inner<T>(bench.context, v[static_cast<int>(k)], v[static_cast<int>(j)]);

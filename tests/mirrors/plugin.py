@@ -84,7 +84,7 @@ def _stacked(mirror):
     return adapted
 
 
-KRYLOV = tuple(f"sparse.linalg.{name}" for name in ("bicgstab", "cg", "gmres", "minres"))
+KRYLOV = tuple(f"sparse.linalg.{name}" for name in ("bicgstab", "cg", "gcrotmk", "gmres", "minres"))
 ADAPTERS = {"linalg.lstsq": _stacked, **dict.fromkeys(KRYLOV, _dense_to_csr)}
 SKIPS = Path(__file__).with_name("skips.toml")
 

@@ -186,6 +186,18 @@ SUITES = {
         on_our_kernels=24,
         on_our_kernels_adapted=40,
     ),
+    "sparse.linalg.gcrotmk": Suite(
+        (
+            "scipy.sparse.linalg._isolve.tests.test_gcrotmk",
+            "scipy.sparse.linalg._isolve.tests.test_iterative",
+            "scipy.sparse.tests.test_array_api::test_solvers",
+        ),
+        passed=110,
+        select="gcrotmk",
+        through_ours=110,
+        on_our_kernels=30,
+        on_our_kernels_adapted=50,
+    ),
     "sparse.linalg.gmres": Suite(
         (
             "scipy.sparse.linalg._isolve.tests.test_iterative",

@@ -1,6 +1,7 @@
 """Numba twins of the Krylov loops: the passes are compiled, the loops around them are Python.
 
-Same chunks, lanes and order of operations as cpp/include/kriss/solve/{krylov,arnoldi,minres,bicgstab,fcg}.hpp.
+Same chunks, lanes and order of operations as cpp/include/kriss/solve/{krylov,gram_schmidt,arnoldi,minres,
+bicgstab,fcg}.hpp.
 """
 
 import math
@@ -78,6 +79,7 @@ def fused(y, beta, v, c, w, workers):
 
 class _Map:
     diagonals = 0
+    halo = 0
 
     def __init__(self, n, apply):
         self.n = n
@@ -204,52 +206,94 @@ def _rotation(a, b):
     return c, sign * b / h, sign * h
 
 
-def arnoldi(a, m, left, v, z, c, h, b, beta, tol, eps, callback, workers):
+CANCEL_MOST = 1e-4
+CANCEL_MOST_BESIDE_C = 1e-2
+
+
+def arnoldi(a, m, left, v, z, c, h, b, beta, tol, eps, callback, workers, complete=True, padded=False):
     s = _Context(a, m, None)
     steps = len(v) - 1
     k = len(c)
     kind: Any = complex if v[0].dtype.kind == "c" else float
+    real = v[0].real.dtype.type
     triangle = np.zeros((steps, steps + 1), dtype=kind)
     cs = [0.0] * steps
     sn = [kind(0)] * steps
     g = [kind(0)] * (steps + 1)
     g[0] = kind(beta)
     room = np.empty_like(v[0])
-    residual, taken, breakdown, finite = beta, 0, False, True
+    residual, taken, breakdown, finite, sigma = beta, 0, False, True, 0.0
+
+    def correct(j, p, rho):
+        b[j - 1, :k] += sigma * p[:k]
+        h[j - 1, :j] += sigma * p[k:]
+        h[j - 1, j] = sigma * rho
+
+    most = CANCEL_MOST_BESIDE_C if k > 0 and not z else CANCEL_MOST
+    if k > 0:
+        along, _ = fused(v[0], 1.0, [], [], c, 0)
+        combine(v[0], 1.0, list(zip(-along, c, strict=True)), norm=False)
     for j in range(steps):
-        w = v[j + 1]
+        u, w = v[j], v[j + 1]
         if left:
             if m is None:
-                s.multiply(v[j], w)
+                s.multiply(u, w)
             else:
-                s.multiply(v[j], room)
+                s.multiply(u, room)
                 s.precondition(room, w)
         else:
-            direction = s.precondition(v[j], z[j] if z else room)
+            direction = s.precondition(u, z[j] if z else room)
             if z and direction is not z[j]:
                 z[j][:] = direction
             s.multiply(direction, w)
-        against = [*c, *v[: j + 1]]
-        first, before = fused(w, 1.0, [], [], against, 0)
-        parallel = float(np.sum(np.abs(first) ** 2))
-        twice = not (before - parallel > 0.5 * before)
-        second, after = fused(w, 1.0, against, -first, against if twice else [], 0)
+        basis = [*c, *v[:j]]
+        of_u, uu = fused(u, 1.0, [], [], basis, 0)
+        of_w, before = fused(w, 1.0, [], [], [*basis, u], 0)
+        of_w, own = of_w[:-1], kind(of_w[-1])
+        with np.errstate(all="ignore"):
+            rho = _sqrt(uu - float(np.sum(np.abs(of_u) ** 2)))
+            if not math.isfinite(before) or not (rho > 0.0) or not math.isfinite(rho):
+                finite = False
+                break
+            own = (own - kind(np.vdot(of_u, of_w))) * (1.0 / rho)
+            left_over = before - (float(np.sum(np.abs(of_w) ** 2)) + abs(own) ** 2)
+            twice = not (left_over > most * before)
+            scale = before if twice else left_over
+            factor = 1.0 / math.sqrt(scale) if scale > 0.0 else 1.0
+            combine(u, 1.0, list(zip(-of_u, basis, strict=True)), norm=False)
+            _scale(real(1.0 / rho), u)
+            combine(w, 1.0, [*zip(-of_w, basis, strict=True), (-own, u)], norm=False)
+            _scale(real(factor), w)
+        after = norm2(w)
+        if j > 0:
+            correct(j, of_u, rho)
+        sigma = 1.0 / factor
+        basis.append(u)
+        of_w = np.append(of_w, own)
         if twice:
-            _, after = fused(w, 1.0, against, -second, [], 0)
-            first = first + second
-        b[j, :k] = first[:k]
-        h[j, : j + 1] = triangle[j, : j + 1] = first[k:]
-        h1 = _sqrt(after)
-        if not math.isfinite(h1) or not math.isfinite(before):
+            more, _ = fused(w, 1.0, [], [], basis, 0)
+            _, after = fused(w, 1.0, basis, -more, [], 0)
+            of_w = of_w + sigma * more
+        b[j, :k] = of_w[:k]
+        h[j, : j + 1] = of_w[k:]
+        h1 = sigma * _sqrt(after)
+        if not math.isfinite(h1):
             finite = False
             break
         breakdown = not (h1 > eps * _sqrt(before))
         if breakdown:
             h1 = 0.0
-        else:
-            combine(w, 1.0 / h1, [], norm=False)
+        elif twice:
+            combine(w, 1.0 / _sqrt(after), [], norm=False)
+            sigma = h1
         h[j, j + 1] = h1
-        column = [kind(t) for t in triangle[j, : j + 1]] + [kind(h1)]
+        if not z:
+            # by linearity, the columns for v_j from those for u_j
+            h[j, : j + 2] = (h[j, : j + 2] - of_u[k:] @ h[:j, : j + 2]) / rho
+            b[j, :k] = (b[j, :k] - of_u[k:] @ b[:j, :k]) / rho
+            sigma /= rho
+            h1 = float(h[j, j + 1].real)
+        column = [kind(t) for t in h[j, : j + 1]] + [kind(h1)]
         for i in range(j):
             n0, n1 = column[i], column[i + 1]
             column[i] = cs[i] * n0 + sn[i] * n1
@@ -264,6 +308,12 @@ def arnoldi(a, m, left, v, z, c, h, b, beta, tol, eps, callback, workers):
             callback(residual)
         if residual <= tol or breakdown:
             break
+    if complete and taken and finite and not breakdown:
+        basis, last = [*c, *v[:taken]], v[taken]
+        more, _ = fused(last, 1.0, [], [], basis, 0)
+        _, after = fused(last, 1.0, basis, -more, [], 0)
+        correct(taken, more, _sqrt(after))
+        combine(last, 1.0 / _sqrt(after), [], norm=False)
     y = np.zeros(taken, dtype=kind)
     for i in range(taken - 1, -1, -1):
         total = g[i]

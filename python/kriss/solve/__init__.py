@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kriss.solve._amg import PyAMGCycle, from_pyamg
+from kriss.solve._augmented import gcrotmk, lgmres
 from kriss.solve._bicgstab import bicgstab
 from kriss.solve._cg import cg
 from kriss.solve._factor import IC0, ILU0, MIC
@@ -33,8 +34,10 @@ __all__ = [
     "fgmres",
     "from_pyamg",
     "gauss_seidel",
+    "gcrotmk",
     "gmres",
     "jacobi",
+    "lgmres",
     "minres",
     "sor",
     "ssor",

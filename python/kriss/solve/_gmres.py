@@ -21,9 +21,11 @@ def cycle(
     tol: float,
     *,
     left: bool = False,
+    complete: bool = True,
+    padded: bool = False,
     hook: Any = None,
 ) -> tuple[int, float, bool, bool, Array, Array, Array]:
-    """One run of Arnoldi's process.
+    """One run of Arnoldi's process; the last of v is finished only if `complete`, `padded` if all are `system.vectors`.
 
     Returns steps, residual, breakdown, finite, coefficients, H (steps + 1, steps) and B (k, steps).
     """
@@ -31,7 +33,7 @@ def cycle(
     h = np.zeros((steps, steps + 1), system.wide)
     b = np.zeros((steps, len(c)), system.wide)
     taken, residual, breakdown, finite, y, matvecs = system.ks.arnoldi(
-        system.A, system.M, left, v, z, c, h, b, beta, tol, system.eps, hook, system.threads
+        system.A, system.M, left, v, z, c, h, b, beta, tol, system.eps, hook, system.threads, complete, padded
     )
     system.matvecs += matvecs
     return taken, residual, breakdown, finite, y, h[:taken, : taken + 1].T, b[:taken].T
@@ -97,7 +99,7 @@ def _solve(system: System, restart: int, flexible: bool) -> SolveResult:
             steps = min(size, most - done)
             record = norms.append if system.keep else None
             taken, _, breakdown, finite, y, _, _ = cycle(
-                system, v[: steps + 1], z[:steps], [], beta, system.tol, hook=record
+                system, v[: steps + 1], z[:steps], [], beta, system.tol, complete=False, padded=True, hook=record
             )
             done += taken
             if z:
@@ -176,13 +178,16 @@ def gmres(
 
     Notes
     -----
-    Step j of a cycle: a product, an application of M, and 16 n j + 48 n bytes and 4 n j flops for the
-    orthogonalisation (half as much again where cancellation asks for a second one). Memory: restart + 2 vectors.
+    Step j of a cycle: a product, an application of M, and 16 n j + 48 n bytes and 8 n j flops for the
+    orthogonalisation, which is done twice, the second time together with the first of the next step. The basis is
+    orthogonal to working precision whatever A is. Memory: restart + 2 vectors.
 
     References
     ----------
     Y. Saad, M. H. Schultz, "GMRES: a generalized minimal residual algorithm for solving nonsymmetric linear systems",
-    SIAM J. Sci. Stat. Comput. 7 (1986), section 3.
+    SIAM J. Sci. Stat. Comput. 7 (1986), section 3. D. Bielich, J. Langou, S. Thomas, K. Swirydowicz, I. Yamazaki, E. G.
+    Boman, "Low-synch Gram-Schmidt with delayed reorthogonalization for Krylov solvers", Parallel Comput. 112 (2022),
+    algorithm 2.
 
     Examples
     --------

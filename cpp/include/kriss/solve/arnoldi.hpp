@@ -1,21 +1,27 @@
-// One cycle of GMRES: Arnoldi's process with classical Gram-Schmidt, reorthogonalised where cancellation asks for it,
-// and the least-squares problem by Givens rotations.
+// One cycle of GMRES: Arnoldi's process with classical Gram-Schmidt, always done twice, the second time together with
+// the first of the next step (solve/gram_schmidt.hpp), and the least-squares problem by Givens rotations.
 //
 // Y. Saad, M. H. Schultz, "GMRES: a generalized minimal residual algorithm for solving nonsymmetric linear systems",
 // SIAM J. Sci. Stat. Comput. 7 (1986), section 3. Flexible: Y. Saad, "A flexible inner-outer preconditioned GMRES
-// algorithm", SIAM J. Sci. Comput. 14 (1993), algorithm 2.2. Reorthogonalisation: J. W. Daniel, W. B. Gragg, L.
-// Kaufman, G. W. Stewart, "Reorthogonalization and stable algorithms for updating the Gram-Schmidt QR factorization",
-// Math. Comp. 30 (1976), with the factor 1/sqrt(2). Against the columns of C first, as the recycling method of M. L.
-// Parks, E. de Sturler, G. Mackey, D. D. Johnson, S. Maiti, "Recycling Krylov subspaces for sequences of linear
+// algorithm", SIAM J. Sci. Comput. 14 (1993), algorithm 2.2. Against the columns of C first, as the recycling method of
+// M. L. Parks, E. de Sturler, G. Mackey, D. D. Johnson, S. Maiti, "Recycling Krylov subspaces for sequences of linear
 // systems", SIAM J. Sci. Comput. 28 (2006), algorithm 2 (GCRO-DR) wants it.
 //
-// Bytes of step j in float64, beyond the product and the preconditioner: 16 n (j + k) + 48 n, or 24 n (j + k) + 72 n
-// with reorthogonalisation; 4 n (j + k) flops or twice as many.
+// Step j has u_j = C t_j + V_j s_j + rho_j v_j, orthogonalised once, and multiplies it before it is v_j:
+//     w = A M^-1 u_j = C b + V_j p + p_j v_j + sigma u_(j+1).
+// t and s, of the size of rounding, come with the products of w. By linearity the columns for v_j instead of u_j are
+// (column j - sum over i of s_ij column i) / rho_j, what t adds being left out as rounding; a flexible method keeps z_j
+// = M_j^-1 u_j and needs no such step. Where little of w remains (cancel_most), it is orthogonalised again at once, so
+// that t and s stay small.
+//
+// Bytes of step j in float64, beyond the preconditioner, with m = j + k: 16 n m + 48 n, 16 n m + 32 n and what the
+// product reads beside its vectors if the operator can be applied by rows; 8 n m flops.
 #pragma once
 
 #include <cmath>
 
 #include "kriss/config.hpp"
+#include "kriss/solve/gram_schmidt.hpp"
 #include "kriss/solve/loop.hpp"
 #include "kriss/solve/scalar.hpp"
 
@@ -25,6 +31,7 @@ template <class T>
 struct ArnoldiCycle {
     index_t steps = 0;            // most
     bool left = false;            // the operator is M^-1 A, else A M^-1
+    bool complete = true;         // the last vector of v is wanted too, of norm 1 and orthogonal to working precision
     T* const* v = nullptr;        // (steps + 1) vectors; v[0] has norm 1
     T* const* z = nullptr;        // (steps) vectors M^-1 v_j, kept for a flexible method; null: not kept
     T* room = nullptr;            // (n) scratch
@@ -36,13 +43,23 @@ struct ArnoldiCycle {
     Wide<T>* rotation = nullptr;  // (steps, 2) scratch
     Wide<T>* g = nullptr;         // (steps + 1) scratch
     Wide<T>* y = nullptr;         // (steps) out: the coefficients of the update
-    double beta = 0.0;            // norm of the residual at the start
-    double tol = 0.0;             // stop once the norm is at most this
-    double eps = 0.0;             // of the working precision
+    // From here to update: ArnoldiRoom of cpp/src/solve_krylov.hpp fills them in.
+    Wide<T>* part = nullptr;  // (chunk_count(n), 2 (k + steps) + 3) scratch
+    RowsMap<T> rows;          // A by rows, if it can be applied so
+    void (*products)(const DelayedPass<T>& f, Wide<T>* out, double* norms, Wide<T>* part, const Executor& ex) = nullptr;
+    double (*update)(const DelayedPass<T>& f, Wide<T>* part, const Executor& ex) = nullptr;
+    double beta = 0.0;  // norm of the residual at the start
+    double tol = 0.0;   // stop once the norm is at most this
+    double eps = 0.0;   // of the working precision
     // called with the norm of the residual after each step; false stops
     bool (*hook)(void* self, double norm) = nullptr;
     void* hook_self = nullptr;
 };
+
+// ||w - V V^H w||^2 / ||w||^2 below which w is orthogonalised again at once. More where what u has along C is
+// neglected.
+inline constexpr double cancel_most = 1e-4;
+inline constexpr double cancel_most_beside_c = 1e-2;
 
 struct ArnoldiOutcome {
     index_t steps = 0;
@@ -140,9 +157,54 @@ void rotation_for(W a, double b, double& c, W& s, W& r) {
     }
 }
 
+// Column j, given for u_j, made that of v_j = (u_j - sum over i < j of s_i v_i) / rho.
+// columns: `length` numbers each, `ld` apart; of a Hessenberg matrix, column i ends after i + 2 of them.
+template <class W>
+void column_for_v(index_t j, index_t length, bool hessenberg, index_t ld, W* columns, const W* s, double rho) {
+    W* const mine = columns + j * ld;
+    for (index_t i = 0; i < j; ++i) {
+        const W* const other = columns + i * ld;
+        const index_t stop = hessenberg && i + 2 < length ? i + 2 : length;
+        for (index_t r = 0; r < stop; ++r) {
+            mine[r] = mine[r] - s[i] * other[r];
+        }
+    }
+    for (index_t r = 0; r < length; ++r) {
+        mine[r] = (1.0 / rho) * mine[r];
+    }
+}
+
+// w = A M^-1 u or M^-1 A u, unless the pass that follows can do it by rows; false if the loop has to stop
+template <class T>
+bool arnoldi_image(KrylovContext<T>& s, const ArnoldiCycle<T>& a, index_t j, DelayedPass<T>& f) {
+    T* const u = f.u;
+    T* const w = f.w;
+    f.product = {};
+    f.x = u;
+    if (a.left && s.M.apply != nullptr) {
+        return multiply(s, static_cast<const T*>(u), a.room) && precondition(s, a.room, w) != nullptr;
+    }
+    if (!a.left) {
+        const T* z = precondition(s, u, a.z != nullptr ? a.z[j] : a.room);
+        if (z == nullptr) {
+            return false;
+        }
+        if (a.z != nullptr && z != a.z[j]) {
+            copy_items(s.n, z, a.z[j]);
+        }
+        f.x = z;
+    }
+    if (a.rows.apply == nullptr) {
+        return multiply(s, f.x, w);
+    }
+    f.product = a.rows;
+    ++s.matvecs;
+    return true;
+}
+
 template <class T>
 ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** list, Wide<T>* dots) {
-    // list: (k + steps) scratch; dots: (2 (k + steps)) scratch
+    // list: (k + steps) scratch; dots: (2 (k + steps) + 1) scratch
     using W = Wide<T>;
     ArnoldiOutcome out;
     const index_t ld = a.steps + 1;
@@ -154,62 +216,115 @@ ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** 
         list[j] = a.c[j];
     }
     out.residual = a.beta;
+    const double most = a.k > 0 && a.z == nullptr ? cancel_most_beside_c : cancel_most;
+    if (a.k > 0) {
+        // A residual that has shrunk has more along C than rounding, by as much as it has shrunk.
+        project(s, list, a.k, a.v[0], dots);
+        subtract(s, list, a.k, dots, a.v[0], static_cast<W*>(nullptr));
+    }
+    double sigma = 0.0;  // u_j is the vector that column j - 1 left, divided by it
+    DelayedPass<T> f;
+    f.n = s.n;
+    f.list = list;
+    // What the second orthogonalisation of u_j tells of column j - 1.
+    const auto correct = [&](index_t j, const W* p, double rho) {
+        for (int i = 0; i < a.k; ++i) {
+            a.b[(j - 1) * a.k + i] = a.b[(j - 1) * a.k + i] + sigma * p[i];
+        }
+        W* const before = a.h + (j - 1) * ld;
+        for (index_t i = 0; i < j; ++i) {
+            before[i] = before[i] + sigma * p[a.k + i];
+        }
+        before[j] = wide_from<T>(sigma * rho);
+    };
     for (index_t j = 0; j < a.steps; ++j) {
-        T* const w = a.v[j + 1];
-        list[a.k + j] = a.v[j];
-        if (a.left) {
-            T* const t = s.M.apply != nullptr ? a.room : w;
-            if (!multiply(s, static_cast<const T*>(a.v[j]), t) || precondition(s, t, w) == nullptr) {
-                break;
-            }
-        } else {
-            const T* z = precondition(s, a.v[j], a.z != nullptr ? a.z[j] : a.room);
-            if (z == nullptr) {
-                break;
-            }
-            if (a.z != nullptr && z != a.z[j]) {
-                copy_items(s.n, z, a.z[j]);
-            }
-            if (!multiply(s, z, w)) {
-                break;
-            }
+        const int count = a.k + static_cast<int>(j);
+        f.count = count;
+        f.u = a.v[j];
+        f.w = a.v[j + 1];
+        if (!arnoldi_image(s, a, j, f)) {
+            break;
         }
-        const int count = a.k + static_cast<int>(j) + 1;
-        W* const first = dots;
-        W* const second = dots + (a.k + a.steps);
-        const double before = project(s, list, count, w, first);
+        W* const of_u = dots;
+        W* const of_w = dots + count;
+        double norms[2] = {};
+        a.products(f, dots, norms, a.part, *s.ex);
+        if (s.ex->interrupted()) {
+            s.trouble = Status::interrupted;
+            break;
+        }
+        double small = 0.0;
         double parallel = 0.0;
+        W own = dots[2 * count];
         for (int i = 0; i < count; ++i) {
-            parallel += square_of(first[i]);
+            small += square_of(of_u[i]);
+            parallel += square_of(of_w[i]);
+            own = own - conj_of(of_u[i]) * of_w[i];
         }
-        const bool twice = !(before - parallel > 0.5 * before);
-        double after = subtract(s, list, count, first, w, twice ? second : nullptr);
-        if (twice) {
-            after = subtract(s, list, count, second, w, nullptr);
-            for (int i = 0; i < count; ++i) {
-                first[i] = first[i] + second[i];
-            }
+        const double before = norms[1];
+        const double rho = std::sqrt(norms[0] - small);
+        if (!std::isfinite(before) || !(rho > 0.0) || !std::isfinite(rho)) {
+            out.finite = false;
+            break;
         }
-        double h1 = std::sqrt(after);
+        own = (1.0 / rho) * own;
+        parallel += square_of(own);
+        const double left_over = before - parallel;
+        const bool twice = !(left_over > most * before);
+        const double scale = twice ? before : left_over;
+        f.of_u = of_u;
+        f.of_w = of_w;
+        f.cross = own;
+        f.scale_u = 1.0 / rho;
+        f.scale_w = scale > 0.0 ? 1.0 / std::sqrt(scale) : 1.0;
+        double after = a.update(f, a.part, *s.ex);
+        if (j > 0) {
+            correct(j, of_u, rho);
+        }
+        sigma = 1.0 / f.scale_w;
+        list[count] = a.v[j];
         W* const h = a.h + j * ld;
         W* const r = a.triangle + j * ld;
         for (int i = 0; i < a.k; ++i) {
-            a.b[j * a.k + i] = first[i];
+            a.b[j * a.k + i] = of_w[i];
         }
-        for (index_t i = 0; i <= j; ++i) {
-            h[i] = r[i] = first[a.k + i];
+        for (index_t i = 0; i < j; ++i) {
+            h[i] = of_w[a.k + i];
         }
-        if (!std::isfinite(h1) || !std::isfinite(before)) {
+        h[j] = own;
+        if (twice) {
+            project(s, list, count + 1, f.w, dots + count);
+            after = subtract(s, list, count + 1, dots + count, f.w, static_cast<W*>(nullptr));
+            for (int i = 0; i < a.k; ++i) {
+                a.b[j * a.k + i] = a.b[j * a.k + i] + sigma * dots[count + i];
+            }
+            for (index_t i = 0; i <= j; ++i) {
+                h[i] = h[i] + sigma * dots[count + a.k + i];
+            }
+        }
+        double h1 = sigma * std::sqrt(after);
+        if (!std::isfinite(h1)) {
             out.finite = false;
             break;
         }
         out.breakdown = !(h1 > a.eps * std::sqrt(before));
         if (out.breakdown) {
             h1 = 0.0;
-        } else {
-            pass<T>(s, w, wide_from<T>(1.0 / h1), {}, {}, nullptr, false);
+        } else if (twice) {
+            pass<T>(s, f.w, wide_from<T>(1.0 / std::sqrt(after)), {}, {}, nullptr, false);
+            sigma = h1;
         }
         h[j + 1] = wide_from<T>(h1);
+        if (a.z == nullptr) {
+            column_for_v(j, j + 2, true, ld, a.h, static_cast<const W*>(of_u + a.k), rho);
+            column_for_v(j, static_cast<index_t>(a.k), false, static_cast<index_t>(a.k), a.b,
+                         static_cast<const W*>(of_u + a.k), rho);
+            sigma /= rho;
+            h1 = real_of(h[j + 1]);
+        }
+        for (index_t i = 0; i <= j; ++i) {
+            r[i] = h[i];
+        }
         for (index_t i = 0; i < j; ++i) {
             const W c = a.rotation[2 * i];
             const W sn = a.rotation[2 * i + 1];
@@ -236,6 +351,14 @@ ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** 
         if (out.residual <= a.tol || out.breakdown) {
             break;
         }
+    }
+    if (a.complete && out.steps > 0 && out.finite && !out.breakdown && s.trouble == Status::ok) {
+        const int count = a.k + static_cast<int>(out.steps);
+        T* const last = a.v[out.steps];
+        project(s, list, count, last, dots);
+        const double rho = std::sqrt(subtract(s, list, count, dots, last, static_cast<W*>(nullptr)));
+        correct(out.steps, dots, rho);
+        pass<T>(s, last, wide_from<T>(1.0 / rho), {}, {}, nullptr, false);
     }
     // Back substitution; a zero pivot (A singular on the space) leaves its coefficient out.
     for (index_t i = out.steps - 1; i >= 0; --i) {

@@ -200,20 +200,24 @@ void scale_items(index_t n, const T* KRISS_RESTRICT d, const T* KRISS_RESTRICT r
     });
 }
 
-// y = A x for a CSR matrix of any of the four types: as csr_matvec of solve/spmv.hpp
+// Rows [begin, end) of y = A x for a CSR matrix of any of the four types: as csr_rows of solve/spmv.hpp
+template <class T, class I>
+void any_csr_rows(const CsrView<T, I>& a, const T* x, T* y, index_t begin, index_t end) {
+    index_t k = a.indptr[begin];
+    for (index_t i = begin; i < end; ++i) {
+        const index_t stop = a.indptr[i + 1];
+        T s{};
+        for (; k < stop; ++k) {
+            s = s + a.data[k] * x[a.indices[k]];
+        }
+        y[i] = s;
+    }
+}
+
+// y = A x
 template <class T, class I>
 void any_csr_matvec(const CsrView<T, I>& a, const T* x, T* y, const Executor& ex) {
-    ex.parallel_for(a.rows, solve_grain, [&a, x, y](index_t begin, index_t end) {
-        index_t k = a.indptr[begin];
-        for (index_t i = begin; i < end; ++i) {
-            const index_t stop = a.indptr[i + 1];
-            T s{};
-            for (; k < stop; ++k) {
-                s = s + a.data[k] * x[a.indices[k]];
-            }
-            y[i] = s;
-        }
-    });
+    ex.parallel_for(a.rows, solve_grain, [&a, x, y](index_t begin, index_t end) { any_csr_rows(a, x, y, begin, end); });
 }
 
 KRISS_NAMESPACE_END

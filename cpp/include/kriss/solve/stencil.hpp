@@ -88,6 +88,14 @@ void diagonal_block(const DiagonalView<T>& d, index_t begin, index_t m, const T*
     }
 }
 
+// Rows [begin, end) of y = A x
+template <class T>
+void diagonal_rows(const DiagonalView<T>& d, const T* x, T* y, index_t begin, index_t end) {
+    for (index_t b = begin; b < end; b += solve_block) {
+        diagonal_block(d, b, b + solve_block < end ? solve_block : end - b, x, y + b);
+    }
+}
+
 // y = A x; returns x'y.  x: (n) with d.halo zeros before and after; part: (chunk_count(n)) scratch
 // Moves 8 n bytes per distinct stream and 16 n for x and y in float64; 2 count n flops.
 template <class T>
