@@ -17,12 +17,13 @@ template <class T>
 double applied(double low, double high, int degree, double lambda) {
     ChebyshevSteps steps(low, high);
     T z = 0;
-    T d = 0;
+    T before = 0;
     for (int k = 0; k <= degree; ++k) {
         const ChebyshevStep s = steps.next();
-        d = chebyshev_direction(d, static_cast<T>(T(1) - static_cast<T>(lambda) * z), T(1), static_cast<T>(s.keep),
-                                static_cast<T>(s.step));
-        z += d;
+        const T next = chebyshev_next(static_cast<T>(lambda) * z, T(1), T(1), z, before, static_cast<T>(s.a),
+                                      static_cast<T>(s.b), static_cast<T>(s.c));
+        before = z;
+        z = next;
     }
     return static_cast<double>(z);
 }

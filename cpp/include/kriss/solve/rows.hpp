@@ -32,4 +32,32 @@ KRISS_HD KRISS_ALWAYS_INLINE T row_rest(const CsrView<T, I>& a, const T* b, cons
     return s;
 }
 
+// x_ic relaxed: x_ic + omega (b_ic - sum_j a_ij x_jc) / a_ii.  inverse: (n) 1 / a_ii
+template <class T, class I>
+KRISS_HD KRISS_ALWAYS_INLINE T row_relaxed(const CsrView<T, I>& a, const T* inverse, T omega, const T* b, const T* x,
+                                           index_t i, index_t columns, index_t c) {
+    return x[i * columns + c] + omega * (row_rest(a, b, x, i, columns, c) * inverse[i]);
+}
+
+// What is left of rhs for row i of a sparse triangle, whose strict part is stored as row `at`, sorted: rhs minus the
+// entries times z. The row next to i enters last, as in solve/triangular.hpp.
+template <class T, class I>
+KRISS_HD KRISS_ALWAYS_INLINE T row_substituted(const CsrView<T, I>& strict, bool lower, index_t at, index_t i, T rhs,
+                                               const T* z, index_t columns, index_t c) {
+    index_t start = static_cast<index_t>(strict.indptr[at]);
+    index_t stop = static_cast<index_t>(strict.indptr[at + 1]);
+    const index_t nearest = lower ? stop - 1 : start;
+    const bool next = start < stop && static_cast<index_t>(strict.indices[nearest]) == (lower ? i - 1 : i + 1);
+    if (next) {
+        lower ? --stop : ++start;
+    }
+    for (index_t k = start; k < stop; ++k) {
+        rhs -= strict.data[k] * z[static_cast<index_t>(strict.indices[k]) * columns + c];
+    }
+    if (next) {
+        rhs -= strict.data[nearest] * z[static_cast<index_t>(strict.indices[nearest]) * columns + c];
+    }
+    return rhs;
+}
+
 KRISS_NAMESPACE_END

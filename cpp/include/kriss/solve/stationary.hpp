@@ -12,6 +12,7 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/rows.hpp"
 #include "kriss/solve/wait.hpp"
 #include "kriss/view.hpp"
 
@@ -33,11 +34,7 @@ KRISS_NAMESPACE_BEGIN
 
 template <class T, class I>
 KRISS_ALWAYS_INLINE void relax_row(const CsrView<T, I>& a, const T* inverse, T omega, const T* b, T* x, index_t i) {
-    T s = b[i];
-    for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k) {
-        s -= a.data[k] * x[a.indices[k]];
-    }
-    x[i] += omega * (s * inverse[i]);
+    x[i] = row_relaxed(a, inverse, omega, b, x, i, 1, 0);
 }
 
 // One sweep.  inverse, b, x: (n); done: (chunks + 1) scratch, null for natural order
@@ -87,11 +84,7 @@ template <class T, class I>
 void jacobi_sweep(const CsrView<T, I>& a, const T* inverse, T omega, const T* b, const T* x, T* y, const Executor& ex) {
     ex.parallel_for(a.rows, 4096, [=, &a](index_t first, index_t last) {
         for (index_t i = first; i < last; ++i) {
-            T s = b[i];
-            for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k) {
-                s -= a.data[k] * x[a.indices[k]];
-            }
-            y[i] = x[i] + omega * (s * inverse[i]);
+            y[i] = row_relaxed(a, inverse, omega, b, x, i, 1, 0);
         }
     });
 }

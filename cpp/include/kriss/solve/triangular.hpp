@@ -9,6 +9,7 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/rows.hpp"
 #include "kriss/solve/wait.hpp"
 #include "kriss/status.hpp"
 #include "kriss/view.hpp"
@@ -173,20 +174,7 @@ void triangle_solve_levels(const LevelView<T, I>& a, const T* r, T* z, index_t* 
     const auto rows = [=, &a, &m](index_t first, index_t last) {
         for (index_t at = first; at < last; ++at) {
             const index_t i = a.order[at];
-            index_t start = m.indptr[at];
-            index_t stop = m.indptr[at + 1];
-            T s = r[i];
-            const bool next = start < stop && (lower ? m.indices[stop - 1] == i - 1 : m.indices[start] == i + 1);
-            const index_t kept = lower ? stop - 1 : start;
-            if (next) {
-                lower ? --stop : ++start;
-            }
-            for (index_t k = start; k < stop; ++k) {
-                s -= m.data[k] * z[m.indices[k]];
-            }
-            if (next) {
-                s -= m.data[kept] * z[m.indices[kept]];
-            }
+            const T s = row_substituted(m, lower, at, i, r[i], z, 1, 0);
             z[i] = inverse != nullptr ? s * inverse[i] : s;
         }
     };
