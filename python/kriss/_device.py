@@ -13,8 +13,8 @@ from typing import Any
 
 
 def is_device_array(value: object) -> bool:
-    """Whether `value` lives on a GPU: an array with ``__cuda_array_interface__``, or a CuPy sparse matrix."""
-    if hasattr(type(value), "__cuda_array_interface__"):
+    """Whether `value` lives on a GPU: an array with ``__cuda_array_interface__``, a CuPy sparse matrix, one of ours."""
+    if hasattr(type(value), "__cuda_array_interface__") or getattr(type(value), "_on_device", False):
         return True
     return type(value).__module__.startswith("cupyx.scipy.sparse")
 
@@ -74,6 +74,11 @@ def cupy() -> Any:
         return importlib.import_module("cupy")
     except ImportError as exc:
         raise RuntimeError(f"device arrays need CuPy, which cannot be imported: {exc}") from None
+
+
+def cupyx_sparse() -> Any:
+    """cupyx.scipy.sparse."""
+    return importlib.import_module("cupyx.scipy.sparse")
 
 
 def stream() -> int:

@@ -6,6 +6,8 @@ from kriss.solve._amg import PyAMGCycle, from_pyamg
 from kriss.solve._augmented import gcrotmk, lgmres
 from kriss.solve._bicgstab import bicgstab
 from kriss.solve._cg import cg
+from kriss.solve._cuda_cycle import CudaCycle
+from kriss.solve._cuda_precond import CudaChebyshev, CudaSSOR, CudaTriangles
 from kriss.solve._factor import IC0, ILU0, MIC
 from kriss.solve._fcg import fcg
 from kriss.solve._gmres import fgmres, gmres
@@ -23,6 +25,10 @@ __all__ = [
     "SSOR",
     "AdditiveTwoLevel",
     "BlackBoxMG",
+    "CudaChebyshev",
+    "CudaCycle",
+    "CudaSSOR",
+    "CudaTriangles",
     "Jacobi",
     "PyAMGCycle",
     "SolveResult",

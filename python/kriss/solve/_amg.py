@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,11 @@ from scipy.sparse.linalg import LinearOperator
 
 from kriss import _validate as check
 from kriss._backend import kernels
+from kriss._device import is_device_array
 from kriss.solve._native import NativePreconditioner
+
+if TYPE_CHECKING:
+    from kriss.solve._cuda_cycle import CudaCycle
 
 _CYCLES = {"V": 0, "W": 1, "K": 2}
 _SWEEPS = {"forward": 1, "backward": 2, "symmetric": 3}
@@ -71,9 +75,7 @@ class PyAMGCycle(NativePreconditioner):
         check.choice(cycle, "cycle", tuple(_CYCLES))
         self.cycle = cycle
         self._workers = check.workers(workers)
-        levels = getattr(ml, "levels", None)
-        if not isinstance(levels, (list, tuple)) or not hasattr(ml, "coarse_solver") or not levels:
-            raise TypeError(f"ml must be a multilevel solver of PyAMG, not {type(ml).__name__}")
+        levels_of(ml)
         self._set(ml)
         n = self._native.size
         LinearOperator.__init__(self, self._dtype, (n, n))
@@ -119,7 +121,9 @@ class PyAMGCycle(NativePreconditioner):
             self.dtype = np.dtype(self._dtype)
 
 
-def from_pyamg(ml: Any, *, cycle: str = "V", workers: int | None = None) -> PyAMGCycle:
+def from_pyamg(
+    ml: Any, *, cycle: str = "V", workers: int | None = None, device: bool = False
+) -> PyAMGCycle | CudaCycle:
     """Run the cycle of a PyAMG hierarchy in compiled code, as a preconditioner.
 
     Parameters
@@ -132,12 +136,14 @@ def from_pyamg(ml: Any, *, cycle: str = "V", workers: int | None = None) -> PyAM
         ``is_linear`` is False, and `kriss.solve.cg` refuses it.
     workers : int, optional
         Threads; `kriss.get_num_threads` by default. The result does not depend on it.
+    device : bool
+        Upload the hierarchy to the current GPU. One whose matrices are CuPy's already stays there in any case.
 
     Returns
     -------
-    PyAMGCycle
+    PyAMGCycle or CudaCycle
         A linear operator, the inverse of A approximately: pass it as `M` to `kriss.solve.cg`, where it runs in
-        compiled code.
+        compiled code; on a GPU a `CudaCycle` with the smoothers of the hierarchy.
 
     Raises
     ------
@@ -176,7 +182,19 @@ def from_pyamg(ml: Any, *, cycle: str = "V", workers: int | None = None) -> PyAM
 
     With PyAMG: ``cg(A, b, M=from_pyamg(pyamg.smoothed_aggregation_solver(A)))``.
     """
+    if device or any(is_device_array(level.A) for level in levels_of(ml)):
+        from kriss.solve._cuda_cycle import CudaCycle
+
+        return CudaCycle(ml, cycle=cycle)
     return PyAMGCycle(ml, cycle=cycle, workers=workers)
+
+
+def levels_of(ml: Any) -> Any:
+    """The levels of a hierarchy."""
+    levels = getattr(ml, "levels", None)
+    if not isinstance(levels, (list, tuple)) or not hasattr(ml, "coarse_solver") or not levels:
+        raise TypeError(f"ml must be a multilevel solver of PyAMG, not {type(ml).__name__}")
+    return levels
 
 
 def _arrays(matrix: Any, name: str, dtype: np.dtype[Any]) -> tuple[Any, Any, Any]:
@@ -211,15 +229,20 @@ def _adjoint(pre: _Smoother, post: _Smoother) -> bool:
     return post == pre._replace(kind=opposite.get(pre.kind, pre.kind))
 
 
-def _inverse(ml: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    A = ml.levels[-1].A
+def check_coarse(ml: Any, n: int) -> None:
+    """Refuse a coarse solver that is not direct, or a coarsest problem of n unknowns that is too large for it."""
     solver = ml.coarse_solver
     name = solver.name() if hasattr(solver, "name") else type(solver).__name__
     name = str(name).strip("'\"")
     if name not in _DIRECT:
         raise ValueError(f"the coarse solver is {name!r}, expected one of {', '.join(map(repr, _DIRECT))}")
-    if A.shape[0] > _MOST_COARSE:
-        raise ValueError(f"the coarsest level has {A.shape[0]} unknowns, expected at most {_MOST_COARSE}")
+    if n > _MOST_COARSE:
+        raise ValueError(f"the coarsest level has {n} unknowns, expected at most {_MOST_COARSE}")
+
+
+def _inverse(ml: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    A = ml.levels[-1].A
+    check_coarse(ml, A.shape[0])
     dense = np.asarray(A.toarray() if sps.issparse(A) else A, np.float64)
     check.check_finite(dense, "A of the coarsest level")
     return np.ascontiguousarray(np.linalg.pinv(dense, rcond=1e-15), dtype)

@@ -68,7 +68,7 @@ def cg(
         Real symmetric or complex Hermitian, positive definite. A SciPy sparse matrix runs wholly in compiled code; an
         operator is called once per iteration. A CuPy CSR matrix runs on its GPU.
     b : array_like, shape (n,) or (n, k)
-        Right-hand side, or several as columns; a CuPy array (n,) if A is one. Columns are independent: each has the
+        Right-hand side, or several as columns; a CuPy array if A is one. Columns are independent: each has the
         iterations, and the bits, of a solve of its own, and leaves once it has converged; but up to eight share every
         product with A.
     x0 : array_like, shape of b, optional

@@ -1,4 +1,4 @@
-"""Conjugate gradients on a GPU: CuPy CSR matrix and vectors in, CuPy vector out."""
+"""Conjugate gradients on a GPU: CuPy CSR matrix and vectors in, CuPy vectors out."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kriss import _device
 from kriss import _validate as check
-from kriss.solve._result import STATUS, SolveResult
+from kriss.solve._cuda_arrays import PANEL, PLAIN, Launcher, Matrix, panel_of, residual_norms
+from kriss.solve._cuda_precond import CudaChebyshev, CudaPreconditioner, CudaSSOR
+from kriss.solve._result import STATUS, Column, SolveResult
 
-# The status is read back this often; iterations queued after convergence do nothing.
+# The statuses are read back this often; iterations queued after convergence do nothing.
 CHECK_EVERY = 25
 RUNNING = -1
+NAMES = ("jacobi", "ssor", "chebyshev")
+RHO, TOL, STATE, DONE, MOST = 0, 4, 5, 6, 7  # places in the record of a column, cg_scalars.hpp
 
 
 def cg_cuda(
@@ -33,156 +38,224 @@ def cg_cuda(
 ) -> SolveResult:
     """The GPU side of `kriss.solve.cg`; same arguments, same result with CuPy arrays inside.
 
-    The vector passes are ours, the product is cuSPARSE's. `M` is None or ``"jacobi"``. Data are not rescaled, so
-    squares of A and b must lie within the range of float64.
+    The vector passes are ours, and so is the product with several columns; that with one is cuSPARSE's. Data are not
+    rescaled, so squares of A and b must lie within the range of float64.
     """
     started = time.perf_counter()
     cp = _device.cupy()
-    kernels = _device.cuda("solve")
     rtol = check.scalar(rtol, "rtol", low=0.0)
     atol = check.scalar(atol, "atol", low=0.0)
-    A, b, x, dtype = _arguments(cp, A, b, x0, check_finite)
-    n = b.size
+    if getattr(A, "format", None) != "csr":
+        raise TypeError(f"A must be a cupyx.scipy.sparse CSR matrix, not {type(A).__name__}")
+    dtype = np.result_type(check.real_dtype(np.dtype(A.dtype), "A"), check.real_dtype(np.dtype(b.dtype), "b"))
+    matrix = Matrix(A, "A", dtype=dtype, finite=check_finite)
+    n = matrix.rows
+    panel_of(b, "b", n, check_finite)
+    if x0 is not None and panel_of(x0, "x0", n, check_finite).shape != b.shape:
+        raise ValueError(f"x0 has shape {x0.shape}, expected {b.shape}")
+    if callback is not None and b.ndim == 2:
+        raise TypeError("callback is for one right-hand side on the GPU")
     most = 10 * n if maxiter is None else check.integer(maxiter, "maxiter", low=0)
-    inverse = _inverse_diagonal(cp, A, M)
-    suffix = "_f64" if dtype == np.float64 else "_f32"
-    direction, step, update = (getattr(kernels, f"cg_{name}{suffix}") for name in ("direction", "step", "update"))
-    spmv = _product(A)
-
-    every = 1 if callback is not None else CHECK_EVERY
-    r, p, q = cp.empty_like(b), cp.zeros_like(b), cp.empty_like(b)
-    part = cp.empty(2 * int(kernels.cg_partials(n)), cp.float64)
-    state = cp.zeros(int(kernels.CG_STATE_SIZE), cp.float64)
-    history = cp.empty(every, cp.float64)
-    inverse_at = 0 if inverse is None else inverse.data.ptr
-    b_norm = _norm(cp, b)
-    tol = max(rtol * b_norm, atol)
-    if b_norm == 0.0:
-        x[...] = 0
+    inverse, apply, name = _preconditioner(M, matrix)
+    columns = 1 if b.ndim == 1 else int(b.shape[1])
+    rhs = cp.ascontiguousarray(b, dtype=dtype).reshape(n, columns)
+    x = cp.zeros((n, columns), dtype) if x0 is None else cp.array(x0, dtype=dtype).reshape(n, columns)
+    params: dict[str, Any] = {
+        "rtol": rtol, "atol": atol, "maxiter": most, "M": name, "dtype": dtype.name, "storage": "csr",
+    }  # fmt: skip
     solving = time.perf_counter()
-
-    def restart() -> tuple[float, float]:
-        """R = b - A x; returns its norm and r'D^-1 r."""
-        spmv(x, q)
-        cp.subtract(b, q, out=r)
-        wide = r.astype(cp.float64, copy=False)
-        weighted = wide if inverse is None else wide * inverse
-        return _norm(cp, r), float(cp.dot(wide, weighted))
-
-    norm, rho = restart()
-    matvecs, done = 1, 0
-    kept = [np.array([norm])]
-    tries = 0
-    while True:
-        if not math.isfinite(norm):
-            status = 6
-        elif norm <= tol:
-            status = 0
-        elif tries == 2:
-            status = 12
-        elif done >= most:
-            status = 2
-        elif not rho > 0.0:
-            status = 5
-        else:
-            status = RUNNING
-        if status != RUNNING:
-            break
-        tries += 1
-        before = done
-        state[:] = cp.asarray([rho, norm * norm, 0.0, 0.0, tol, RUNNING, done, 0.0])
-        status = RUNNING
-        while status == RUNNING and done < most:
-            for _ in range(min(every, most - done)):
-                stream = _device.stream()
-                direction(n, inverse_at, r.data.ptr, state.data.ptr, p.data.ptr, stream)
-                spmv(p, q)
-                step(n, p.data.ptr, q.data.ptr, part.data.ptr, state.data.ptr, stream)
-                update(
-                    n, inverse_at, p.data.ptr, q.data.ptr, x.data.ptr, r.data.ptr, part.data.ptr, state.data.ptr,
-                    history.data.ptr, every, stream,
-                )  # fmt: skip
-                matvecs += 1
-            seen = state.get()
-            status, now = int(seen[5]), int(seen[6])
-            if residuals:
-                ring = history.get()
-                kept.append(ring[np.arange(done, now) % every])
-            done = now
-            if callback is not None and status in (RUNNING, 0):
-                callback(x)
-        norm, rho = restart()
-        matvecs += 1
-        if status in (4, 5, 6) or (status == RUNNING and done >= most and norm > tol):
-            status = 2 if status == RUNNING else status
-            break
-        if done == before:
-            status = 12
-            break
+    parts: list[_Panel] = []
+    for first in range(0, columns if n else 0, PANEL):
+        at = slice(first, min(first + PANEL, columns))
+        view = None if callback is None else x.reshape(n)
+        whole = columns <= PANEL
+        block = rhs if whole else cp.ascontiguousarray(rhs[:, at])
+        xs = x if whole else cp.ascontiguousarray(x[:, at])
+        panel = _Panel(matrix, block, xs, inverse, apply, rtol, atol, most, residuals)
+        panel.run(callback, view)
+        if not whole:
+            x[:, at] = xs
+        parts.append(panel)
+    records = [c for p in parts for c in p.columns()] or [Column("converged", 0, 0.0)] * columns
+    histories = [h for p in parts for h in p.histories()] or [np.zeros(1)] * columns
+    worst = next((c.status for c in records if c.status != "converged"), "converged")
+    kept = None
+    if residuals and columns:
+        kept = np.full((max(h.size for h in histories), columns), np.nan)
+        for j, h in enumerate(histories):
+            kept[: h.size, j] = h
+        kept = kept[:, 0] if b.ndim == 1 else kept
     return SolveResult(
-        x, STATUS[status], done, norm, np.concatenate(kept) if residuals else None, matvecs,
-        solving - started, time.perf_counter() - solving, "cuda",
-        {"rtol": rtol, "atol": atol, "maxiter": most, "M": "none" if inverse is None else "jacobi",
-         "dtype": dtype.name, "storage": "csr"},
+        x.reshape(b.shape), worst, max((c.iterations for c in records), default=0),
+        max((c.residual_norm for c in records), default=0.0), kept, sum(p.matvecs for p in parts), solving - started,
+        time.perf_counter() - solving, "cuda", params if b.ndim == 1 else params | {"columns": columns},
+        None if b.ndim == 1 else tuple(records),
     )  # fmt: skip
 
 
-def _norm(cp: Any, v: Any) -> float:
-    return float(cp.linalg.norm(v.astype(cp.float64, copy=False)))
+class _Panel:
+    """Up to eight right-hand sides that share every product."""
+
+    def __init__(
+        self, matrix: Matrix, b: Any, x: Any, inverse: Any, apply: Any, rtol: float, atol: float, most: int, keep: bool
+    ) -> None:
+        cp = _device.cupy()
+        self.matrix, self.b, self.x, self.inverse = matrix, b, x, inverse
+        self.apply: Callable[[Any, Any], None] | None = apply
+        self.n, self.k = b.shape
+        self.most, self.keep = most, keep
+        self.launch = Launcher(matrix.dtype)
+        self.r, self.p, self.q = cp.empty_like(b), cp.zeros_like(b), cp.empty_like(b)
+        self.z: Any = None if apply is None else cp.empty_like(b)
+        self.part = cp.empty(2 * int(self.launch.kernels.cg_partials(self.n, self.k)), np.float64)
+        self.product = _product(matrix, self.k, self.launch)
+        with np.errstate(all="ignore"):
+            b_norm = np.sqrt(residual_norms(self.launch, self.k, None, b, None, self.r, self.part)[0])
+        self.tol = np.maximum(rtol * b_norm, atol)
+        for c in np.flatnonzero(b_norm == 0.0):
+            x[:, int(c)] = 0
+        self.matvecs = 0
+        self.status = np.full(self.k, RUNNING)
+        self.done = np.zeros(self.k, np.int64)
+        self.norm, self.rho = self.restart()
+        self.kept = [[norm] for norm in self.norm]
+
+    def restart(self) -> tuple[Any, Any]:
+        """R = b - A x; the norms of its columns and their r'M^-1 r."""
+        self.product(self.x, self.q)
+        self.matvecs += self.k
+        with np.errstate(all="ignore"):
+            rr, rho = residual_norms(self.launch, self.k, self.inverse, self.b, self.q, self.r, self.part)
+            if self.apply is not None:
+                self.apply(self.r, self.z)
+                rho = np.asarray(
+                    (self.r.astype(np.float64, copy=False) * self.z.astype(np.float64, copy=False)).sum(axis=0).get()
+                )
+            norms: Any = np.sqrt(rr)
+            return norms, np.array(rho)
+
+    def decide(self, tries: npt.NDArray[Any]) -> Any:
+        """The columns that go on, by the residual just computed; the others get their status."""
+        for c in np.flatnonzero(self.status == RUNNING):
+            norm = self.norm[c]
+            if not math.isfinite(norm):
+                self.status[c] = 6
+            elif norm <= self.tol[c]:
+                self.status[c] = 0
+            elif tries[c] == 2:
+                self.status[c] = 12
+            elif self.done[c] >= self.most:
+                self.status[c] = 2
+            elif not self.rho[c] > 0.0:
+                self.status[c] = 5 if math.isfinite(self.rho[c]) else 6
+        return self.status == RUNNING
+
+    def run(self, callback: Callable[[Any], object] | None, view: Any) -> None:
+        """Iterate until every column has a status."""
+        cp = _device.cupy()
+        every = 1 if callback is not None else CHECK_EVERY
+        history = cp.empty((every, self.k), np.float64)
+        tries = np.zeros(self.k, np.int64)
+        while self.decide(tries).any():
+            going = self.status == RUNNING
+            tries[going] += 1
+            before = self.done.copy()
+            records = np.zeros((self.k, 8))
+            records[:, RHO], records[:, TOL], records[:, DONE] = self.rho, self.tol, self.done
+            records[:, MOST] = self.most
+            records[:, STATE] = np.where(going, RUNNING, 0)
+            state = cp.asarray(records)
+            seen = records
+            while (seen[:, STATE] == RUNNING).any():
+                self.iterate(every, state, history, every)
+                seen = np.array(state.get())
+                now = seen[:, DONE].astype(np.int64)
+                if self.keep:
+                    ring = history.get()
+                    for c in np.flatnonzero(going):
+                        self.kept[c].extend(ring[np.arange(self.done[c], now[c]) % every, c])
+                self.done = np.where(going, now, self.done)
+                if callback is not None and seen[0, STATE] in (RUNNING, 0, 2):
+                    callback(view)
+            self.norm, self.rho = self.restart()
+            for c in np.flatnonzero(going):
+                code = int(seen[c, STATE])
+                if code in (4, 5, 6):
+                    self.status[c] = code
+                elif code == 2 and not self.norm[c] <= self.tol[c]:
+                    self.status[c] = 2 if math.isfinite(self.norm[c]) else 6
+                elif self.done[c] == before[c]:
+                    self.status[c] = 12
+
+    def iterate(self, turns: int, state: Any, history: Any, length: int) -> None:
+        """Queue some iterations; the device stops each column by itself."""
+        launch, n, k = self.launch, self.n, self.k
+        own = self.apply is None
+        for _ in range(turns):
+            launch("cg_direction", n, k, self.inverse, self.r if own else self.z, state, self.p)
+            self.product(self.p, self.q)
+            launch("cg_step", n, k, self.p, self.q, self.part, state)
+            launch(
+                "cg_update", n, k, self.inverse, self.p, self.q, self.x, self.r, self.part, state, history, length, own
+            )
+            if self.apply is not None:
+                self.apply(self.r, self.z)
+                launch("cg_rho", n, k, self.r, self.z, self.part, state)
+        self.matvecs += turns * k
+
+    def columns(self) -> list[Column]:
+        """What became of each column."""
+        return [
+            Column(STATUS[int(s)], int(d), float(r)) for s, d, r in zip(self.status, self.done, self.norm, strict=True)
+        ]
+
+    def histories(self) -> list[npt.NDArray[Any]]:
+        """The norms of each column."""
+        return [np.array(h) for h in self.kept]
 
 
-def _product(A: Any) -> Callable[[Any, Any], None]:
+def _product(matrix: Matrix, k: int, launch: Launcher) -> Callable[[Any, Any], None]:
     """``q = A p`` without a new array where CuPy has that."""
+    if k > 1:
+        return lambda p, q: launch("csr_product", *matrix.head(k), PLAIN, p, None, q)
+    n = matrix.rows
     try:
         from cupyx.cusparse import spmv
     except ImportError:
-
-        def plain(p: Any, q: Any) -> None:
-            q[...] = A @ p
-
-        return plain
+        return lambda p, q: launch("csr_product", *matrix.head(), PLAIN, p, None, q)
 
     def into(p: Any, q: Any) -> None:
-        spmv(A, p, y=q)
+        spmv(matrix.source, p.reshape(n), y=q.reshape(n))
 
     return into
 
 
-def _arguments(cp: Any, A: Any, b: Any, x0: Any, finite: bool) -> tuple[Any, Any, Any, np.dtype[Any]]:
-    """A, b and x checked, in one working dtype; x is new."""
-    if getattr(A, "format", None) != "csr":
-        raise TypeError(f"A must be a cupyx.scipy.sparse CSR matrix, not {type(A).__name__}")
-    if A.ndim != 2 or A.shape[0] != A.shape[1]:
-        raise ValueError(f"A has shape {A.shape}, expected a square matrix")
-    n = int(A.shape[0])
-    dtype = np.result_type(check.real_dtype(np.dtype(A.dtype), "A"), check.real_dtype(np.dtype(b.dtype), "b"))
-    vectors = [("b", b)] + ([] if x0 is None else [("x0", x0)])
-    for name, value in vectors:
-        if value.shape != (n,):
-            raise ValueError(f"{name} has shape {value.shape}, expected ({n},)")
-        check.real_dtype(np.dtype(value.dtype), name)
-        if finite and not bool(cp.isfinite(value).all()):
-            raise ValueError(f"{name} contains NaN or infinity, expected finite values")
-    if finite and not bool(cp.isfinite(A.data).all()):
-        raise ValueError("A.data contains NaN or infinity, expected finite values")
-    if A.nnz and (int(A.indices.min()) < 0 or int(A.indices.max()) >= n):
-        raise ValueError(f"A.indices holds entries outside 0 to {n - 1}")
-    if int(A.indptr[0]) != 0 or int(A.indptr[-1]) > A.data.size or bool((A.indptr[1:] < A.indptr[:-1]).any()):
-        raise ValueError("A.indptr does not increase from 0 to the number of entries")
-    A = A.astype(dtype, copy=False)
-    rhs = cp.ascontiguousarray(cp.asarray(b), dtype=dtype)
-    x = cp.zeros(n, dtype) if x0 is None else cp.array(x0, dtype=dtype)
-    return A, rhs, x, dtype
-
-
-def _inverse_diagonal(cp: Any, A: Any, M: object) -> Any:
+def _preconditioner(M: Any, matrix: Matrix) -> tuple[Any, Callable[[Any, Any], None] | None, str]:
+    """The inverse diagonal that the passes take, or a function ``(r, z)`` on panels; and a name."""
     if M is None:
-        return None
-    if M != "jacobi":
-        raise TypeError(f"M must be None or 'jacobi' for a matrix on the GPU, not {M!r}")
-    d = A.diagonal()
-    bad = ~(cp.isfinite(d) & (d != 0))
-    if bool(bad.any()):
-        row = int(cp.argmax(bad))
-        raise ValueError(f"A cannot be used: its diagonal entry in row {row} is {float(d[row])}, expected nonzero")
-    return (1 / d).astype(A.dtype, copy=False)
+        return None, None, "none"
+    if isinstance(M, str):
+        if M not in NAMES:
+            raise TypeError(
+                f"M must be None, one of {', '.join(map(repr, NAMES))} or an operator on the GPU for a matrix on the "
+                f"GPU, not {M!r}; factors are made in host memory and moved on request: M=IC0(A).to_device()"
+            )
+        if M == "jacobi":
+            return matrix.inverse_diagonal(), None, M
+        made: CudaPreconditioner = CudaSSOR._over(matrix) if M == "ssor" else CudaChebyshev._over(matrix)
+        return None, made._apply, M
+    if not getattr(M, "is_linear", True):
+        raise ValueError("M says that it is not linear (M.is_linear is False); cg needs a fixed linear M")
+    shape = getattr(M, "shape", None)
+    if shape is None or tuple(shape) != matrix.shape:
+        raise ValueError(f"M has shape {shape}, expected {matrix.shape}")
+    if isinstance(M, CudaPreconditioner) and M.dtype == matrix.dtype:
+        return None, M._apply, type(M).__name__
+    if not hasattr(M, "__matmul__"):
+        raise TypeError(f"M must be None, a name or a linear operator on the GPU, not {type(M).__name__}")
+    own = getattr(M, "dtype", None) or matrix.dtype
+
+    def applied(r: Any, z: Any) -> None:
+        z[...] = (M @ r.astype(own, copy=False)).reshape(z.shape)
+
+    return None, applied, type(M).__name__

@@ -193,6 +193,11 @@ class MIC(Sweeps):
         self._factors[1].solve(out.copy(), out)
         return out
 
+    def _device_triangles(self) -> Any:
+        if self._factors is None:
+            return super()._device_triangles()
+        return [(triangle, None) for triangle in self._factors]
+
 
 class IC0(MIC):
     """Incomplete Cholesky factorisation without fill, IC(0): `MIC` with ``relax=0``.
@@ -339,6 +344,9 @@ class ILU0(_Preconditioner):
         self._lower.solve(r, out)
         self._upper.solve(out.copy(), out)
         return out
+
+    def _device_triangles(self) -> Any:
+        return [(self._lower, None), (self._upper, None)]
 
     def _adjoint(self) -> LinearOperator:
         raise NotImplementedError("the adjoint of an ILU(0) preconditioner is not available")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,10 @@ from scipy.sparse.linalg import LinearOperator
 
 from kriss import _validate as check
 from kriss._backend import backend, kernels
+from kriss.solve._triangular import Triangle, split
+
+if TYPE_CHECKING:
+    from kriss.solve._cuda_precond import CudaTriangles
 
 
 def _diagonal(matrix: check.Csr, name: str) -> tuple[check.IntArray, check.FloatArray]:
@@ -68,6 +72,16 @@ class _Preconditioner(LinearOperator):  # type: ignore[misc]
     def _matmat(self, X: npt.NDArray[Any]) -> npt.NDArray[Any]:
         R = np.require(X, self.dtype, ["C", "A"])
         return self.apply_multi(R, np.empty_like(R))
+
+    def _device_triangles(self) -> Any:
+        """[(Triangle, factors of its right-hand side or None)], one solve after another."""
+        raise TypeError(f"{type(self).__name__} is not made of triangles and cannot be moved to a GPU")
+
+    def to_device(self) -> CudaTriangles:
+        """Upload this preconditioner to the current GPU: a `kriss.solve.CudaTriangles`, solved level by level."""
+        from kriss.solve._cuda_upload import upload
+
+        return upload(self._device_triangles(), self.shape[0], self.dtype, bool(getattr(self, "is_spd", False)))
 
     def _out(self, r: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
         for name, value in (("r", r), ("out", out)):
@@ -201,6 +215,13 @@ class Sweeps(_Preconditioner):
         m = self._matrix
         kernels("solve").ssor_apply(m.indptr, m.indices, m.data, self._where, self.inverse, self.omega, r, out, 0)
         return out
+
+    def _device_triangles(self) -> Any:
+        m = self._matrix
+        (lp, li, ld), _, (up, ui, ud) = split(m.indptr, m.indices, m.data)
+        scaled = np.asarray(self.omega * self.inverse, self.dtype)
+        factor = np.asarray((2.0 - self.omega) / scaled, self.dtype)
+        return [(Triangle(lp, li, ld, scaled, True), None), (Triangle(up, ui, ud, scaled, False), factor)]
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the storage made for Eisenstat's form, which is made anew."""

@@ -13,6 +13,7 @@ import scipy.sparse as sps
 
 from kriss import _validate as check
 from kriss._backend import backend, kernels
+from kriss._device import any_device
 from kriss.config import get_num_threads
 from kriss.solve._precond import _diagonal
 from kriss.solve._result import SolveResult
@@ -139,6 +140,12 @@ def _iterate(
     most = 10_000 if maxiter is None else check.integer(maxiter, "maxiter", low=0)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable, not {type(callback).__name__}")
+    if any_device(A=A, b=b, x0=x0):
+        from kriss.solve._cuda_sweeps import iterate_cuda
+
+        return iterate_cuda(
+            method, A, b, x0, omega, sweep, order, rtol, atol, most, callback, residuals, check_finite
+        )  # fmt: skip
     if not sps.issparse(A):
         raise TypeError(f"A must be a SciPy sparse matrix or array, not {type(A).__name__}")
     source: Any = A
