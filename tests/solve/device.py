@@ -1,7 +1,7 @@
 """A stand-in for CuPy, cupyx.scipy.sparse and the launchers, all on NumPy.
 
 It checks the Python around the launches: statuses, restarts, schedules, arguments. The kernels themselves are replayed
-by cpp/tests/test_solve_device.cpp, and run on a device by tests/gpu/test_solve.py.
+by cpp/tests/test_solve_device*.cpp, and run on a device by tests/gpu/test_solve.py.
 """
 
 import ctypes
