@@ -40,7 +40,7 @@ PYBIND11_MODULE(_cuda, m) {
     kriss::cuda::add_spline(spline);
     py::module_ sketch = m.def_submodule("sketch", "Sketches.");
     kriss::cuda::add_sketch(sketch);
-    py::module_ solve = m.def_submodule("solve", "Conjugate gradients.");
+    py::module_ solve = m.def_submodule("solve", "Iterative solvers.");
     kriss::cuda::add_solve(solve);
     py::module_ gp = m.def_submodule("gp", "Covariance assembly.");
     kriss::cuda::add_gp(gp);

@@ -17,6 +17,7 @@ namespace kriss::cuda {
 
 inline constexpr unsigned panel_threads = 256;
 inline constexpr index_t max_panel = 8;
+inline constexpr unsigned most_step_threads = 1024;  // of the one block of steps(...)
 
 struct Thread {
     unsigned block = 0;
@@ -128,12 +129,12 @@ inline unsigned sum_blocks(index_t rows, index_t columns) {
 #ifdef __CUDACC__
 
 template <class F>
-__global__ void rows_kernel(index_t rows, index_t columns, F f) {
+__global__ void __launch_bounds__(panel_threads) rows_kernel(index_t rows, index_t columns, F f) {
     rows_of_thread(Thread{blockIdx.x, threadIdx.x, gridDim.x}, rows, columns, f);
 }
 
 template <int Width, class F, class Done>
-__global__ void sums_kernel(index_t rows, index_t columns, F f, Done done) {
+__global__ void __launch_bounds__(panel_threads) sums_kernel(index_t rows, index_t columns, F f, Done done) {
     __shared__ double room[Width][panel_threads];
     const Thread t{blockIdx.x, threadIdx.x, gridDim.x};
     double s[Width];
@@ -156,9 +157,9 @@ __global__ void sums_kernel(index_t rows, index_t columns, F f, Done done) {
     }
 }
 
-// f(step, thread, threads) for step = first, ..., last - 1, one block, all threads together
+// f(step, thread, threads) for step = first, ..., last - 1: one block of at most most_step_threads, all together
 template <class F>
-__global__ void steps_kernel(index_t first, index_t last, F f) {
+__global__ void __launch_bounds__(most_step_threads) steps_kernel(index_t first, index_t last, F f) {
     for (index_t step = first; step < last; ++step) {
         f(step, static_cast<index_t>(threadIdx.x), static_cast<index_t>(blockDim.x));
         __syncthreads();

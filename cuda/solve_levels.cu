@@ -10,7 +10,7 @@ namespace kriss::cuda {
 
 namespace {
 
-constexpr index_t narrow_level = 1024;  // entries of the panel: one per thread of the largest block
+constexpr index_t narrow_level = most_step_threads;  // entries of the panel: one per thread of the largest block
 
 // z of the row stored as `at`.  z is written by other threads of the same launch, so it must not be read as constant.
 template <class T>

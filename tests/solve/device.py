@@ -65,8 +65,8 @@ class Namespace:
     def asarray(self, value, dtype=None):
         return value if isinstance(value, Array) else np.array(value, dtype).view(Array)
 
-    def array(self, value, dtype=None):
-        return np.array(plain(value), dtype).view(Array)
+    def array(self, value, dtype=None, order="K"):
+        return np.array(plain(value), dtype, order=order).view(Array)
 
     def dot(self, a, b, out):
         out[...] = plain(a) @ plain(b)

@@ -177,6 +177,22 @@ def test_columns_are_solves_of_their_own(M, k, solve, rng):
         assert np.isnan(r.residuals[one.iterations + 1 :, j]).all()
 
 
+def test_arrays_in_any_order(device, rng):  # noqa: F811
+    A = poisson2d(7)
+    b, x0 = rng.standard_normal((49, 6)), rng.standard_normal((49, 6))
+    want = cg(Csr(A), on_device(b), on_device(x0), rtol=1e-9)
+    columns = (on_device(np.asfortranarray(v)) for v in (b, x0))
+    strided = (on_device(np.repeat(v, 2, axis=0))[::2] for v in (b, x0))
+    for rhs, start in (columns, strided):
+        kept = rhs.get(), start.get()
+        r = cg(Csr(A), rhs, start, rtol=1e-9)
+        assert (r.x.get() == want.x.get()).all()
+        assert (rhs.get() == kept[0]).all() and (start.get() == kept[1]).all()
+    one = jacobi(Csr(A), on_device(b)[:, 2], on_device(x0)[:, 3], maxiter=9)
+    other = jacobi(Csr(A), on_device(b[:, 2].copy()), on_device(x0[:, 3].copy()), maxiter=9)
+    assert (one.x.get() == other.x.get()).all()
+
+
 def test_a_column_in_trouble_does_not_touch_the_others(solve, rng):
     A = poisson2d(9)
     b = rng.standard_normal((81, 3))

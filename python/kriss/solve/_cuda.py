@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kriss import _device
 from kriss import _validate as check
-from kriss.solve._cuda_arrays import PANEL, PLAIN, Launcher, Matrix, panel_of, residual_norms
+from kriss.solve._cuda_arrays import PANEL, PLAIN, Launcher, Matrix, own_panel, panel_of, residual_norms
 from kriss.solve._cuda_precond import CudaChebyshev, CudaPreconditioner, CudaSSOR
 from kriss.solve._result import STATUS, Column, SolveResult
 
@@ -59,7 +59,7 @@ def cg_cuda(
     inverse, apply, name = _preconditioner(M, matrix)
     columns = 1 if b.ndim == 1 else int(b.shape[1])
     rhs = cp.ascontiguousarray(b, dtype=dtype).reshape(n, columns)
-    x = cp.zeros((n, columns), dtype) if x0 is None else cp.array(x0, dtype=dtype).reshape(n, columns)
+    x = cp.zeros((n, columns), dtype) if x0 is None else own_panel(x0, dtype, columns)
     params: dict[str, Any] = {
         "rtol": rtol, "atol": atol, "maxiter": most, "M": name, "dtype": dtype.name, "storage": "csr",
     }  # fmt: skip

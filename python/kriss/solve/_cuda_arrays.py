@@ -67,6 +67,8 @@ class Matrix:
             raise ValueError(f"{name}.indices holds entries outside 0 to {cols - 1}")
         if int(A.indptr[0]) != 0 or int(A.indptr[-1]) > A.data.size or bool((A.indptr[1:] < A.indptr[:-1]).any()):
             raise ValueError(f"{name}.indptr does not increase from 0 to the number of entries")
+        # A fresh object over the same arrays: the flags that A carries may be older than its arrays.
+        A = _device.cupyx_sparse().csr_matrix((A.data, A.indices, A.indptr), shape=(rows, cols))
         if not A.has_canonical_format:
             A = A.copy()
             A.sum_duplicates()
@@ -96,7 +98,7 @@ class Matrix:
         """1 / diagonal; raises where an entry is missing, zero, not finite or (on request) negative."""
         cp = _device.cupy()
         d = self.source.diagonal()
-        inverse = 1 / cp.where(d == 0, cp.nan, d)
+        inverse = (1 / cp.where(d == 0, cp.nan, d)).astype(self.dtype, copy=False)
         bad = ~(cp.isfinite(d) & cp.isfinite(inverse))
         if positive:
             bad = bad | ~(d > 0)
@@ -106,7 +108,7 @@ class Matrix:
             raise ValueError(
                 f"{name} cannot be used: its diagonal entry in row {row} is {float(d[row])}, expected {what}"
             )
-        return inverse.astype(self.dtype, copy=False)
+        return inverse
 
 
 def panel_of(value: Any, name: str, n: int, finite: bool) -> Any:
@@ -118,6 +120,12 @@ def panel_of(value: Any, name: str, n: int, finite: bool) -> Any:
     if finite and not bool(cp.isfinite(value).all()):
         raise ValueError(f"{name} contains NaN or infinity, expected finite values")
     return value
+
+
+def own_panel(value: Any, dtype: npt.DTypeLike, columns: int) -> Any:
+    """A copy as a contiguous panel."""
+    cp = _device.cupy()
+    return cp.array(value, dtype=dtype, order="C").reshape(value.shape[0], columns)
 
 
 def residual_norms(launch: Launcher, k: int, inverse: Any, b: Any, q: Any, r: Any, part: Any) -> npt.NDArray[Any]:

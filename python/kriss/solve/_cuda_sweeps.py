@@ -11,7 +11,7 @@ import numpy as np
 
 from kriss import _device
 from kriss import _validate as check
-from kriss.solve._cuda_arrays import PLAIN, Launcher, Matrix, panel_of, residual_norms
+from kriss.solve._cuda_arrays import PLAIN, Launcher, Matrix, own_panel, panel_of, residual_norms
 from kriss.solve._cuda_precond import color_groups
 from kriss.solve._result import SolveResult
 
@@ -48,7 +48,7 @@ def iterate_cuda(
         if panel_of(value, name, n, check_finite).ndim != 1:
             raise ValueError(f"{name} has shape {value.shape}, expected ({n},)")
     rhs = cp.ascontiguousarray(b, dtype=dtype).reshape(n, 1)
-    x = cp.zeros((n, 1), dtype) if x0 is None else cp.array(x0, dtype=dtype).reshape(n, 1)
+    x = cp.zeros((n, 1), dtype) if x0 is None else own_panel(x0, dtype, 1)
     inverse = matrix.inverse_diagonal()
     launch = Launcher(dtype)
     params: dict[str, Any] = {
