@@ -73,6 +73,9 @@ def _solve(system: System, restart: int, flexible: bool) -> SolveResult:
         previous = np.inf
         before = system.matvecs
         while True:
+            if norms and done >= most:
+                status = 2  # unless the residual that is recomputed anyway says better
+                break
             if zero_start:
                 v[0][:] = system.b
                 beta = system.norm(v[0])

@@ -460,6 +460,7 @@ def iterate(system: System, loop: Callable[[int], tuple[int, int, int, Array]]) 
                 status = 0 if status in (0, 2, 3, 12) else status
                 break
             if status != 0:
+                status = 6 if status == 2 and not math.isfinite(norm) else status
                 break
             status = 12 if math.isfinite(norm) else 6
             if status == 6:
