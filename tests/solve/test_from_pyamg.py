@@ -157,6 +157,19 @@ def test_workers_and_backends_agree_in_every_bit(cycle, dtype):
             pytest.skip(f"backend {name} is not available here")
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("sweep", ["forward", "backward", "symmetric"])
+def test_blocks_of_rows_side_by_side_have_the_bits_of_the_natural_order(method, sweep):
+    """Large enough for the sweeps to run on several threads."""
+    smoother = ("gauss_seidel", {"sweep": sweep})
+    ml = hierarchy(method, A=diffusion2d(150, 1e3), presmoother=smoother, postsmoother=smoother)
+    r = np.random.default_rng(0).standard_normal(22500)
+    expected = from_pyamg(ml, workers=1).apply(r, np.empty_like(r))
+    for workers in (2, 3, 4):
+        assert np.array_equal(from_pyamg(ml, workers=workers) @ r, expected)
+    assert np.linalg.norm(expected - ml.aspreconditioner() @ r) <= 1e-13 * np.linalg.norm(expected)
+
+
 def test_one_level_is_a_direct_solve():
     A = poisson2d(5)
     ml = hierarchy("sa", A=A, max_levels=1)
