@@ -8,8 +8,8 @@ namespace kriss {
 namespace {
 
 constexpr index_t fewest_entries = 40000;  // a sweep over fewer takes as long as waking the threads
-constexpr index_t block_sizes[] = {512, 256, 128, 64};
-constexpr double wanted_width = 4.0;
+constexpr index_t block_sizes[] = {512, 256, 128, 64, 48};
+constexpr double wanted_width = 3.0;
 
 // Pairs of coupled blocks as adjacency lists without the blocks themselves.
 template <class T>

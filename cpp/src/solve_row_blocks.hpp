@@ -22,7 +22,7 @@ struct RowSchedule {
     RowBlocks view();
 };
 
-// The largest blocks that leave at least four of them side by side on average; an empty schedule where there are none
+// The largest blocks that leave at least three of them side by side on average; an empty schedule where there are none
 // or the matrix is too small to gain.  O(nnz) for each size tried.
 template <class T>
 RowSchedule row_schedule(const CsrView<T, std::int32_t>& a);

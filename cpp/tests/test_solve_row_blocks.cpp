@@ -97,9 +97,9 @@ void same_bits(index_t nx, index_t ny, bool skew) {
 }  // namespace
 
 KRISS_CASE("sweeps by blocks have the bits of the natural order") {
-    same_bits<double>(150, 120, false);
-    same_bits<float>(150, 120, false);
-    same_bits<double>(131, 97, true);
+    same_bits<double>(400, 60, false);
+    same_bits<float>(400, 60, false);
+    same_bits<double>(331, 71, true);
 }
 
 KRISS_CASE("no blocks where nothing can stand side by side, nor on a small matrix") {
