@@ -8,6 +8,7 @@
 #include "families.hpp"
 #include "solve_eisenstat.hpp"
 #include "solve_factor_kernels.hpp"
+#include "solve_grid.hpp"
 
 namespace kriss::bind {
 
@@ -25,17 +26,30 @@ void add_eisenstat(py::module_& m, const char* name) {
     using Plan = EisenstatPlan<T, I>;
     py::class_<Plan, std::shared_ptr<Plan>>(m, name, "The scaled triangles of a matrix, for `eisenstat_solve`.")
         .def_property_readonly(
-            "storage",
-            [](const Plan& p) {
-                if (!p.grid()) {
-                    return std::string("rows");
-                }
-                const FrontShape& s = p.shape();
-                return "strips of a " + std::to_string(s.nx) + " x " + std::to_string(s.ny) +
-                       (s.nz > 1 ? " x " + std::to_string(s.nz) : "") + " grid";
-            },
+            "storage", [](const Plan& p) { return p.grid() ? strips_of(p.shape()) : std::string("rows"); },
             "How the triangles are stored.")
-        .def_property_readonly("nbytes", [](const Plan& p) { return static_cast<std::int64_t>(p.bytes()); });
+        .def_property_readonly("nbytes", [](const Plan& p) { return static_cast<std::int64_t>(p.bytes()); })
+        .def(
+            "pivots",
+            [](const Plan& p, array<T>& out) {
+                expect(static_cast<index_t>(out.size()) == p.rows(), "out must be (n)");
+                T* to = out.mutable_data();
+                call(0, [&](const Executor& ex) { p.pivots(to, ex); });
+            },
+            py::arg("out").noconvert(), "Write the pivots of a plan from mic_plan.");
+    m.def(
+        "mic_plan",
+        [](const array<I>& indptr, const array<I>& indices, const array<T>& data, double relax, double shift,
+           double tau, int workers) {
+            const auto a = square(indptr, indices, data);
+            const auto plan = call(workers, [&](const Executor& ex) {
+                return std::make_shared<Plan>(a, MicOptions{relax, shift, tau}, ex);
+            });
+            return plan->empty() ? py::object(py::none()) : py::object(py::cast(plan));
+        },
+        py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(), py::arg("relax"),
+        py::arg("shift"), py::arg("tau"), py::arg("workers"),
+        "eisenstat_plan with the pivots of modified incomplete Cholesky; None off grids, or if a pivot is not sound.");
     m.def(
         "eisenstat_plan",
         [](const array<I>& indptr, const array<I>& indices, const array<T>& data, const array<T>& pivot, int workers) {

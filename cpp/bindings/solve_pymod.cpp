@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "arrays.hpp"
 #include "families.hpp"
@@ -49,6 +50,16 @@ void add_vectors(py::module_& m) {
             });
         },
         py::arg("x").noconvert(), py::arg("y").noconvert(), py::arg("workers"), "x'y in a fixed order.");
+    m.def(
+        "largest",
+        [](const array<T>& x, int workers) {
+            const auto n = static_cast<index_t>(x.size());
+            const auto part = partials(n);
+            return static_cast<double>(call(workers, [&](const Executor& ex) {
+                return cg_kernels<T>().largest(n, x.data(), part.get(), for_size(ex, n));
+            }));
+        },
+        py::arg("x").noconvert(), py::arg("workers"), "The largest magnitude; NaN if one is.");
     m.def(
         "cg_direction",
         [](const array<T>& inverse, const array<T>& z, double beta, array<T>& p, int workers) {
@@ -123,12 +134,33 @@ void add_csr(py::module_& m) {
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
         py::arg("x").noconvert(), py::arg("y").noconvert(), py::arg("workers"), "y = A x; returns x'y.");
     m.def(
+        "csr_canonical",
+        [](const array<I>& indptr, const array<I>& indices, const array<T>& data, std::int64_t cols, bool finite,
+           int workers) {
+            expect(indptr.size() > 0 && indices.size() == data.size(), "indptr, indices and data disagree");
+            const auto rows = static_cast<index_t>(indptr.size()) - 1;
+            const auto stored = static_cast<index_t>(data.size());
+            const CsrView<T, I> a{rows, static_cast<index_t>(cols), indptr.data(), indices.data(), data.data()};
+            std::vector<unsigned char> found(static_cast<std::size_t>(chunk_count(rows)));
+            return call(workers, [&](const Executor& ex) {
+                return csr_kernels<T, I>().canonical(a, stored, finite, found.data(), for_size(ex, stored));
+            });
+        },
+        py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(), py::arg("cols"),
+        py::arg("finite"), py::arg("workers"),
+        "0 for sorted rows without duplicates; 1 malformed, 2 not so sorted, 4 (if `finite`) NaN or infinity, added.");
+    m.def(
         "csr_diagonal",
         [](const array<I>& indptr, const array<I>& indices, const array<T>& data, array<I>& where, array<T>& inverse) {
             const auto a = square(indptr, indices, data, static_cast<index_t>(where.size()));
             expect_size(inverse, a.rows, "where and inverse must have as many items");
-            return static_cast<std::int64_t>(
-                csr_kernels<T, I>().diagonal(a, where.mutable_data(), inverse.mutable_data()).index);
+            I* place = where.mutable_data();
+            T* out = inverse.mutable_data();
+            std::vector<index_t> bad(static_cast<std::size_t>(chunk_count(a.rows)), -1);
+            return static_cast<std::int64_t>(call(0, [&](const Executor& ex) {
+                                                 const Executor fit = for_size(ex, a.indptr[a.rows]);
+                                                 return csr_kernels<T, I>().diagonal(a, place, out, bad.data(), fit);
+                                             }).index);
         },
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
         py::arg("where").noconvert(), py::arg("inverse").noconvert(),

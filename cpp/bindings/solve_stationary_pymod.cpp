@@ -1,11 +1,15 @@
 // Stationary iterations: sweeps, their schedules, colouring.
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "arrays.hpp"
 #include "families.hpp"
 #include "solve.hpp"
+#include "solve_colors.hpp"
+#include "solve_grid.hpp"
 #include "solve_stationary_kernels.hpp"
 
 namespace kriss::bind {
@@ -115,6 +119,100 @@ void add_sweeps(py::module_& m) {
         py::arg("color").noconvert(), "Greedy colouring in natural order; returns how many colours there are.");
 }
 
+// Sweeps over strips of a grid, and colour by colour: objects that hold the matrix in another order, b and x.
+template <class T, class I>
+void add_grid(py::module_& m, const char* name) {
+    using Plan = GridRelaxation<T, I>;
+    py::class_<Plan, std::shared_ptr<Plan>>(m, name, "A stencil matrix in strips of its grid, with b and x.")
+        .def_property_readonly(
+            "storage", [](const Plan& p) { return strips_of(p.shape()); }, "How the matrix is stored.")
+        .def(
+            "sweep",
+            [](Plan& p, double omega, bool forward, bool backward, std::int64_t count, int workers) {
+                call(workers, [&](const Executor& ex) {
+                    p.sweep(static_cast<T>(omega), forward, backward, static_cast<index_t>(count), ex);
+                });
+            },
+            py::arg("omega"), py::arg("forward"), py::arg("backward"), py::arg("count"), py::arg("workers"),
+            "count times a forward and/or a backward SOR sweep.")
+        .def(
+            "jacobi",
+            [](Plan& p, double omega, std::int64_t count, int workers) {
+                call(workers,
+                     [&](const Executor& ex) { p.jacobi(static_cast<T>(omega), static_cast<index_t>(count), ex); });
+            },
+            py::arg("omega"), py::arg("count"), py::arg("workers"), "count sweeps of damped Jacobi.")
+        .def(
+            "residual2",
+            [](Plan& p, int workers) { return call(workers, [&](const Executor& ex) { return p.residual2(ex); }); },
+            py::arg("workers"), "The square of the norm of b - A x.")
+        .def(
+            "read",
+            [](const Plan& p, array<T>& x, int workers) {
+                expect(static_cast<index_t>(x.size()) == p.rows(), "x must be (n)");
+                T* out = x.mutable_data();
+                call(workers, [&](const Executor& ex) { p.read(out, ex); });
+            },
+            py::arg("x").noconvert(), py::arg("workers"), "Write x.");
+    m.def(
+        "relax_grid",
+        [](const array<I>& indptr, const array<I>& indices, const array<T>& data, const array<T>& b, const array<T>& x,
+           int workers) {
+            const auto a = square(indptr, indices, data);
+            expect(static_cast<index_t>(b.size()) == a.rows && static_cast<index_t>(x.size()) == a.rows,
+                   "b and x must be (n)");
+            const auto plan =
+                call(workers, [&](const Executor& ex) { return std::make_shared<Plan>(a, b.data(), x.data(), ex); });
+            return plan->empty() ? py::object(py::none()) : py::object(py::cast(plan));
+        },
+        py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
+        py::arg("b").noconvert(), py::arg("x").noconvert(), py::arg("workers"),
+        "The matrix in strips, or None: it is no stencil on a grid, or a diagonal entry cannot be divided by.");
+}
+
+template <class T, class I>
+void add_colors(py::module_& m, const char* name) {
+    using Plan = ColorSweeps<T, I>;
+    py::class_<Plan, std::shared_ptr<Plan>>(m, name, "A matrix with its rows sorted by colour, with b and x.")
+        .def(
+            "sweep",
+            [](Plan& p, double omega, bool forward, bool backward, std::int64_t count, int workers) {
+                call(workers, [&](const Executor& ex) {
+                    p.sweep(static_cast<T>(omega), forward, backward, static_cast<index_t>(count), ex);
+                });
+            },
+            py::arg("omega"), py::arg("forward"), py::arg("backward"), py::arg("count"), py::arg("workers"),
+            "count times a forward and/or a backward SOR sweep, colour by colour.")
+        .def(
+            "read",
+            [](const Plan& p, array<T>& x, int workers) {
+                expect(static_cast<index_t>(x.size()) == p.rows(), "x must be (n)");
+                T* out = x.mutable_data();
+                call(workers, [&](const Executor& ex) { p.read(out, ex); });
+            },
+            py::arg("x").noconvert(), py::arg("workers"), "Write x.");
+    m.def(
+        "color_sweeps",
+        [](const array<I>& indptr, const array<I>& indices, const array<T>& data, const array<I>& color,
+           std::int64_t colors, const array<T>& inverse, const array<T>& b, const array<T>& x, int workers) {
+            const auto a = square(indptr, indices, data);
+            const index_t n = a.rows;
+            expect(static_cast<index_t>(color.size()) == n && static_cast<index_t>(inverse.size()) == n &&
+                       static_cast<index_t>(b.size()) == n && static_cast<index_t>(x.size()) == n,
+                   "color, inverse, b and x must be (n)");
+            for (index_t i = 0; i < n; ++i) {
+                expect(color.data()[i] >= 0 && color.data()[i] < colors, "color must be below colors");
+            }
+            return py::object(py::cast(call(workers, [&](const Executor& ex) {
+                return std::make_shared<Plan>(a, color.data(), static_cast<index_t>(colors), inverse.data(), b.data(),
+                                              x.data(), ex);
+            })));
+        },
+        py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
+        py::arg("color").noconvert(), py::arg("colors"), py::arg("inverse").noconvert(), py::arg("b").noconvert(),
+        py::arg("x").noconvert(), py::arg("workers"), "The matrix with its rows sorted by colour.");
+}
+
 }  // namespace
 
 void add_solve_stationary(py::module_& m) {
@@ -123,6 +221,14 @@ void add_solve_stationary(py::module_& m) {
     add_sweeps<double, std::int64_t>(m);
     add_sweeps<float, std::int32_t>(m);
     add_sweeps<float, std::int64_t>(m);
+    add_grid<double, std::int32_t>(m, "GridRelaxationF64I32");
+    add_grid<double, std::int64_t>(m, "GridRelaxationF64I64");
+    add_grid<float, std::int32_t>(m, "GridRelaxationF32I32");
+    add_grid<float, std::int64_t>(m, "GridRelaxationF32I64");
+    add_colors<double, std::int32_t>(m, "ColorSweepsF64I32");
+    add_colors<double, std::int64_t>(m, "ColorSweepsF64I64");
+    add_colors<float, std::int32_t>(m, "ColorSweepsF32I32");
+    add_colors<float, std::int64_t>(m, "ColorSweepsF32I64");
 }
 
 }  // namespace kriss::bind

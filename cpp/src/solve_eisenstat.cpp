@@ -7,98 +7,128 @@
 #include "kriss/solve/reduce.hpp"
 #include "solve.hpp"
 #include "solve_factor_kernels.hpp"
+#include "solve_grid.hpp"
 #include "solve_kernels.hpp"
 
 namespace kriss {
 
-namespace {
-
-// The grid of which the lower triangle of a is a five- or seven-point stencil in natural order; nx = 0 if there is none
-// worth the strips.
 template <class T, class I>
-FrontShape find_grid(const CsrView<T, I>& a) {
-    const index_t n = a.rows;
-    index_t offset[3] = {};
-    int count = 0;
-    for (index_t i = 0; i < n; ++i) {
-        for (index_t k = a.indptr[i]; k < a.indptr[i + 1] && a.indices[k] < i; ++k) {
-            const index_t o = i - static_cast<index_t>(a.indices[k]);
-            if (count > 0 && (o == offset[0] || (count > 1 && o == offset[1]) || (count > 2 && o == offset[2]))) {
-                continue;
-            }
-            if (count == 3) {
-                return {};
-            }
-            offset[count++] = o;
-        }
-    }
-    std::sort(offset, offset + count);
-    if (count < 2 || offset[0] != 1) {
-        return {};
-    }
-    const index_t nx = offset[1];
-    const index_t plane = count == 3 ? offset[2] : n;
-    if (plane % nx != 0 || n % plane != 0) {
-        return {};
-    }
-    FrontShape shape{nx, plane / nx, n / plane};
-    if (nx < 2 * front_lanes || shape.ny < front_lanes / 2 ||
-        static_cast<double>(shape.size()) > 2.0 * static_cast<double>(n)) {
-        return {};
-    }
-    // no entry may reach across the edge of the grid
-    for (index_t i = 0; i < n; ++i) {
-        const bool first = i % nx == 0;
-        const bool edge = i % plane < nx;
-        if (!first && !edge) {
-            continue;
-        }
-        for (index_t k = a.indptr[i]; k < a.indptr[i + 1] && a.indices[k] < i; ++k) {
-            const index_t o = i - static_cast<index_t>(a.indices[k]);
-            if ((first && o == 1) || (edge && o == nx)) {
-                return {};
-            }
-        }
-    }
-    return shape;
-}
-
-template <class T>
-Aligned<T> zeros(index_t n) {
-    Aligned<T> out = aligned<T>(n);
-    std::fill_n(out.get(), n, T(0));
-    return out;
-}
-
-// f(row, place) over the unknowns of the strips [first, last)
-template <class F>
-void each_unknown(const FrontShape& s, index_t first, index_t last, F f) {
-    for (index_t g = first; g < last; ++g) {
-        const index_t k = g / s.strips();
-        const index_t j0 = g % s.strips() * front_lanes;
-        const index_t lanes = std::min(front_lanes, s.ny - j0);
-        const index_t row = (k * s.ny + j0) * s.nx;
-        const index_t place = s.place(0, j0, k);
-        for (index_t i = 0; i < s.nx; ++i) {
-            for (index_t l = 0; l < lanes; ++l) {
-                f(row + l * s.nx + i, place + (i + l) * front_lanes + l);
-            }
-        }
-    }
-}
-
-}  // namespace
-
-template <class T, class I>
-EisenstatPlan<T, I>::EisenstatPlan(const CsrView<T, I>& a, const T* pivot, const Executor& ex)
-    : n_(a.rows), shape_(find_grid(a)) {
-    const int most = sizeof(T) == 4 ? 100 : 1000;
-    unit_ = n_ > 0 ? std::ldexp(T(1), std::clamp(-std::ilogb(pivot[0]), -most, most)) : T(1);
+EisenstatPlan<T, I>::EisenstatPlan(const CsrView<T, I>& a, const T* pivot, const Executor& given)
+    : n_(a.rows), unit_(n_ > 0 ? unit_of(pivot[0]) : T(1)) {
+    const Executor ex = for_size(given, a.indptr[n_]);
+    shape_ = find_grid(a, false, ex);
     if (grid()) {
-        build_grid(a, pivot, for_size(ex, a.indptr[n_]));
+        build_grid(a, pivot, ex);
     } else {
         build_rows(a, pivot);
     }
+}
+
+template <class T, class I>
+EisenstatPlan<T, I>::EisenstatPlan(const CsrView<T, I>& a, const MicOptions& mic, const Executor& given) : n_(a.rows) {
+    const Executor ex = for_size(given, a.indptr[n_]);
+    shape_ = find_grid(a, false, ex);
+    if (!grid() || !build_mic(a, mic, ex)) {
+        n_ = -1;
+    }
+}
+
+template <class T, class I>
+T EisenstatPlan<T, I>::unit_of(T pivot) {
+    const int most = sizeof(T) == 4 ? 100 : 1000;
+    return std::ldexp(T(1), std::clamp(-std::ilogb(pivot), -most, most));
+}
+
+template <class T, class I>
+bool EisenstatPlan<T, I>::build_mic(const CsrView<T, I>& a, const MicOptions& mic, const Executor& ex) {
+    const index_t size = shape_.size();
+    const index_t block = shape_.steps() * front_lanes;
+    const index_t strips = shape_.strips() * shape_.nz;
+    for (Aligned<T>* v : {&west_, &south_, &rest_, &scale_, &pivot_}) {
+        *v = aligned<T>(size);
+    }
+    const bool deep = shape_.nz > 1;
+    if (deep) {
+        below_ = aligned<T>(size);
+    }
+    bytes_ = size * static_cast<index_t>(sizeof(T)) * (deep ? 6 : 5);
+    const Aligned<T> room = aligned<T>(size);
+    T* const west = west_.get();
+    T* const south = south_.get();
+    T* const below = below_.get();
+    T* const diagonal = rest_.get();
+    T* const upper = room.get();
+    const index_t nx = shape_.nx;
+    const index_t sides = deep ? 7 : 5;
+    ex.parallel_for(strips, 1, [&](index_t first, index_t last) {
+        for (T* v : {west, south, below, upper}) {
+            if (v != nullptr) {
+                std::fill(v + first * block, v + last * block, T(0));
+            }
+        }
+        std::fill(diagonal + first * block, diagonal + last * block, T(1));
+        each_unknown(shape_, first, last, [&](index_t i, index_t at) {
+            index_t k = a.indptr[i];
+            const index_t stop = a.indptr[i + 1];
+            T sum = 0;
+            // a full row is so sorted; whatever stands above the diagonal is summed in order
+            if (stop - k == sides && static_cast<index_t>(a.indices[k + sides / 2]) == i) {
+                if (deep) {
+                    below[at] = a.data[k++];
+                }
+                south[at] = a.data[k++];
+                west[at] = a.data[k++];
+                diagonal[at] = a.data[k++];
+            } else {
+                diagonal[at] = T(0);  // unsound if it is missing
+                for (; k < stop; ++k) {
+                    const index_t o = i - static_cast<index_t>(a.indices[k]);
+                    if (o < 0) {
+                        break;
+                    }
+                    (o == 0 ? diagonal : o == 1 ? west : o == nx ? south : below)[at] = a.data[k];
+                }
+            }
+            for (; k < stop; ++k) {
+                sum += a.data[k];
+            }
+            upper[at] = sum;
+        });
+    });
+    const index_t length = block + 2 * front_margin;
+    const Aligned<T> beyond = zeros<T>(2 * length);
+    std::fill_n(beyond.get() + length, length, T(1));
+    std::vector<index_t> progress(static_cast<std::size_t>(strips + 1) * 8);
+    index_t epoch = 0;
+    PivotView<T> view;
+    view.front.shape = shape_;
+    view.front.west = west;
+    view.front.south = south;
+    view.front.below = below;
+    view.front.progress = progress.data();
+    view.front.epoch = &epoch;
+    view.diagonal = diagonal;
+    view.upper = upper;
+    view.zero = beyond.get() + front_margin;
+    view.one = beyond.get() + length + front_margin;
+    std::vector<unsigned char> sound(static_cast<std::size_t>(strips));
+    if (!front_kernels<T>().pivots(view, static_cast<T>(mic.relax), static_cast<T>(mic.shift), static_cast<T>(mic.tau),
+                                   pivot_.get(), sound.data(), ex)) {
+        return false;
+    }
+    unit_ = unit_of(pivot_[0]);
+    T* const over = upper;  // no longer needed
+    front_kernels<T>().roots(shape_, unit_, pivot_.get(), scale_.get(), over, ex);
+    front_kernels<T>().scaled(view, unit_, pivot_.get(), over, west, south, below, diagonal, ex);
+    return true;
+}
+
+template <class T, class I>
+void EisenstatPlan<T, I>::pivots(T* out, const Executor& ex) const {
+    for_size(ex, n_).parallel_for(shape_.strips() * shape_.nz, 1, [&](index_t first, index_t last) {
+        each_unknown(shape_, first, last,
+                     [&](index_t i, index_t at) { out[i] = pivot_[static_cast<std::size_t>(at)]; });
+    });
 }
 
 template <class T, class I>

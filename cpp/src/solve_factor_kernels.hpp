@@ -6,6 +6,7 @@
 #include "cpu.hpp"
 #include "kriss/executor.hpp"
 #include "kriss/solve/eisenstat.hpp"
+#include "kriss/solve/front_pivots.hpp"
 #include "kriss/solve/triangular.hpp"
 #include "kriss/solve/wavefront.hpp"
 #include "kriss/view.hpp"
@@ -17,6 +18,10 @@ struct FrontKernels {
     EisenstatOps<T> (*ops)(const FrontView<T>* view);  // the view must outlive the result
     CgOutcome (*cg)(const EisenstatOps<T>& ops, T* f, T* x, T* r, T* p, T* t, const CgOptions& opt, double* part,
                     const Executor& ex);
+    bool (*pivots)(const PivotView<T>& a, T relax, T shift, T tau, T* pivot, unsigned char* sound, const Executor& ex);
+    void (*roots)(const FrontShape& shape, T unit, const T* pivot, T* scale, T* over, const Executor& ex);
+    void (*scaled)(const PivotView<T>& a, T unit, const T* pivot, const T* over, T* west, T* south, T* below, T* rest,
+                   const Executor& ex);
 };
 
 template <class T, class I>

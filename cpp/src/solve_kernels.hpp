@@ -5,6 +5,7 @@
 
 #include "cpu.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/canonical.hpp"
 #include "kriss/solve/cg.hpp"
 #include "kriss/solve/ssor.hpp"
 #include "kriss/solve/stencil.hpp"
@@ -15,6 +16,7 @@ namespace kriss {
 template <class T>
 struct CgKernels {
     double (*dot)(index_t n, const T* x, const T* y, double* part, const Executor& ex);
+    T (*largest)(index_t n, const T* x, double* part, const Executor& ex);
     void (*direction)(index_t n, const T* inverse, const T* z, T beta, T alpha, T* p, T* x, const Executor& ex);
     CgNorms (*update)(index_t n, const T* inverse, T alpha, const T* q, T* r, double* part, const Executor& ex);
     void (*axpy)(index_t n, T alpha, const T* p, T* x, const Executor& ex);
@@ -29,7 +31,8 @@ struct CsrKernels {
     void (*matvec)(const CsrView<T, I>& a, const T* x, T* y, const Executor& ex);
     // self: CsrView<T, I>
     double (*apply_dot)(const void* self, const T* x, T* y, double* part, const Executor& ex);
-    Info (*diagonal)(const CsrView<T, I>& a, I* where, T* inverse);
+    Info (*diagonal)(const CsrView<T, I>& a, I* where, T* inverse, index_t* bad, const Executor& ex);
+    int (*canonical)(const CsrView<T, I>& a, index_t stored, bool finite, unsigned char* found, const Executor& ex);
     // self: SsorView<T, I>
     double (*ssor)(const void* self, const T* r, T* z, double* part, const Executor& ex);
 };

@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "check.hpp"
+#include "kriss/solve/canonical.hpp"
 #include "kriss/solve/cg.hpp"
 #include "kriss/solve/reduce.hpp"
 #include "kriss/solve/spmv.hpp"
@@ -105,7 +107,8 @@ CgOutcome run(const Matrix<T, I>& a, const std::vector<T>& b, std::vector<T>& x,
     std::vector<T> inverse(at(a.n));
     std::vector<I> where(at(a.n));
     if (precond != Precond::none) {
-        const Info info = csr_diagonal(a.view(), where.data(), inverse.data());
+        std::vector<index_t> bad(at(chunk_count(a.n)));
+        const Info info = csr_diagonal(a.view(), where.data(), inverse.data(), bad.data(), ex);
         KRISS_CHECK(info.status == Status::ok);
     }
     const SsorView<T, I> sweep{a.view(), where.data(), inverse.data(), static_cast<T>(omega)};
@@ -239,7 +242,8 @@ void bad_input() {
             broken.data[at(bad)] = static_cast<T>(v);
             std::vector<T> inverse(64);
             std::vector<I> where(64);
-            const Info info = csr_diagonal(broken.view(), where.data(), inverse.data());
+            index_t first = 0;
+            const Info info = csr_diagonal(broken.view(), where.data(), inverse.data(), &first, serial);
             KRISS_CHECK(info.status == Status::zero_diagonal && info.index == bad);
             if (v != 0.0) {
                 std::vector<T> z(64, T(0));
@@ -254,6 +258,51 @@ void bad_input() {
     }
 }
 
+// What is wrong with the arrays of a matrix is found wherever it is.
+template <class T, class I>
+void canonical_arrays() {
+    const auto good = grid<T, I>(90, wavy);  // more than one chunk of rows
+    std::vector<unsigned char> found(at(chunk_count(good.n)));
+    const auto look = [&](const Matrix<T, I>& a) {
+        return csr_canonical(a.view(), static_cast<index_t>(a.data.size()), true, found.data(), Executor{});
+    };
+    KRISS_CHECK(look(good) == 0);
+    const auto last = static_cast<index_t>(good.indices.size()) - 1;
+    for (index_t row : {index_t(0), index_t(4095), index_t(4096), good.n - 1}) {
+        const index_t first = good.indptr[at(row)];
+        auto a = good;
+        std::swap(a.indices[at(first)], a.indices[at(first + 1)]);
+        KRISS_CHECK(look(a) == csr_unsorted);
+        a = good;
+        a.indices[at(first)] = a.indices[at(first + 1)];
+        KRISS_CHECK(look(a) == csr_unsorted);
+        for (I wrong : {static_cast<I>(-1), static_cast<I>(good.n)}) {
+            a = good;
+            a.indices[at(first)] = wrong;
+            KRISS_CHECK((look(a) & csr_malformed) != 0);
+        }
+        a = good;
+        a.indptr[at(row)] = static_cast<I>(row == 0 ? 1 : a.indptr[at(row - 1)] - 1);
+        KRISS_CHECK((look(a) & csr_malformed) != 0);
+        for (T wrong : {std::numeric_limits<T>::infinity(), -std::numeric_limits<T>::infinity(),
+                        std::numeric_limits<T>::quiet_NaN()}) {
+            a = good;
+            a.data[at(first)] = wrong;
+            KRISS_CHECK(look(a) == csr_not_finite);
+            KRISS_CHECK(csr_canonical(a.view(), last + 1, false, found.data(), Executor{}) == 0);
+        }
+    }
+    KRISS_CHECK(csr_canonical(good.view(), last, true, found.data(), Executor{}) == csr_malformed);
+    Matrix<T, I> rows;  // empty rows beside each other, at both ends too; columns that fall from row to row
+    rows.n = 6;
+    rows.indptr = {0, 0, 2, 2, 2, 3, 3};
+    rows.indices = {1, 5, 0};
+    rows.data = {T(1), T(2), T(3)};
+    KRISS_CHECK(look(rows) == 0);
+    rows.indices = {5, 1, 0};
+    KRISS_CHECK(look(rows) == csr_unsorted);
+}
+
 // M = (E + L) E^-1 (E + L') / (2 - omega) applied to z gives back r.
 template <class T, class I>
 void ssor_is_the_formula() {
@@ -261,7 +310,8 @@ void ssor_is_the_formula() {
     const auto r = noise<T>(a.n, 9);
     std::vector<T> inverse(at(a.n));
     std::vector<I> where(at(a.n));
-    csr_diagonal(a.view(), where.data(), inverse.data());
+    std::vector<index_t> bad(at(chunk_count(a.n)));
+    csr_diagonal(a.view(), where.data(), inverse.data(), bad.data(), Executor{});
     std::vector<double> part(at(chunk_count(a.n)));
     for (double omega : {0.5, 1.0, 1.8}) {
         const SsorView<T, I> m{a.view(), where.data(), inverse.data(), static_cast<T>(omega)};
@@ -314,6 +364,10 @@ KRISS_CASE("indefinite, zero, NaN and infinite entries are caught") {
 }
 
 KRISS_CASE("SSOR is the formula") {
+    canonical_arrays<double, std::int32_t>();
+    canonical_arrays<double, std::int64_t>();
+    canonical_arrays<float, std::int32_t>();
+    canonical_arrays<float, std::int64_t>();
     ssor_is_the_formula<double, std::int32_t>();
     ssor_is_the_formula<float, std::int64_t>();
 }

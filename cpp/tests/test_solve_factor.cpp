@@ -1,5 +1,5 @@
-// solve/{incomplete,eisenstat,wavefront,triangular,substitution,stationary}.hpp in both precisions, serial and on the
-// pool, against dense loops.
+// solve/{incomplete,eisenstat,wavefront,front_pivots,triangular,substitution,stationary,grid_relax}.hpp in both
+// precisions, serial and on the pool, against dense loops.
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -9,12 +9,15 @@
 
 #include "check.hpp"
 #include "kriss/solve/incomplete.hpp"
+#include "kriss/solve/reduce.hpp"
 #include "kriss/solve/spmv.hpp"
 #include "kriss/solve/stationary.hpp"
 #include "kriss/solve/substitution.hpp"
 #include "kriss/solve/triangular.hpp"
 #include "pool.hpp"
+#include "solve_colors.hpp"
 #include "solve_eisenstat.hpp"
+#include "solve_grid.hpp"
 
 using namespace kriss;
 
@@ -99,8 +102,8 @@ std::vector<T> noise(index_t n, unsigned seed) {
     return x;
 }
 
-template <class T>
-std::vector<T> pivots_of(const Matrix<T, std::int32_t>& a, double relax) {
+template <class T, class I>
+std::vector<T> pivots_of(const Matrix<T, I>& a, double relax) {
     std::vector<T> pivot(at(a.n)), upper(at(a.n));
     const Info info = mic_diagonal(a.view(), static_cast<T>(relax), T(0), T(1e-3), pivot.data(), upper.data());
     KRISS_CHECK(info.status == Status::ok);
@@ -298,6 +301,78 @@ void test_sweeps() {
     }
 }
 
+// Strips of a grid and rows by colour: the bits of one row after another, on 1 to 4 workers.
+template <class T, class I>
+void test_stored_sweeps(index_t nx, index_t ny, index_t nz) {
+    const auto a = grid<T, I>(nx, ny, nz);
+    std::vector<T> inverse(at(a.n));
+    for (index_t i = 0; i < a.n; ++i) {
+        inverse[at(i)] = T(1) / a(i, i);
+    }
+    const auto b = noise<T>(a.n, 7);
+    const auto start = noise<T>(a.n, 8);
+    std::vector<I> color(at(a.n)), mark(at(a.n + 1));
+    const index_t colors = greedy_colors(a.view(), color.data(), mark.data());
+    unsigned char bad = 0;
+    KRISS_CHECK(pattern_symmetric(a.view(), &bad, Executor{}));
+    const auto natural = [&](bool backward, index_t turn) { return backward ? a.n - 1 - turn : turn; };
+    for (int workers = 1; workers <= 4; ++workers) {
+        const Executor ex = on_pool(workers);
+        GridRelaxation<T, I> strips(a.view(), b.data(), start.data(), ex);
+        KRISS_CHECK(!strips.empty());
+        ColorSweeps<T, I> sorted(a.view(), color.data(), colors, inverse.data(), b.data(), start.data(), ex);
+        auto x = start;
+        auto y = start;
+        for (int turn = 0; turn < 2; ++turn) {
+            for (const bool backward : {false, true}) {
+                for (index_t k = 0; k < a.n; ++k) {
+                    relax_row(a.view(), inverse.data(), T(1.2), b.data(), x.data(), natural(backward, k));
+                }
+                for (index_t c = 0; c < colors; ++c) {
+                    for (index_t i = 0; i < a.n; ++i) {
+                        if (color[at(i)] == (backward ? colors - 1 - c : c)) {
+                            relax_row(a.view(), inverse.data(), T(1.2), b.data(), y.data(), i);
+                        }
+                    }
+                }
+            }
+        }
+        std::vector<T> found(at(a.n));
+        strips.sweep(T(1.2), true, true, 2, ex);
+        strips.read(found.data(), ex);
+        KRISS_CHECK(found == x);
+        sorted.sweep(T(1.2), true, true, 2, ex);
+        sorted.read(found.data(), ex);
+        KRISS_CHECK(found == y);
+        jacobi_sweep(a.view(), inverse.data(), T(0.8), b.data(), x.data(), y.data(), ex);
+        strips.jacobi(T(0.8), 1, ex);
+        strips.read(found.data(), ex);
+        KRISS_CHECK(found == y);
+        std::vector<double> part(at(chunk_count(a.n)));
+        csr_matvec(a.view(), y.data(), found.data(), ex);
+        for (index_t i = 0; i < a.n; ++i) {
+            found[at(i)] = b[at(i)] - found[at(i)];
+        }
+        KRISS_CHECK(strips.residual2(ex) == fixed_dot(a.n, found.data(), found.data(), part.data(), ex));
+
+        const auto pivot = pivots_of(a, 0.95);
+        const EisenstatPlan<T, I> plan(a.view(), MicOptions{0.95, 0.0, 1e-3}, ex);
+        KRISS_CHECK(!plan.empty());
+        plan.pivots(found.data(), ex);
+        KRISS_CHECK(found == pivot);
+    }
+    auto broken = a;
+    broken.data[at(broken.indptr[at(a.n / 2)])] = std::numeric_limits<T>::quiet_NaN();
+    KRISS_CHECK((EisenstatPlan<T, I>(broken.view(), MicOptions{}, Executor{}).empty()));
+    broken = a;
+    broken.data.back() = T(0);  // the last diagonal entry
+    KRISS_CHECK((GridRelaxation<T, I>(broken.view(), b.data(), start.data(), Executor{}).empty()));
+    broken.indices.front() = static_cast<I>(a.n - 1);
+    KRISS_CHECK(!pattern_symmetric(broken.view(), &bad, Executor{}));
+    const auto small = grid<T, I>(5, 4, 3);
+    KRISS_CHECK((EisenstatPlan<T, I>(small.view(), MicOptions{}, Executor{}).empty()));
+}
+
 }  // namespace
 
 KRISS_CASE("modified incomplete Cholesky keeps row sums") {
@@ -318,4 +393,11 @@ KRISS_CASE("triangles: natural order, levels, substitution") {
 KRISS_CASE("sweeps in coloured order") {
     test_sweeps<double>();
     test_sweeps<float>();
+}
+
+KRISS_CASE("sweeps over strips of a grid and over rows by colour; pivots in strips") {
+    test_stored_sweeps<double, std::int32_t>(19, 13, 5);
+    test_stored_sweeps<double, std::int64_t>(16, 41, 1);
+    test_stored_sweeps<float, std::int64_t>(23, 8, 4);
+    test_stored_sweeps<float, std::int32_t>(33, 10, 1);
 }

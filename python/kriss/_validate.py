@@ -172,6 +172,9 @@ def csr(
     if square and rows != cols:
         raise ValueError(f"{name} has shape {(rows, cols)}, expected a square matrix")
     work = real_dtype(source.dtype, name) if dtype is None else np.dtype(dtype)
+    ready = _as_it_is(source, rows, cols, work, finite)
+    if ready is not None:
+        return ready
     _check_indices(source, name)
     matrix: Any = source
     if source.format != "csr":
@@ -194,6 +197,29 @@ def csr(
     if finite:
         check_finite(out.data, f"{name}.data")
     return out
+
+
+def _as_it_is(source: Any, rows: int, cols: int, work: np.dtype[Any], finite: bool) -> Csr | None:
+    """A matrix that needs no conversion, after one compiled look at its arrays; None if it does or something is wrong.
+
+    The longer way finds out what is wrong and says so.
+    """
+    if source.format != "csr":
+        return None
+    arrays = (source.indptr, source.indices, source.data)
+    if any(type(a) is not np.ndarray or a.ndim != 1 or not (a.flags.c_contiguous and a.flags.aligned) for a in arrays):
+        return None
+    indptr, indices, data = arrays
+    if indptr.dtype != indices.dtype or indptr.dtype not in (np.int32, np.int64) or indptr.size != rows + 1:
+        return None
+    if data.dtype != work or work not in (np.float32, np.float64) or indices.size != data.size:
+        return None
+    from kriss._backend import kernels
+
+    if kernels("solve").csr_canonical(indptr, indices, data, cols, finite, 0) != 0:
+        return None
+    nnz = int(indptr[-1])
+    return Csr((rows, cols), indptr, indices[:nnz], data[:nnz])
 
 
 def _check_indices(source: Any, name: str) -> None:

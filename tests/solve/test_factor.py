@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import kriss
-from kriss._backend import core
+from kriss._backend import core, kernels
 from kriss.solve import IC0, ILU0, MIC, SSOR, Jacobi, cg
 from kriss.solve._triangular import Triangle, split
 from kriss.testing import diffusion2d, poisson2d, poisson3d
@@ -405,6 +405,70 @@ def test_protocol():
     M = MIC(A)
     cg(A, R[:, 0], M=M)  # now it holds the storage of Eisenstat's form
     assert_array_equal(cg(A, R[:, 0], M=pickle.loads(pickle.dumps(M))).x, cg(A, R[:, 0], M=M).x)
+
+
+@pytest.mark.skipif(core() is None, reason="strips are compiled")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", ["2d", "2d thin", "3d", "3d even", "missing"])
+def test_pivots_in_strips_are_those_of_the_rows(name, dtype, monkeypatch):
+    if name == "missing":  # not every coupling is stored, and one row has only its diagonal entry
+        A = grid_matrix(20, 9, 4).tolil()
+        for i, j in ((0, 1), (25, 45), (300, 480), *((333, 333 + s) for s in (1, -1, 20, -20, 180, -180))):
+            A[i, j] = A[j, i] = 0.0
+        A = A.tocsr()
+    else:
+        A = MATRICES[name]()
+    A = A.astype(dtype)
+    A.sort_indices()
+    wide = A.copy()
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    b = np.random.default_rng(3).standard_normal(A.shape[0]).astype(dtype)
+
+    def everything(A):
+        made = [MIC(A), MIC(A, relax=0.5, shift=0.25), IC0(A)]
+        return made, [cg(A, b, rtol=1e-4, M=M, residuals=True) for M in (*made, "mic", "ic0")]
+
+    with kriss.use_backend("compiled"):
+        found = [everything(A), everything(wide)]
+        assert all(M._grid is not None for M in found[0][0])
+        monkeypatch.setattr(kernels("solve_factor"), "mic_plan", lambda *arguments: None)
+        rows = everything(A)
+    for made, results in found:
+        for one, two in zip(made, rows[0], strict=True):
+            assert one.shift == two.shift and not one.triangles
+            for attribute in ("pivots", "inverse", "_where"):
+                assert_array_equal(getattr(one, attribute), getattr(two, attribute))
+        for one, two in zip(results, rows[1], strict=True):
+            assert one.params == two.params and one.params["form"] == "eisenstat"
+            assert_array_equal(one.x, two.x)
+            assert_array_equal(one.residuals, two.residuals)
+
+
+def test_what_the_strips_refuse_is_told_as_before():
+    A = grid_matrix(20, 9, 2)
+    for value, words in (
+        (-1.0, "row 77 is -1.0"),
+        (0.0, "row 77"),
+        (np.nan, "nan"),
+        (np.inf, "inf"),
+        (1e-320, "row 77"),
+    ):
+        bad = A.tolil()
+        bad[77, 77] = value
+        with pytest.raises(ValueError, match=words):
+            MIC(bad.tocsr())
+    weak = A.copy()
+    weak.setdiag(0.2 * A.diagonal())  # far from an M-matrix: the diagonal is enlarged
+    M = MIC(weak)
+    assert M.shift > 0
+    pivots = M.pivots.copy()
+    with pytest.raises(ValueError, match="row 77"):
+        M.update(bad.tocsr())
+    assert_array_equal(M.pivots, pivots)
+    M.update(A)
+    assert M.shift == 0
+    assert_array_equal(M.pivots, MIC(A).pivots)
+    assert_array_equal(pickle.loads(pickle.dumps(M)).pivots, M.pivots)
 
 
 def test_ilu0_against_a_dense_version():

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import kriss
-from kriss._backend import core
-from kriss.solve import color_rows, gauss_seidel, jacobi, sor, ssor
+from kriss._backend import core, kernels
+from kriss.solve import color_rows, gauss_seidel, jacobi, rcm_order, sor, ssor
 from kriss.testing import diffusion2d, poisson2d, poisson3d
 
 both = pytest.mark.skipif(
@@ -175,8 +175,14 @@ def test_colors_differ_between_neighbours(n, density, seed):
     assert count <= neighbours + 1
 
 
+def nine_point(n):
+    """On a grid, but no stencil that strips are for."""
+    line = sps.diags_array([1.0, 4.0, 1.0], offsets=[-1, 0, 1], shape=(n, n))
+    return sps.kron(line, line).tocsr()
+
+
 @pytest.mark.parametrize("order", ["natural", "multicolor"])
-@pytest.mark.parametrize("make", [lambda: poisson2d(120), lambda: poisson3d(24), lambda: unsymmetric(3000, 1)])
+@pytest.mark.parametrize("make", [lambda: nine_point(90), lambda: poisson3d(14), lambda: unsymmetric(3000, 1)])
 def test_the_number_of_workers_changes_no_bit(make, order, monkeypatch):
     for name, value in (("WIDE", 1), ("PARALLEL_ROWS", 1), ("PARALLEL_THREADS", 2)):  # levels although they are small
         monkeypatch.setattr(f"kriss.solve._stationary.{name}", value)
@@ -188,6 +194,128 @@ def test_the_number_of_workers_changes_no_bit(make, order, monkeypatch):
     assert found[1].params["groups"] > 1
     one, two = (jacobi(A, b, rtol=0.0, maxiter=4, workers=w).x for w in (1, 3))
     assert_array_equal(one, two)
+
+
+def stencil(nx, ny, nz=1, seed=0, missing=0.0, dtype=np.float64):
+    """Five or seven points on a grid, coefficients of any sign and not symmetric, some couplings not stored."""
+    rng = np.random.default_rng(seed)
+    n = nx * ny * nz
+    i, j, k = (v.ravel() for v in np.meshgrid(*(np.arange(m) for m in (nz, ny, nx)), indexing="ij"))
+    rows, cols = [np.arange(n)], [np.arange(n)]
+    values = [rng.uniform(7.0, 9.0, n) * rng.choice([-1.0, 1.0], n)]
+    for inside, step in ((k < nx - 1, 1), (j < ny - 1, nx), (i < nz - 1, nx * ny)):
+        for sign in (1, -1):
+            at = np.flatnonzero(inside) + (step if sign < 0 else 0)
+            at = at[rng.random(at.size) >= missing]
+            rows.append(at)
+            cols.append(at + sign * step)
+            values.append(rng.uniform(-1.0, 1.0, at.size))
+    A = sps.coo_array((np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))), shape=(n, n))
+    return A.tocsr().astype(dtype)
+
+
+GRIDS = {
+    "2-D": lambda dtype: stencil(37, 29, dtype=dtype),
+    "2-D, missing couplings": lambda dtype: stencil(16, 40, seed=1, missing=0.3, dtype=dtype),
+    "3-D": lambda dtype: stencil(19, 13, 7, seed=2, dtype=dtype),
+    "3-D, missing couplings": lambda dtype: stencil(16, 8, 5, seed=3, missing=0.2, dtype=dtype),
+    "3-D, few lines": lambda dtype: stencil(50, 5, 4, seed=4, dtype=dtype),
+}
+
+
+@pytest.mark.skipif(core() is None, reason="strips are compiled")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", GRIDS)
+def test_strips_of_a_grid_give_the_bits_of_the_rows(name, dtype, monkeypatch):
+    A = GRIDS[name](dtype)
+    rng = np.random.default_rng(5)
+    b, x0 = (rng.standard_normal(A.shape[0]).astype(dtype) for _ in range(2))
+    wide = A.copy()
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+
+    def everything(A, workers):
+        common = {"rtol": 0.0, "maxiter": 3, "residuals": True, "workers": workers}
+        return [
+            jacobi(A, b, x0, omega=0.7, **common),
+            gauss_seidel(A, b, **common),
+            *(sor(A, b, 1.2, x0, sweep=sweep, **common) for sweep in ("forward", "backward", "symmetric")),
+        ]
+
+    with kriss.use_backend("compiled"):
+        found = [everything(A, 1), everything(A, 2), everything(A, 3), everything(wide, 2)]
+        monkeypatch.setattr(kernels("solve_stationary"), "relax_grid", lambda *arguments: None)
+        expected = everything(A, 1)
+    assert "strips" not in expected[0].params["storage"]
+    for results in found:
+        for one, two in zip(results, expected, strict=True):
+            assert one.params["storage"].startswith("strips of a ")
+            assert_array_equal(one.x, two.x)
+            assert_array_equal(one.residuals, two.residuals)
+
+
+@pytest.mark.skipif(core() is None, reason="strips are compiled")
+def test_what_is_no_grid_is_swept_by_rows():
+    A = stencil(20, 12).tolil()
+    across = A.copy()
+    across[39, 40] = 1.0  # from the end of a line to the next one
+    beyond = A.copy()
+    beyond[3, 8] = 1.0
+    b = np.ones(240)
+    with kriss.use_backend("compiled"):
+        assert "strips" in gauss_seidel(A.tocsr(), b, maxiter=1).params["storage"]
+        for B in (across, beyond, nine_point(16)):
+            B = B.tocsr()
+            assert gauss_seidel(B, np.ones(B.shape[0]), maxiter=1).params["storage"] == "rows"
+        assert gauss_seidel(A.tocsr(), b, maxiter=1, order="multicolor").params["storage"] == "rows by colour"
+
+
+@pytest.mark.parametrize("wrong", [0.0, np.nan, np.inf, 5e-324, None])
+def test_an_unusable_diagonal_entry_of_a_grid_is_named(wrong):
+    A = stencil(20, 12).tolil()
+    A[137, 137] = 0.0 if wrong is None else wrong
+    A = A.tocsr()
+    if wrong is None:
+        A.eliminate_zeros()
+    for method in (jacobi, gauss_seidel):
+        with pytest.raises(ValueError, match="row 137"):
+            method(A, np.ones(240), check_finite=False)
+
+
+def test_nan_on_a_grid():
+    A = stencil(20, 12)
+    for place in (0, 100, 239):
+        b = np.ones(240)
+        b[place] = np.nan
+        for method in (jacobi, gauss_seidel):
+            assert method(A, b, check_finite=False).status == "non_finite"
+        x0 = np.zeros(240)
+        x0[place] = np.inf
+        assert gauss_seidel(A, np.ones(240), x0, check_finite=False).status == "non_finite"
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(0, 40), density=st.floats(0.0, 0.3), seed=st.integers(0, 10**6))
+def test_rcm_order_is_a_permutation_that_never_widens_a_shuffled_band(n, density, seed):
+    rng = np.random.default_rng(seed)
+    A = sps.random_array((n, n), density=density, rng=rng).tocsr()
+    order = rcm_order(A)
+    assert_array_equal(np.sort(order), np.arange(n))
+    if n > 1:
+        band = sps.diags_array([np.ones(n - 1), np.ones(n), np.ones(n - 1)], offsets=[-1, 0, 1])
+        shuffled = rng.permutation(n)
+        B = band.tocsr()[shuffled][:, shuffled].tocsr()
+        order = rcm_order(B)
+        C = B[order][:, order].tocoo()
+        assert np.abs(C.coords[0] - C.coords[1]).max() == 1
+
+
+def test_rcm_order_takes_any_pattern():
+    A = sps.csr_array(np.triu(np.ones((5, 5))))
+    assert_array_equal(np.sort(rcm_order(A)), np.arange(5))
+    A.indices, A.indptr = A.indices.astype(np.int64), A.indptr.astype(np.int64)
+    assert_array_equal(np.sort(rcm_order(A)), np.arange(5))
+    with pytest.raises(ValueError, match="square"):
+        rcm_order(sps.csr_array((2, 3)))
 
 
 @both

@@ -1,5 +1,6 @@
 #include "solve_kernels.hpp"
 
+#include "kriss/solve/canonical.hpp"
 #include "kriss/solve/cg.hpp"
 #include "kriss/solve/reduce.hpp"
 #include "kriss/solve/spmv.hpp"
@@ -27,12 +28,12 @@ double apply_diagonals(const void* self, const T* x, T* y, double* part, const E
 
 template <class T>
 constexpr CgKernels<T> vectors() {
-    return {&fixed_dot<T>, &cg_direction<T>, &cg_update<T>, &cg_axpy<T>, &cg<T>, &apply_diagonals<T>};
+    return {&fixed_dot<T>, &largest<T>, &cg_direction<T>, &cg_update<T>, &cg_axpy<T>, &cg<T>, &apply_diagonals<T>};
 }
 
 template <class T, class I>
 constexpr CsrKernels<T, I> rows() {
-    return {&csr_matvec<T, I>, &apply_dot<T, I>, &csr_diagonal<T, I>, &apply_ssor<T, I>};
+    return {&csr_matvec<T, I>, &apply_dot<T, I>, &csr_diagonal<T, I>, &csr_canonical<T, I>, &apply_ssor<T, I>};
 }
 
 }  // namespace

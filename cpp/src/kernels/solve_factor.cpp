@@ -1,6 +1,7 @@
 #include "solve_factor_kernels.hpp"
 
 #include "kriss/solve/eisenstat.hpp"
+#include "kriss/solve/front_pivots.hpp"
 #include "kriss/solve/incomplete.hpp"
 #include "kriss/solve/triangular.hpp"
 #include "kriss/solve/wavefront.hpp"
@@ -91,8 +92,24 @@ EisenstatOps<T> rows_ops(const EisenstatRows<T, I>* view) {
 }
 
 template <class T>
+bool pivots_of(const PivotView<T>& a, T relax, T shift, T tau, T* pivot, unsigned char* sound, const Executor& ex) {
+    return a.front.shape.nz > 1 ? front_pivots<T, true>(a, relax, shift, tau, pivot, sound, ex)
+                                : front_pivots<T, false>(a, relax, shift, tau, pivot, sound, ex);
+}
+
+template <class T>
+void scaled_of(const PivotView<T>& a, T unit, const T* pivot, const T* over, T* west, T* south, T* below, T* rest,
+               const Executor& ex) {
+    if (a.front.shape.nz > 1) {
+        front_scaled<T, true>(a, unit, pivot, over, west, south, below, rest, ex);
+    } else {
+        front_scaled<T, false>(a, unit, pivot, over, west, south, below, rest, ex);
+    }
+}
+
+template <class T>
 constexpr FrontKernels<T> fronts() {
-    return {&front_ops<T>, &eisenstat_cg<T>};
+    return {&front_ops<T>, &eisenstat_cg<T>, &pivots_of<T>, &front_roots<T>, &scaled_of<T>};
 }
 
 template <class T, class I>

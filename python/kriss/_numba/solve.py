@@ -145,6 +145,45 @@ def _diagonal(indptr, indices, data, where, inverse):
     return -1
 
 
+@njit(cache=True, nogil=True)
+def _largest(x):
+    most = 0.0
+    for v in x:
+        if not abs(v) <= most:
+            most = abs(v)
+            if most != most:
+                break
+    return most
+
+
+def largest(x, workers):
+    return float(_largest(x.reshape(-1)))
+
+
+@njit(cache=True, nogil=True)
+def _canonical(indptr, indices, data, cols, finite):
+    n = indptr.size - 1
+    if indptr[0] != 0:
+        return 1
+    for i in range(n):
+        if indptr[i + 1] < indptr[i] or indptr[i + 1] > data.size:
+            return 1
+    found = 0
+    for i in range(n):
+        for k in range(indptr[i], indptr[i + 1]):
+            if indices[k] < 0 or indices[k] >= cols:
+                return 1
+            if k > indptr[i] and indices[k] <= indices[k - 1]:
+                found |= 2
+            if finite and not np.isfinite(data[k]):
+                found |= 4
+    return found
+
+
+def csr_canonical(indptr, indices, data, cols, finite, workers):
+    return _canonical(indptr, indices, data, cols, finite)
+
+
 def csr_diagonal(indptr, indices, data, where, inverse):
     return _diagonal(indptr, indices, data, where, inverse)
 

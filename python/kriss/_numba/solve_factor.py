@@ -138,6 +138,11 @@ def _split(indptr, indices, data, pivot, unit):
     return lower_ptr, lower_indices, lower, upper_ptr, upper_indices, upper, rest, scale
 
 
+def mic_plan(indptr, indices, data, relax, shift, tau, workers):
+    """None: pivots row by row, which are the same bits."""
+    return
+
+
 def eisenstat_plan(indptr, indices, data, pivot, workers):
     kind = data.dtype.type
     most = 100 if data.dtype == np.float32 else 1000

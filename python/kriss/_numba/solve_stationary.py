@@ -22,6 +22,55 @@ def _relax(indptr, indices, data, inverse, omega, b, x, rows, backward):
         x[i] += omega * (s * inverse[i])
 
 
+@njit(cache=True, nogil=True)
+def _pattern_symmetric(indptr, indices):
+    for i in range(indptr.size - 1):
+        for k in range(indptr[i], indptr[i + 1]):
+            j = indices[k]
+            low, high = indptr[j], indptr[j + 1]
+            while low < high:
+                mid = low + (high - low) // 2
+                if indices[mid] < i:
+                    low = mid + 1
+                else:
+                    high = mid
+            if low >= indptr[j + 1] or indices[low] != i:
+                return False
+    return True
+
+
+def pattern_symmetric(indptr, indices, data, workers):
+    return bool(_pattern_symmetric(indptr, indices))
+
+
+def relax_grid(indptr, indices, data, b, x, workers):
+    """None: the rows are swept where they are, which gives the same bits."""
+    return
+
+
+class ColorSweeps:
+    """The rows in the order of their colours."""
+
+    def __init__(self, arrays, rows, inverse, b, x):
+        self.arrays, self.rows, self.inverse, self.b, self.x = arrays, rows, inverse, b, x.copy()
+
+    def sweep(self, omega, forward, backward, count, workers):
+        indptr, indices, data = self.arrays
+        none = self.rows[:0]
+        relax_sweeps(
+            indptr, indices, data, self.inverse, omega, self.b, self.x, self.rows, none, none, forward, backward, count,
+            workers,
+        )  # fmt: skip
+
+    def read(self, x, workers):
+        x[:] = self.x
+
+
+def color_sweeps(indptr, indices, data, color, colors, inverse, b, x, workers):
+    rows = np.argsort(color, kind="stable").astype(indices.dtype)
+    return ColorSweeps((indptr, indices, data), rows, inverse, b, x)
+
+
 def _in_bursts(run, count):
     """run(k) does k sweeps; between bursts the loop is in Python, where Ctrl-C is noticed."""
     most = 1

@@ -13,6 +13,7 @@ from kriss.solve._fcg import fcg
 from kriss.solve._gmres import fgmres, gmres
 from kriss.solve._minres import minres
 from kriss.solve._multigrid import BlackBoxMG, black_box_mg
+from kriss.solve._order import rcm_order
 from kriss.solve._precond import SSOR, Jacobi
 from kriss.solve._result import SolveResult
 from kriss.solve._stationary import color_rows, gauss_seidel, jacobi, sor, ssor
@@ -45,6 +46,7 @@ __all__ = [
     "jacobi",
     "lgmres",
     "minres",
+    "rcm_order",
     "sor",
     "ssor",
 ]

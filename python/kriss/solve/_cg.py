@@ -198,7 +198,7 @@ def cg(
         matrix = matrix._replace(data=np.ldexp(matrix.data, a_shift))
     if b_shift:
         rhs = np.ldexp(rhs, b_shift)
-    precond = preconditioner(M, matrix, n, dtype, a_shift)
+    precond = preconditioner(M, matrix, n, dtype, a_shift, lean=callback is None)
     ks = kernels("solve")
     b_norm = math.sqrt(ks.dot(rhs, rhs, threads))
     x = np.zeros(n, dtype)
@@ -311,7 +311,7 @@ def _shift(values: Array) -> int:
     """The power of two that brings the largest magnitude near 1; 0 if it is not far from it or not finite."""
     if values.size == 0:
         return 0
-    largest = max(float(values.max()), -float(values.min()))
+    largest = float(kernels("solve").largest(np.ravel(values), 0))
     limit = 100 if values.dtype == np.float64 else 20
     if not math.isfinite(largest) or largest == 0.0:
         return 0
@@ -329,8 +329,13 @@ def _call(callback: Callback, x: Array, shift: int) -> None:
     callback(view)
 
 
-def preconditioner(M: object, matrix: check.Csr | None, n: int, dtype: np.dtype[Any], a_shift: int = 0) -> Precond:
-    """The argument `M` resolved; `a_shift` is the scaling already applied to `matrix`."""
+def preconditioner(
+    M: object, matrix: check.Csr | None, n: int, dtype: np.dtype[Any], a_shift: int = 0, *, lean: bool = False
+) -> Precond:
+    """The argument `M` resolved; `a_shift` is the scaling already applied to `matrix`.
+
+    lean: the arrays of a textbook sweep are not wanted where Eisenstat's form is ready.
+    """
     none = np.empty(0, dtype)
     places = np.empty(0, np.int32 if matrix is None else matrix.indices.dtype)
     if M is None:
@@ -346,8 +351,10 @@ def preconditioner(M: object, matrix: check.Csr | None, n: int, dtype: np.dtype[
     if type(M) is Jacobi:
         inverse = np.asarray(M.inverse, dtype)
         return Precond("jacobi", JACOBI, np.ldexp(inverse, -a_shift) if a_shift else inverse, None, places, 1.0, None)
-    if isinstance(M, Sweeps) and M._pivot() is not None:
+    if isinstance(M, Sweeps) and M.swept:
         inside = M._matrix
+        if lean and inside is matrix and M.ready(matrix):
+            return Precond(type(M).__name__.lower(), SSOR_CODE, none, None, places, M.omega, None, None, M, 0)
         data, inverse, where = np.asarray(inside.data, dtype), np.asarray(M.inverse, dtype), M._where
         if a_shift:
             data, inverse = np.ldexp(data, a_shift), np.ldexp(inverse, -a_shift)

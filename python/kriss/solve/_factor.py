@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import scipy.sparse as sps
 from scipy.sparse.linalg import LinearOperator
 
 from kriss import _validate as check
-from kriss._backend import kernels
+from kriss._backend import backend, kernels
 from kriss.solve._precond import Sweeps, _copied, _diagonal, _Preconditioner
 from kriss.solve._triangular import Triangle, split
 
@@ -63,7 +64,9 @@ class MIC(Sweeps):
 
     Notes
     -----
-    Set-up: 5 nnz flops without triangles, else of the order of the squared row lengths. Application: 2 nnz + 4 n flops.
+    Set-up: 5 nnz flops without triangles, else of the order of the squared row lengths. On a five- or seven-point
+    stencil in natural order the pivots are computed eight grid lines at a time on all threads, straight into the
+    storage of Eisenstat's form: 12 nnz + 140 n bytes. Application: 2 nnz + 4 n flops.
     Do not scale A symmetrically beforehand: the modification keeps row sums, and those of the scaled matrix mean
     nothing.
 
@@ -109,19 +112,33 @@ class MIC(Sweeps):
         return made
 
     def _set(self, matrix: check.Csr) -> None:
+        plan = kernels("solve_factor").mic_plan(
+            matrix.indptr, matrix.indices, matrix.data, self.relax, self._asked, PIVOT_TAU, 0
+        )
+        where = None
+        if plan is None:  # no stencil on a grid, or a pivot that is not sound
+            where, inverse = _diagonal(matrix, "A")
+            if not (inverse > 0).all():
+                row = int(np.argmin(inverse > 0))
+                raise ValueError(
+                    f"A cannot be used: its diagonal entry in row {row} is {matrix.data[where[row]]}, expected a "
+                    "positive number"
+                )
+        for name in ("pivots", "inverse", "_where"):
+            self.__dict__.pop(name, None)
         self._plan = None
-        self.omega = 1.0
-        self._where, inverse = _diagonal(matrix, "A")
-        if not (inverse > 0).all():
-            row = int(np.argmin(inverse > 0))
-            raise ValueError(
-                f"A cannot be used: its diagonal entry in row {row} is {matrix.data[self._where[row]]}, expected a "
-                "positive number"
-            )
+        self._grid: Any = plan
         self._matrix = matrix
-        self.triangles = kernels("solve_factor").first_triangle(matrix.indptr, matrix.indices, matrix.data) >= 0
-        self.is_spd = True
         self._factors: tuple[Triangle, Triangle] | None = None
+        self.omega = 1.0
+        self.is_spd = True
+        if plan is not None:
+            self.triangles, self.shift = False, self._asked
+            self._plan = (f"{backend()} {matrix.indices.dtype}", plan)
+            return
+        assert where is not None
+        self._where = where
+        self.triangles = kernels("solve_factor").first_triangle(matrix.indptr, matrix.indices, matrix.data) >= 0
         if self.triangles:
             self._factor(matrix)
         else:
@@ -147,8 +164,6 @@ class MIC(Sweeps):
                 matrix.indptr, matrix.indices, matrix.data, self.relax, shift, PIVOT_TAU, self.pivots
             )
         )
-        with np.errstate(all="ignore"):
-            self.inverse = 1.0 / self.pivots
 
     def _factor(self, matrix: check.Csr) -> None:
         ks = kernels("solve_factor")
@@ -175,8 +190,37 @@ class MIC(Sweeps):
         )
         self.inverse = inverse
 
-    def _pivot(self) -> npt.NDArray[Any] | None:
-        return None if self.triangles else self.pivots
+    # Made when they are asked for: on a grid the strips of Eisenstat's form hold the pivots.
+    @functools.cached_property
+    def pivots(self) -> npt.NDArray[Any]:
+        """The diagonal E, where the graph has no triangles."""
+        out = np.empty(self._matrix.shape[0], self._matrix.data.dtype)
+        self._grid.pivots(out)
+        return out
+
+    @functools.cached_property
+    def inverse(self) -> npt.NDArray[Any]:  # type: ignore[override]
+        """Its inverse (that of the diagonal of U, where the graph has triangles)."""
+        with np.errstate(all="ignore"):
+            return np.asarray(1.0 / self.pivots)
+
+    @functools.cached_property
+    def _where(self) -> npt.NDArray[Any]:  # type: ignore[override]
+        return _diagonal(self._matrix, "A")[0]
+
+    @property
+    def swept(self) -> bool:
+        """Whether M has the form of `Sweeps`."""
+        return not self.triangles
+
+    def _pivot(self) -> npt.NDArray[Any]:
+        return self.pivots
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but what only this process can use."""
+        if self._grid is not None:
+            _ = self.pivots
+        return {**super().__getstate__(), "_grid": None}
 
     @property
     def nbytes(self) -> int:

@@ -189,9 +189,18 @@ class Sweeps(_Preconditioner):
     _where: npt.NDArray[Any]
     _plan: tuple[str, Any] | None
 
-    def _pivot(self) -> npt.NDArray[Any] | None:
-        """E, or None where this is not a preconditioner of that form."""
+    @property
+    def swept(self) -> bool:
+        """Whether this is a preconditioner of that form."""
+        return True
+
+    def _pivot(self) -> npt.NDArray[Any]:
+        """E, where `swept`."""
         raise NotImplementedError
+
+    def ready(self, matrix: check.Csr) -> bool:
+        """Whether the storage for Eisenstat's form with index arrays like those of `matrix` exists."""
+        return self._plan is not None and self._plan[0] == f"{backend()} {matrix.indices.dtype}"
 
     def _set(self, matrix: check.Csr) -> None:
         raise NotImplementedError
@@ -233,23 +242,22 @@ class Sweeps(_Preconditioner):
         It does if this preconditioner was built from the matrix to be solved with. `matrix` is that matrix times
         ``2**shift``.
         """
-        pivot = self._pivot()
         mine = self._matrix
-        if pivot is None or not self.is_spd or mine.data.dtype != matrix.data.dtype:
+        if not self.swept or not self.is_spd or mine.data.dtype != matrix.data.dtype:
             return None
         if mine is not matrix:
             data = np.ldexp(mine.data, shift) if shift else mine.data
             pairs = ((mine.indptr, matrix.indptr), (mine.indices, matrix.indices), (data, matrix.data))
             if not all(np.array_equal(a, b) for a, b in pairs):
                 return None
-        key = f"{backend()} {matrix.indices.dtype}"
-        if self._plan is not None and self._plan[0] == key and not shift:
+        if self._plan is not None and self.ready(matrix) and not shift:
             return self._plan[1]
+        pivot = self._pivot()
         if shift:
             pivot = np.ldexp(pivot, shift)
         plan = kernels("solve_factor").eisenstat_plan(matrix.indptr, matrix.indices, matrix.data, pivot, workers)
         if not shift:
-            self._plan = (key, plan)
+            self._plan = (f"{backend()} {matrix.indices.dtype}", plan)
         return plan
 
 

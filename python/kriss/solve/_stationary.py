@@ -15,6 +15,7 @@ from kriss import _validate as check
 from kriss._backend import backend, kernels
 from kriss._device import any_device
 from kriss.config import get_num_threads
+from kriss.solve._order import symmetric_pattern
 from kriss.solve._precond import _diagonal
 from kriss.solve._result import SolveResult
 from kriss.solve._triangular import PARALLEL_ROWS, PARALLEL_THREADS, WIDE
@@ -27,31 +28,28 @@ LOOK = 8
 
 
 class Order:
-    """An order of the rows with what its chunks wait for.
+    """The natural order of the rows as levels, with what each chunk of rows waits for.
 
-    rows is empty for the natural order on one thread.
+    rows is empty where one thread goes through the rows as they are.
     """
 
-    def __init__(self, matrix: check.Csr, kind: str, threads: int) -> None:
+    def __init__(self, matrix: check.Csr, threads: int) -> None:
         n, itype = matrix.shape[0], matrix.indices.dtype
         empty = np.empty(0, itype)
         self.rows, self.need, self.back_need, self.groups = empty, empty, empty, 0
-        if n == 0 or (kind == "natural" and (threads < PARALLEL_THREADS or n < PARALLEL_ROWS)):
+        if n == 0 or threads < PARALLEL_THREADS or n < PARALLEL_ROWS:
             return
         ks = kernels("solve_stationary")
-        pattern = _symmetric_pattern(matrix)
+        pattern = symmetric_pattern(matrix, threads)
         group = np.empty(n, itype)
-        if kind == "natural":
-            rows = np.repeat(np.arange(n, dtype=itype), np.diff(pattern.indptr))
-            keep = pattern.indices < rows
-            indptr = np.zeros(n + 1, itype)
-            np.cumsum(np.bincount(rows[keep], minlength=n), out=indptr[1:])
-            indices = pattern.indices[keep]
-            count = kernels("solve_factor").triangle_levels(indptr, indices, np.zeros(indices.size), True, group)
-            if n < WIDE * count:
-                return  # too few rows per level: one thread is faster, and the result is the same
-        else:
-            count = ks.greedy_colors(pattern.indptr, pattern.indices, pattern.data, group)
+        rows = np.repeat(np.arange(n, dtype=itype), np.diff(pattern.indptr))
+        keep = pattern.indices < rows
+        indptr = np.zeros(n + 1, itype)
+        np.cumsum(np.bincount(rows[keep], minlength=n), out=indptr[1:])
+        indices = pattern.indices[keep]
+        count = kernels("solve_factor").triangle_levels(indptr, indices, np.zeros(indices.size), True, group)
+        if n < WIDE * count:
+            return  # too few rows per level: one thread is faster, and the result is the same
         self.groups = int(count)
         self.rows = np.argsort(group, kind="stable").astype(itype)
         chunks = -(-n // ks.sweep_chunk)
@@ -60,13 +58,11 @@ class Order:
             ks.sweep_needs(pattern.indptr, pattern.indices, pattern.data, self.rows, backward, need)
 
 
-def _symmetric_pattern(matrix: check.Csr) -> check.Csr:
-    """The pattern of A + A', sorted; A itself where that is its own."""
-    ones = sps.csr_array((np.ones(matrix.indices.size), matrix.indices, matrix.indptr), shape=matrix.shape)
-    both = (ones + ones.T).tocsr()
-    both.sort_indices()
-    itype = matrix.indices.dtype
-    return check.Csr(matrix.shape, both.indptr.astype(itype), both.indices.astype(itype), both.data)
+def _colors(matrix: check.Csr, threads: int) -> tuple[int, npt.NDArray[Any]]:
+    pattern = symmetric_pattern(matrix, threads)
+    color = np.empty(matrix.shape[0], matrix.indices.dtype)
+    count = kernels("solve_stationary").greedy_colors(pattern.indptr, pattern.indices, pattern.data, color)
+    return int(count), color
 
 
 def color_rows(A: object) -> tuple[int, npt.NDArray[Any]]:
@@ -105,11 +101,77 @@ def color_rows(A: object) -> tuple[int, npt.NDArray[Any]]:
     >>> count, color.tolist()
     (2, [0, 1, 0, 1, 0, 1, 0, 1, 0])
     """
-    matrix = check.csr(A, "A", square=True)
-    pattern = _symmetric_pattern(matrix)
-    color = np.empty(matrix.shape[0], matrix.indices.dtype)
-    count = kernels("solve_stationary").greedy_colors(pattern.indptr, pattern.indices, pattern.data, color)
-    return int(count), color
+    return _colors(check.csr(A, "A", square=True), 0)
+
+
+class _Rows:
+    """Sweeps over the rows where they are."""
+
+    def __init__(self, matrix: check.Csr, b: Array, x: Array, inverse: Array, order: Order | None) -> None:
+        self.arrays = (matrix.indptr, matrix.indices, matrix.data)
+        self.b, self.x, self.inverse, self.order = b, x, inverse, order
+        self.room = np.empty_like(b), np.empty_like(b)
+
+    def jacobi(self, omega: float, count: int, threads: int) -> None:
+        kernels("solve_stationary").jacobi_sweeps(*self.arrays, self.inverse, omega, self.b, self.x, count, threads)
+
+    def sweep(self, omega: float, forward: bool, backward: bool, count: int, threads: int) -> None:
+        o = self.order
+        assert o is not None
+        kernels("solve_stationary").relax_sweeps(
+            *self.arrays, self.inverse, omega, self.b, self.x, o.rows, o.need, o.back_need, forward, backward, count,
+            threads,
+        )  # fmt: skip
+
+    def residual2(self, threads: int) -> float:
+        r, q = self.room
+        r[:] = self.b
+        kernels("solve").csr_matvec(*self.arrays, self.x, q, threads)
+        return float(kernels("solve").cg_update(q[:0], -1.0, q, r, threads)[0])
+
+    def read(self, x: Array, threads: int) -> None:
+        if x is not self.x:
+            x[:] = self.x
+
+
+class _Colors(_Rows):
+    """Sweeps over the rows sorted by colour."""
+
+    def __init__(
+        self, matrix: check.Csr, b: Array, x: Array, inverse: Array, count: int, color: Array, threads: int
+    ) -> None:
+        super().__init__(matrix, b, x, inverse, None)
+        ks = kernels("solve_stationary")
+        self.native = ks.color_sweeps(*self.arrays, color, count, inverse, b, x, threads)
+
+    def sweep(self, omega: float, forward: bool, backward: bool, count: int, threads: int) -> None:
+        self.native.sweep(omega, forward, backward, count, threads)
+
+    def residual2(self, threads: int) -> float:
+        self.native.read(self.x, threads)
+        return super().residual2(threads)
+
+
+def _plan(matrix: check.Csr, b: Array, x: Array, method: str, order: str, threads: int, params: dict[str, Any]) -> Any:
+    """What runs the sweeps, with b and the current x inside: strips of a grid where A is a stencil on one, or rows."""
+    if method == "jacobi" or order == "natural":
+        grid = kernels("solve_stationary").relax_grid(matrix.indptr, matrix.indices, matrix.data, b, x, threads)
+        if grid is not None:
+            params["storage"] = grid.storage
+            if method != "jacobi":
+                params["groups"] = 0
+            return grid
+    params["storage"] = "rows"
+    _, inverse = _diagonal(matrix, "A")
+    if method == "jacobi":
+        return _Rows(matrix, b, x, inverse, None)
+    if order == "natural":
+        levels = Order(matrix, threads or get_num_threads())
+        params["groups"] = levels.groups
+        return _Rows(matrix, b, x, inverse, levels)
+    count, color = _colors(matrix, threads)
+    params.update(groups=count, storage="rows by colour")
+    return _Colors(matrix, b, x, inverse, count, color, threads)
 
 
 def _iterate(
@@ -162,41 +224,33 @@ def _iterate(
         if start.shape != (n,):
             raise ValueError(f"x0 has shape {start.shape}, expected ({n},)")
         x[:] = start
-    _, inverse = _diagonal(matrix, "A")
-    ks, passes = kernels("solve_stationary"), kernels("solve")
-    arrays = (matrix.indptr, matrix.indices, matrix.data)
     params: dict[str, Any] = {
         "rtol": rtol, "atol": atol, "maxiter": most, "omega": omega, "dtype": dtype.name, "method": method,
     }  # fmt: skip
-    if method == "jacobi":
-
-        def run(count: int) -> None:
-            ks.jacobi_sweeps(*arrays, inverse, omega, rhs, x, count, threads)
-    else:
-        plan = Order(matrix, order, threads or get_num_threads())
-        params.update(sweep=sweep, order=order, groups=plan.groups)
-
-        def run(count: int) -> None:
-            ks.relax_sweeps(
-                *arrays, inverse, omega, rhs, x, plan.rows, plan.need, plan.back_need, sweep != "backward",
-                sweep != "forward", count, threads,
-            )  # fmt: skip
-
-    r, q, none = np.empty_like(rhs), np.empty_like(rhs), np.empty(0, dtype)
+    if method != "jacobi":
+        params.update(sweep=sweep, order=order)
+    plan = _plan(matrix, rhs, x, method, order, threads, params)
+    forward, backward = sweep != "backward", sweep != "forward"
+    passes = kernels("solve")
     matvecs = 0
+
+    def run(count: int) -> None:
+        if method == "jacobi":
+            plan.jacobi(omega, count, threads)
+        else:
+            plan.sweep(omega, forward, backward, count, threads)
 
     def norm_of() -> float:
         nonlocal matvecs
         matvecs += 1
-        r[:] = rhs
-        passes.csr_matvec(*arrays, x, q, threads)
-        return math.sqrt(passes.cg_update(none, -1.0, q, r, threads)[0])
+        return math.sqrt(plan.residual2(threads))
 
     solving = time.perf_counter()
     done, status = 0, "maxiter"
     with np.errstate(all="ignore"):
-        tol = max(rtol * math.sqrt(passes.dot(rhs, rhs, threads)), atol)
-        norm = norm_of()
+        b_norm = math.sqrt(passes.dot(rhs, rhs, threads))
+        tol = max(rtol * b_norm, atol)
+        norm = b_norm if x0 is None and check_finite else norm_of()  # where x = 0, b is the residual
         first = norm
         history = [norm]
         each = 1 if callback is not None or residuals else LOOK
@@ -215,9 +269,11 @@ def _iterate(
             norm = norm_of()
             history.append(norm)
             if callback is not None:
+                plan.read(x, threads)
                 view = x.view()
                 view.flags.writeable = False
                 callback(view)
+        plan.read(x, threads)
     return SolveResult(
         x, status, done, norm, np.array(history) if residuals else None, matvecs, solving - started,
         time.perf_counter() - solving, backend(), params,
@@ -241,6 +297,7 @@ _COMMON = """rtol, atol : float
     -------
     SolveResult
         Unpacks as ``x, info``. Besides the usual statuses ``"diverged"``: the residual grew by thirty digits.
+        ``params["storage"]`` tells how A was stored.
 
     Raises
     ------
@@ -249,9 +306,11 @@ _COMMON = """rtol, atol : float
         named)."""
 
 _ORDER = """order : {"natural", "multicolor"}
-        The order of the rows. ``"natural"`` runs level by level from four threads on where A is large and its levels
-        are wide, with the same bits as on one thread. ``"multicolor"`` visits the colours of `color_rows` one after
-        another: more parallel, but another iteration, which over-relaxes less well."""
+        The order of the rows. ``"natural"`` takes eight grid lines at a time, on several threads, where A is a five- or
+        seven-point stencil on a grid; elsewhere it runs level by level from four threads on where A is large and its
+        levels are wide. The bits are those of row after row on one thread. ``"multicolor"`` visits the colours of
+        `color_rows` one after another, the rows of each on all threads: another iteration, which over-relaxes less
+        well."""
 
 
 def _documented(function: Any) -> Any:
@@ -292,7 +351,8 @@ def jacobi(
 
     Notes
     -----
-    Per iteration 2 nnz + 4 n flops and 12 nnz + 36 n bytes (float64, 32-bit indices). The residual is looked at every
+    Per iteration 2 nnz + 4 n flops and 12 nnz + 36 n bytes (float64, 32-bit indices); on a grid in strips 88 n bytes
+    (seven points) or 72 n (five). The residual is looked at every
     eighth iteration (every one with `callback` or `residuals`), so `iterations` may exceed what was needed by seven.
 
     References
@@ -345,7 +405,8 @@ def gauss_seidel(
 
     Notes
     -----
-    A sweep costs 2 nnz + 4 n flops and 12 nnz + 36 n bytes (float64, 32-bit indices). The residual is looked at every
+    A sweep costs 2 nnz + 4 n flops and 12 nnz + 36 n bytes (float64, 32-bit indices); on a grid in strips 88 n bytes
+    (seven points) or 72 n (five). The residual is looked at every
     eighth iteration (every one with `callback` or `residuals`), so `iterations` may exceed what was needed by seven.
 
     References
@@ -402,7 +463,8 @@ def sor(
 
     Notes
     -----
-    A sweep costs 2 nnz + 4 n flops and 12 nnz + 36 n bytes (float64, 32-bit indices). The residual is looked at every
+    A sweep costs 2 nnz + 4 n flops and 12 nnz + 36 n bytes (float64, 32-bit indices); on a grid in strips 88 n bytes
+    (seven points) or 72 n (five). The residual is looked at every
     eighth iteration (every one with `callback` or `residuals`), so `iterations` may exceed what was needed by seven.
 
     References

@@ -85,7 +85,7 @@ def _sweeps(A: Any, M: Any, finite: bool) -> Sweeps | None:
         return None
     if isinstance(M, str) and M in ("ssor", "ic0", "mic"):
         M = named(M, check.csr(A, "A", square=True, finite=finite))
-    return M if isinstance(M, Sweeps) and M._pivot() is not None else None
+    return M if isinstance(M, Sweeps) and M.swept else None
 
 
 def symmetry(A: Any, b: Any, finite: bool, threads: int) -> None:

@@ -29,15 +29,15 @@ struct SsorView {
 
 KRISS_NAMESPACE_BEGIN
 
-// where[i] = position of a_ii in data and inverse[i] = 1 / a_ii, for sorted rows without duplicates.
-// Returns zero_diagonal with the row if a_ii is missing, zero, NaN or infinite, or if 1 / a_ii overflows.
+// where[i] = position of a_ii in data and inverse[i] = 1 / a_ii for rows [begin, end), sorted and without duplicates.
+// Returns the first row whose a_ii is missing, zero, NaN or infinite, or whose 1 / a_ii overflows; -1 if there is none.
 template <class T, class I>
-Info csr_diagonal(const CsrView<T, I>& a, I* where, T* inverse) {
-    for (index_t i = 0; i < a.rows; ++i) {
+index_t diagonal_rows(const CsrView<T, I>& a, index_t begin, index_t end, I* where, T* inverse) {
+    for (index_t i = begin; i < end; ++i) {
         index_t low = a.indptr[i];
         index_t high = a.indptr[i + 1];
         const index_t stop = high;
-        while (low < high) {
+        while (high - low > 16) {
             const index_t mid = low + (high - low) / 2;
             if (a.indices[mid] < i) {
                 low = mid + 1;
@@ -45,14 +45,33 @@ Info csr_diagonal(const CsrView<T, I>& a, I* where, T* inverse) {
                 high = mid;
             }
         }
+        // counted rather than searched: a mispredicted branch costs more than a short row
+        index_t before = 0;
+        for (index_t k = low; k < high; ++k) {
+            before += a.indices[k] < i ? 1 : 0;
+        }
+        low += before;
         const bool found = low < stop && a.indices[low] == i;
         const T v = found ? a.data[low] : T(0);
         const T inv = T(1) / v;
         if (!(v != 0) || !std::isfinite(v) || !std::isfinite(inv)) {
-            return {Status::zero_diagonal, i};
+            return i;
         }
         where[i] = static_cast<I>(low);
         inverse[i] = inv;
+    }
+    return -1;
+}
+
+// The same for all rows: zero_diagonal with the first unusable one.  bad: (chunk_count(n)) scratch
+template <class T, class I>
+Info csr_diagonal(const CsrView<T, I>& a, I* where, T* inverse, index_t* bad, const Executor& ex) {
+    ex.parallel_for(a.rows, solve_grain,
+                    [=, &a](index_t b, index_t e) { bad[b / solve_grain] = diagonal_rows(a, b, e, where, inverse); });
+    for (index_t c = 0; c < chunk_count(a.rows); ++c) {
+        if (bad[c] >= 0) {
+            return {Status::zero_diagonal, bad[c]};
+        }
     }
     return {};
 }

@@ -79,6 +79,17 @@ void relax_sweep(const CsrView<T, I>& a, const T* inverse, T omega, const T* b, 
     });
 }
 
+// One sweep over the rows [first, last), none of which needs another one of them: the rows of one colour.
+template <class T, class I>
+void relax_range(const CsrView<T, I>& a, const T* inverse, T omega, const T* b, T* x, index_t first, index_t last,
+                 const Executor& ex) {
+    ex.parallel_for(last - first, 2048, [=, &a](index_t begin, index_t end) {
+        for (index_t i = first + begin; i < first + end; ++i) {
+            relax_row(a, inverse, omega, b, x, i);
+        }
+    });
+}
+
 // y = x + omega D^-1 (b - A x): one sweep of damped Jacobi.
 template <class T, class I>
 void jacobi_sweep(const CsrView<T, I>& a, const T* inverse, T omega, const T* b, const T* x, T* y, const Executor& ex) {
@@ -109,6 +120,43 @@ void sweep_needs(const CsrView<T, I>& a, const I* rows, bool backward, I* place,
         }
         need[c] = static_cast<I>(most);
     }
+}
+
+// Whether each entry (i, j) has its counterpart (j, i); rows sorted.  bad: ((n + 4095) / 4096) scratch
+// Each entry beside the diagonal is looked for in its row: O(nnz) for short rows, all workers.
+template <class T, class I>
+bool pattern_symmetric(const CsrView<T, I>& a, unsigned char* bad, const Executor& ex) {
+    constexpr index_t grain = 4096;
+    ex.parallel_for(a.rows, grain, [=, &a](index_t first, index_t last) {
+        bool good = true;
+        for (index_t i = first; i < last && good; ++i) {
+            for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k) {
+                const index_t j = a.indices[k];
+                index_t low = a.indptr[j];
+                index_t high = a.indptr[j + 1];
+                while (high - low > 16) {
+                    const index_t mid = low + (high - low) / 2;
+                    if (a.indices[mid] < i) {
+                        low = mid + 1;
+                    } else {
+                        high = mid;
+                    }
+                }
+                bool found = high < a.indptr[j + 1] && a.indices[high] == i;
+                for (index_t h = low; h < high; ++h) {
+                    found = found || a.indices[h] == i;
+                }
+                good &= found;
+            }
+        }
+        bad[first / grain] = good ? 0 : 1;
+    });
+    for (index_t c = 0; c * grain < a.rows; ++c) {
+        if (bad[c] != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // Greedy colouring in natural order: the smallest colour that no neighbour of smaller number has. Returns how many

@@ -107,6 +107,13 @@ struct Lanes {
         }
         return x;
     }
+    friend KRISS_ALWAYS_INLINE Lanes operator/(const Lanes& a, const Lanes& b) {
+        Lanes x;
+        for (int k = 0; k < parts; ++k) {
+            x.v[k] = a.v[k] / b.v[k];
+        }
+        return x;
+    }
     friend KRISS_ALWAYS_INLINE Lanes operator-(const Lanes& a, const Lanes& b) {
         Lanes x;
         for (int k = 0; k < parts; ++k) {
@@ -267,26 +274,37 @@ double front_forward(const FrontView<T>& a, const T* r, const T* t, T* out, doub
         T* carry_out = a.carry + g * room;
         Lanes<T> x = Lanes<T>::all(T(0));
         Lanes<double> sum = Lanes<double>::all(0.0);
-        const bool good = run([&](index_t first, index_t last) {
+        const bool good = run([=, &x, &sum](index_t first, index_t last) {
+            // copies: through the closure each would be loaded anew in every step, as a store might have changed it
+            const T* const w = west;
+            const T* const so = south;
+            const T* const be = below;
+            const T* const un = under;
+            const T* const re = rest;
+            const T* const given_at = rr;
+            const T* const old_at = tt;
+            const T* const in = carry_in;
+            T* const to = oo;
+            T* const handed = carry_out;
             Lanes<T> now = x;
             Lanes<double> acc = sum;
             for (index_t s = first; s < last; ++s) {
                 const index_t o = s * front_lanes;
-                const Lanes<T> given = Lanes<T>::load(rr + o);
-                const Lanes<T> moved = now.up(carry_in[s]);
+                const Lanes<T> given = Lanes<T>::load(given_at + o);
+                const Lanes<T> moved = now.up(in[s]);
                 Lanes<T> y = given;
                 Lanes<T> old = given;
                 if constexpr (WithT) {
-                    old = Lanes<T>::load(tt + o);
-                    y = y + Lanes<T>::load(rest + o) * old;
+                    old = Lanes<T>::load(old_at + o);
+                    y = y + Lanes<T>::load(re + o) * old;
                 }
                 if constexpr (Deep) {
-                    y = y - Lanes<T>::load(below + o) * Lanes<T>::load(under + o);
+                    y = y - Lanes<T>::load(be + o) * Lanes<T>::load(un + o);
                 }
-                y = y - Lanes<T>::load(west + o) * now;
-                now = y - Lanes<T>::load(south + o) * moved;
-                carry_out[s] = now.back();
-                now.store(oo + o);
+                y = y - Lanes<T>::load(w + o) * now;
+                now = y - Lanes<T>::load(so + o) * moved;
+                handed[s] = now.back();
+                now.store(to + o);
                 if constexpr (WithT) {
                     add_lanes(given, old + now, acc);
                 }
@@ -330,30 +348,41 @@ void front_backward(const FrontView<T>& a, const T* r, T beta, T* p, T* t, const
         const Lanes<T> b = Lanes<T>::all(beta);
         const Lanes<T> f = Lanes<T>::all(factor);
         Lanes<T> x = Lanes<T>::all(T(0));
-        run([&](index_t first, index_t last) {
+        run([=, &x](index_t first, index_t last) {
+            const T* const w = west;  // copies, as above
+            const T* const so = south;
+            const T* const ab = above;
+            const T* const ov = over;
+            const T* const given = rr;
+            const T* const in = carry_in;
+            T* const along = pp;
+            T* const to = tt;
+            T* const handed = carry_out;
+            const Lanes<T> times = b;
+            const Lanes<T> inner = f;
             Lanes<T> now = x;
             for (index_t step = first; step < last; ++step) {
                 const index_t s = steps - 1 - step;
                 const index_t o = s * front_lanes;
-                Lanes<T> y = Lanes<T>::load(pp + o);
+                Lanes<T> y = Lanes<T>::load(along + o);
                 if constexpr (WithR) {
-                    y = Lanes<T>::load(rr + o) + b * y;
-                    y.store(pp + o);
+                    y = Lanes<T>::load(given + o) + times * y;
+                    y.store(along + o);
                 }
                 if constexpr (Deep) {
-                    y = y - f * (Lanes<T>::load(above + o) * Lanes<T>::load(over + o));
+                    y = y - inner * (Lanes<T>::load(ab + o) * Lanes<T>::load(ov + o));
                 }
                 // the neighbours' own coefficients: those of step s + 1, which is zero past the end
                 const index_t n = step == 0 ? o : o + front_lanes;
-                const Lanes<T> product = Lanes<T>::load(south + n) * now;
-                y = y - Lanes<T>::load(west + n) * now;
+                const Lanes<T> product = Lanes<T>::load(so + n) * now;
+                y = y - Lanes<T>::load(w + n) * now;
                 // lane 0 of step s + 1 leaves this strip and arrives in the last lane of the next one
-                carry_out[step] = product.front();
-                now = y - product.down(carry_in[step]);
-                now.store(tt + o);
+                handed[step] = product.front();
+                now = y - product.down(in[step]);
+                now.store(to + o);
             }
             if (last == steps) {
-                carry_out[steps] = (Lanes<T>::load(south) * now).front();
+                handed[steps] = (Lanes<T>::load(so) * now).front();
             }
             x = now;
         });
