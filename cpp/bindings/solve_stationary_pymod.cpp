@@ -119,14 +119,9 @@ void add_sweeps(py::module_& m) {
         py::arg("color").noconvert(), "Greedy colouring in natural order; returns how many colours there are.");
 }
 
-// Sweeps over strips of a grid, and colour by colour: objects that hold the matrix in another order, b and x.
-template <class T, class I>
-void add_grid(py::module_& m, const char* name) {
-    using Plan = GridRelaxation<T, I>;
-    py::class_<Plan, std::shared_ptr<Plan>>(m, name, "A stencil matrix in strips of its grid, with b and x.")
-        .def_property_readonly(
-            "storage", [](const Plan& p) { return strips_of(p.shape()); }, "How the matrix is stored.")
-        .def(
+template <class Plan, class T>
+void add_moves(py::class_<Plan, std::shared_ptr<Plan>>& made) {
+    made.def(
             "sweep",
             [](Plan& p, double omega, bool forward, bool backward, std::int64_t count, int workers) {
                 call(workers, [&](const Executor& ex) {
@@ -135,6 +130,24 @@ void add_grid(py::module_& m, const char* name) {
             },
             py::arg("omega"), py::arg("forward"), py::arg("backward"), py::arg("count"), py::arg("workers"),
             "count times a forward and/or a backward SOR sweep.")
+        .def(
+            "read",
+            [](const Plan& p, array<T>& x, int workers) {
+                expect(static_cast<index_t>(x.size()) == p.rows(), "x must be (n)");
+                T* out = x.mutable_data();
+                call(workers, [&](const Executor& ex) { p.read(out, ex); });
+            },
+            py::arg("x").noconvert(), py::arg("workers"), "Write x.");
+}
+
+// Sweeps over strips of a grid, and colour by colour: objects that hold the matrix in another order, b and x.
+template <class T, class I>
+void add_grid(py::module_& m, const char* name) {
+    using Plan = GridRelaxation<T, I>;
+    py::class_<Plan, std::shared_ptr<Plan>> made(m, name, "A stencil matrix in strips of its grid, with b and x.");
+    add_moves<Plan, T>(made);
+    made.def_property_readonly(
+            "storage", [](const Plan& p) { return strips_of(p.shape()); }, "How the matrix is stored.")
         .def(
             "jacobi",
             [](Plan& p, double omega, std::int64_t count, int workers) {
@@ -145,15 +158,7 @@ void add_grid(py::module_& m, const char* name) {
         .def(
             "residual2",
             [](Plan& p, int workers) { return call(workers, [&](const Executor& ex) { return p.residual2(ex); }); },
-            py::arg("workers"), "The square of the norm of b - A x.")
-        .def(
-            "read",
-            [](const Plan& p, array<T>& x, int workers) {
-                expect(static_cast<index_t>(x.size()) == p.rows(), "x must be (n)");
-                T* out = x.mutable_data();
-                call(workers, [&](const Executor& ex) { p.read(out, ex); });
-            },
-            py::arg("x").noconvert(), py::arg("workers"), "Write x.");
+            py::arg("workers"), "The square of the norm of b - A x.");
     m.def(
         "relax_grid",
         [](const array<I>& indptr, const array<I>& indices, const array<T>& data, const array<T>& b, const array<T>& x,
@@ -173,24 +178,8 @@ void add_grid(py::module_& m, const char* name) {
 template <class T, class I>
 void add_colors(py::module_& m, const char* name) {
     using Plan = ColorSweeps<T, I>;
-    py::class_<Plan, std::shared_ptr<Plan>>(m, name, "A matrix with its rows sorted by colour, with b and x.")
-        .def(
-            "sweep",
-            [](Plan& p, double omega, bool forward, bool backward, std::int64_t count, int workers) {
-                call(workers, [&](const Executor& ex) {
-                    p.sweep(static_cast<T>(omega), forward, backward, static_cast<index_t>(count), ex);
-                });
-            },
-            py::arg("omega"), py::arg("forward"), py::arg("backward"), py::arg("count"), py::arg("workers"),
-            "count times a forward and/or a backward SOR sweep, colour by colour.")
-        .def(
-            "read",
-            [](const Plan& p, array<T>& x, int workers) {
-                expect(static_cast<index_t>(x.size()) == p.rows(), "x must be (n)");
-                T* out = x.mutable_data();
-                call(workers, [&](const Executor& ex) { p.read(out, ex); });
-            },
-            py::arg("x").noconvert(), py::arg("workers"), "Write x.");
+    py::class_<Plan, std::shared_ptr<Plan>> made(m, name, "A matrix with its rows sorted by colour, with b and x.");
+    add_moves<Plan, T>(made);
     m.def(
         "color_sweeps",
         [](const array<I>& indptr, const array<I>& indices, const array<T>& data, const array<I>& color,

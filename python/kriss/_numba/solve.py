@@ -121,26 +121,31 @@ def csr_matvec_dot(indptr, indices, data, x, y, workers):
 
 
 @njit(cache=True, nogil=True)
+def place_in_row(indptr, indices, row, column):
+    """The first place in a sorted row whose column is not below the one given."""
+    low, high = indptr[row], indptr[row + 1]
+    while low < high:
+        mid = low + (high - low) // 2
+        if indices[mid] < column:
+            low = mid + 1
+        else:
+            high = mid
+    return low
+
+
+@njit(cache=True, nogil=True)
 def _diagonal(indptr, indices, data, where, inverse):
     for i in range(indptr.size - 1):
-        low = indptr[i]
-        high = indptr[i + 1]
-        stop = high
-        while low < high:
-            mid = low + (high - low) // 2
-            if indices[mid] < i:
-                low = mid + 1
-            else:
-                high = mid
-        if low >= stop or indices[low] != i:
+        place = place_in_row(indptr, indices, i, i)
+        if place >= indptr[i + 1] or indices[place] != i:
             return i
-        v = data[low]
+        v = data[place]
         if v == 0 or not np.isfinite(v):
             return i
         inv = data.dtype.type(1) / v
         if not np.isfinite(inv):
             return i
-        where[i] = low
+        where[i] = place
         inverse[i] = inv
     return -1
 

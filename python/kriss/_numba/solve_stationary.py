@@ -5,6 +5,8 @@ import time
 import numpy as np
 from numba import njit
 
+from kriss._numba.solve import place_in_row
+
 sweep_chunk = 256
 BURST_SECONDS = 0.1
 
@@ -27,14 +29,8 @@ def _pattern_symmetric(indptr, indices):
     for i in range(indptr.size - 1):
         for k in range(indptr[i], indptr[i + 1]):
             j = indices[k]
-            low, high = indptr[j], indptr[j + 1]
-            while low < high:
-                mid = low + (high - low) // 2
-                if indices[mid] < i:
-                    low = mid + 1
-                else:
-                    high = mid
-            if low >= indptr[j + 1] or indices[low] != i:
+            place = place_in_row(indptr, indices, j, i)
+            if place >= indptr[j + 1] or indices[place] != i:
                 return False
     return True
 

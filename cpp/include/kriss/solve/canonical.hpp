@@ -90,6 +90,27 @@ int canonical_rows(const CsrView<T, I>& a, index_t stored, bool finite, index_t 
     return (down != 0 ? csr_unsorted : 0) + (finite && any_not_finite(a.data, first, last) ? csr_not_finite : 0);
 }
 
+// The first place in row i whose column is not below j; rows sorted.
+template <class T, class I>
+KRISS_ALWAYS_INLINE index_t place_in_row(const CsrView<T, I>& a, index_t i, index_t j) {
+    index_t low = a.indptr[i];
+    index_t high = a.indptr[i + 1];
+    while (high - low > 16) {
+        const index_t mid = low + (high - low) / 2;
+        if (a.indices[mid] < j) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    // counted rather than searched: a mispredicted branch costs more than a short row
+    index_t before = 0;
+    for (index_t k = low; k < high; ++k) {
+        before += a.indices[k] < j ? 1 : 0;
+    }
+    return low + before;
+}
+
 // The largest magnitude of x; NaN if one is.  part: (chunk_count(n)) scratch
 template <class T>
 T largest(index_t n, const T* x, double* part, const Executor& ex) {

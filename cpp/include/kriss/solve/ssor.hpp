@@ -10,6 +10,7 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/canonical.hpp"
 #include "kriss/solve/reduce.hpp"
 #include "kriss/status.hpp"
 #include "kriss/view.hpp"
@@ -34,30 +35,14 @@ KRISS_NAMESPACE_BEGIN
 template <class T, class I>
 index_t diagonal_rows(const CsrView<T, I>& a, index_t begin, index_t end, I* where, T* inverse) {
     for (index_t i = begin; i < end; ++i) {
-        index_t low = a.indptr[i];
-        index_t high = a.indptr[i + 1];
-        const index_t stop = high;
-        while (high - low > 16) {
-            const index_t mid = low + (high - low) / 2;
-            if (a.indices[mid] < i) {
-                low = mid + 1;
-            } else {
-                high = mid;
-            }
-        }
-        // counted rather than searched: a mispredicted branch costs more than a short row
-        index_t before = 0;
-        for (index_t k = low; k < high; ++k) {
-            before += a.indices[k] < i ? 1 : 0;
-        }
-        low += before;
-        const bool found = low < stop && a.indices[low] == i;
-        const T v = found ? a.data[low] : T(0);
+        const index_t place = place_in_row(a, i, i);
+        const bool found = place < a.indptr[i + 1] && a.indices[place] == i;
+        const T v = found ? a.data[place] : T(0);
         const T inv = T(1) / v;
         if (!(v != 0) || !std::isfinite(v) || !std::isfinite(inv)) {
             return i;
         }
-        where[i] = static_cast<I>(low);
+        where[i] = static_cast<I>(place);
         inverse[i] = inv;
     }
     return -1;

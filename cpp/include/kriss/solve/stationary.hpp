@@ -12,6 +12,7 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/canonical.hpp"
 #include "kriss/solve/rows.hpp"
 #include "kriss/solve/wait.hpp"
 #include "kriss/view.hpp"
@@ -132,21 +133,8 @@ bool pattern_symmetric(const CsrView<T, I>& a, unsigned char* bad, const Executo
         for (index_t i = first; i < last && good; ++i) {
             for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k) {
                 const index_t j = a.indices[k];
-                index_t low = a.indptr[j];
-                index_t high = a.indptr[j + 1];
-                while (high - low > 16) {
-                    const index_t mid = low + (high - low) / 2;
-                    if (a.indices[mid] < i) {
-                        low = mid + 1;
-                    } else {
-                        high = mid;
-                    }
-                }
-                bool found = high < a.indptr[j + 1] && a.indices[high] == i;
-                for (index_t h = low; h < high; ++h) {
-                    found = found || a.indices[h] == i;
-                }
-                good &= found;
+                const index_t place = place_in_row(a, j, i);
+                good &= place < a.indptr[j + 1] && a.indices[place] == i;
             }
         }
         bad[first / grain] = good ? 0 : 1;
