@@ -117,6 +117,17 @@ void add_sweeps(py::module_& m) {
         },
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
         py::arg("color").noconvert(), "Greedy colouring in natural order; returns how many colours there are.");
+    m.def(
+        "pattern_symmetric",
+        [](const array<I>& indptr, const array<I>& indices, const array<T>& data, int workers) {
+            const auto a = square(indptr, indices, data);
+            std::vector<unsigned char> bad(static_cast<std::size_t>(a.rows / 4096 + 1));
+            return call(workers, [&](const Executor& ex) {
+                return stationary_kernels<T, I>().symmetric(a, bad.data(), for_size(ex, a.indptr[a.rows]));
+            });
+        },
+        py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(), py::arg("workers"),
+        "Whether each entry has its counterpart on the other side of the diagonal; rows sorted.");
 }
 
 template <class Plan, class T>

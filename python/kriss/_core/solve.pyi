@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['axpy', 'cg_csr', 'cg_direction', 'cg_update', 'csr_diagonal', 'csr_matvec', 'csr_matvec_dot', 'dot', 'ssor_apply']
+__all__: list[str] = ['axpy', 'cg_csr', 'cg_direction', 'cg_update', 'csr_canonical', 'csr_diagonal', 'csr_matvec', 'csr_matvec_dot', 'dot', 'largest', 'ssor_apply']
 @typing.overload
 def axpy(alpha: typing.SupportsFloat | typing.SupportsIndex, p: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
@@ -63,6 +63,26 @@ def cg_update(inverse: numpy.typing.NDArray[numpy.float64], alpha: typing.Suppor
 def cg_update(inverse: numpy.typing.NDArray[numpy.float32], alpha: typing.SupportsFloat | typing.SupportsIndex, q: numpy.typing.NDArray[numpy.float32], r: numpy.typing.NDArray[numpy.float32], workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[float, float]:
     """
     r += alpha q; returns (r'r, r'D^-1 r).
+    """
+@typing.overload
+def csr_canonical(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], cols: typing.SupportsInt | typing.SupportsIndex, finite: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> int:
+    """
+    0 for sorted rows without duplicates; 1 malformed, 2 not so sorted, 4 (if `finite`) NaN or infinity, added.
+    """
+@typing.overload
+def csr_canonical(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], cols: typing.SupportsInt | typing.SupportsIndex, finite: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> int:
+    """
+    0 for sorted rows without duplicates; 1 malformed, 2 not so sorted, 4 (if `finite`) NaN or infinity, added.
+    """
+@typing.overload
+def csr_canonical(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], cols: typing.SupportsInt | typing.SupportsIndex, finite: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> int:
+    """
+    0 for sorted rows without duplicates; 1 malformed, 2 not so sorted, 4 (if `finite`) NaN or infinity, added.
+    """
+@typing.overload
+def csr_canonical(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], cols: typing.SupportsInt | typing.SupportsIndex, finite: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> int:
+    """
+    0 for sorted rows without duplicates; 1 malformed, 2 not so sorted, 4 (if `finite`) NaN or infinity, added.
     """
 @typing.overload
 def csr_diagonal(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], where: numpy.typing.NDArray[numpy.int32], inverse: numpy.typing.NDArray[numpy.float64]) -> int:
@@ -133,6 +153,16 @@ def dot(x: numpy.typing.NDArray[numpy.float64], y: numpy.typing.NDArray[numpy.fl
 def dot(x: numpy.typing.NDArray[numpy.float32], y: numpy.typing.NDArray[numpy.float32], workers: typing.SupportsInt | typing.SupportsIndex) -> float:
     """
     x'y in a fixed order.
+    """
+@typing.overload
+def largest(x: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> float:
+    """
+    The largest magnitude; NaN if one is.
+    """
+@typing.overload
+def largest(x: numpy.typing.NDArray[numpy.float32], workers: typing.SupportsInt | typing.SupportsIndex) -> float:
+    """
+    The largest magnitude; NaN if one is.
     """
 @typing.overload
 def ssor_apply(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], where: numpy.typing.NDArray[numpy.int32], inverse: numpy.typing.NDArray[numpy.float64], omega: typing.SupportsFloat | typing.SupportsIndex, r: numpy.typing.NDArray[numpy.float64], z: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> float:

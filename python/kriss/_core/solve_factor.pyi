@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['EisenstatPlanF32I32', 'EisenstatPlanF32I64', 'EisenstatPlanF64I32', 'EisenstatPlanF64I64', 'eisenstat_plan', 'eisenstat_solve', 'first_triangle', 'ilu0_factor', 'level_chunk', 'level_schedule', 'mic_diagonal', 'mic_factor', 'triangle_levels', 'triangle_solve', 'triangle_solve_levels']
+__all__: list[str] = ['EisenstatPlanF32I32', 'EisenstatPlanF32I64', 'EisenstatPlanF64I32', 'EisenstatPlanF64I64', 'eisenstat_plan', 'eisenstat_solve', 'first_triangle', 'ilu0_factor', 'level_chunk', 'level_schedule', 'mic_diagonal', 'mic_factor', 'mic_plan', 'triangle_levels', 'triangle_solve', 'triangle_solve_levels']
 class EisenstatPlanF64I32:
     """
     The scaled triangles of a matrix, for `eisenstat_solve`.
     """
+    def pivots(self, out: numpy.typing.NDArray[numpy.float64]) -> None:
+        """
+        Write the pivots of a plan from mic_plan.
+        """
     @property
     def nbytes(self) -> int:
         ...
@@ -22,6 +26,10 @@ class EisenstatPlanF64I64:
     """
     The scaled triangles of a matrix, for `eisenstat_solve`.
     """
+    def pivots(self, out: numpy.typing.NDArray[numpy.float64]) -> None:
+        """
+        Write the pivots of a plan from mic_plan.
+        """
     @property
     def nbytes(self) -> int:
         ...
@@ -34,6 +42,10 @@ class EisenstatPlanF32I32:
     """
     The scaled triangles of a matrix, for `eisenstat_solve`.
     """
+    def pivots(self, out: numpy.typing.NDArray[numpy.float32]) -> None:
+        """
+        Write the pivots of a plan from mic_plan.
+        """
     @property
     def nbytes(self) -> int:
         ...
@@ -46,6 +58,10 @@ class EisenstatPlanF32I64:
     """
     The scaled triangles of a matrix, for `eisenstat_solve`.
     """
+    def pivots(self, out: numpy.typing.NDArray[numpy.float32]) -> None:
+        """
+        Write the pivots of a plan from mic_plan.
+        """
     @property
     def nbytes(self) -> int:
         ...
@@ -193,6 +209,26 @@ def mic_factor(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.
 def mic_factor(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], relax: typing.SupportsFloat | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     U of M = U'U in place of the upper triangle of A (diagonal first); returns the failing row, or -1.
+    """
+@typing.overload
+def mic_plan(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], relax: typing.SupportsFloat | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+    """
+    eisenstat_plan with the pivots of modified incomplete Cholesky; None off grids, or if a pivot is not sound.
+    """
+@typing.overload
+def mic_plan(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], relax: typing.SupportsFloat | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+    """
+    eisenstat_plan with the pivots of modified incomplete Cholesky; None off grids, or if a pivot is not sound.
+    """
+@typing.overload
+def mic_plan(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], relax: typing.SupportsFloat | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+    """
+    eisenstat_plan with the pivots of modified incomplete Cholesky; None off grids, or if a pivot is not sound.
+    """
+@typing.overload
+def mic_plan(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], relax: typing.SupportsFloat | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:
+    """
+    eisenstat_plan with the pivots of modified incomplete Cholesky; None off grids, or if a pivot is not sound.
     """
 @typing.overload
 def triangle_levels(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], lower: bool, level: numpy.typing.NDArray[numpy.int32]) -> int:
