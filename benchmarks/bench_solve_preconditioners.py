@@ -1,4 +1,5 @@
-"""Factorised preconditioners: Eisenstat's form of CG against SciPy's CG and PyAMG, triangular solves against SciPy's.
+"""Factorised preconditioners: Eisenstat's form of CG against SciPy's CG and PyAMG, triangular solves against SciPy's,
+incomplete factorisations with fill against ilupp's and SuperLU's.
 
 Each pair is given to the same tolerance, 1e-8, and checked by the recomputed residual. "setup apart" means that the
 preconditioner exists already on either side, "setup included" that both build theirs.
@@ -6,6 +7,7 @@ preconditioner exists already on either side, "setup included" that both build t
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,12 +16,23 @@ import numpy as np
 import scipy.sparse as sps
 from scipy.sparse.linalg import LinearOperator
 from scipy.sparse.linalg import cg as scipy_cg
+from scipy.sparse.linalg import gmres as scipy_gmres
+from scipy.sparse.linalg import spilu as scipy_spilu
 from scipy.sparse.linalg import spsolve_triangular as scipy_triangular
 
 from benchmarks.harness import Case
-from kriss.scipy.sparse.linalg import spsolve_triangular
-from kriss.solve import MIC, SSOR, cg, gauss_seidel
-from kriss.testing import darcy, diffusion2d, diffusion3d, poisson3d, random_diffusion
+from kriss.scipy.sparse.linalg import spilu, spsolve_triangular
+from kriss.solve import ICT, ILUT, MIC, SSOR, BlockJacobi, cg, gauss_seidel, gmres
+from kriss.testing import (
+    anisotropic2d,
+    convection_diffusion2d,
+    darcy,
+    diffusion2d,
+    diffusion3d,
+    elasticity2d,
+    poisson3d,
+    random_diffusion,
+)
 
 RTOL = 1e-8
 
@@ -58,7 +71,128 @@ def _matrices(quick: bool) -> Iterable[tuple[str, Any]]:
     yield f"{n2}^2 diffusion, contrast 1e5", diffusion2d(n2, contrast=1e5)
 
 
+def _ict_cases(quick: bool) -> Iterable[Case]:
+    """ICT against ilupp's at the same drop tolerance and fill, and against our own MIC."""
+    n2, n3, ne = (64, 16, 24) if quick else (256, 48, 100)
+    families: dict[str, Callable[[], Any]] = {
+        f"{n2}^2 random diffusion": lambda: random_diffusion(n2)[0],
+        f"{n2}^2 diffusion, contrast 1e5": lambda: diffusion2d(n2, contrast=1e5),
+        f"{n3}^3 diffusion, contrast 1e4": lambda: diffusion3d(n3),
+        f"{ne}^2 elasticity": lambda: elasticity2d(ne)[0],
+    }
+    have = importlib.util.find_spec("ilupp") is not None
+    for name, make in families.items():
+        A = sps.csr_matrix(make())
+        b = np.random.default_rng(0).standard_normal(A.shape[0])
+        done, plain = cg(A, b, rtol=RTOL, M="ict"), cg(A, b, rtol=RTOL, M="mic")
+        share = (ICT(A).nnz + A.shape[0]) / (A.nnz + A.shape[0])
+        peers: dict[str, Callable[[], Any]] = {"kriss CG + MIC": lambda A=A, b=b: cg(A, b, rtol=RTOL, M="mic")}
+        if have:
+            import ilupp
+
+            build = functools.partial(ilupp.ICholTPreconditioner, A, add_fill_in=10, threshold=1e-3)
+            steps: list[Any] = []
+            scipy_cg(A, b, rtol=RTOL, M=build(), callback=steps.append)
+            peers["scipy CG + ilupp ICholT"] = lambda A=A, b=b, build=build: scipy_cg(A, b, rtol=RTOL, M=build())
+            M, other, r = ICT(A), build(), np.ascontiguousarray(b)
+            yield Case(
+                f"ICT, {name}, set-up alone",
+                lambda A=A: ICT(A),
+                {"ilupp": build},
+                note=f"1e-3, 10: {share:.1f} times the entries; {done.iterations} and {len(steps)} iterations.",
+            )
+            yield Case(
+                f"ICT, {name}, fifty applications",
+                lambda M=M, r=r: [M @ r for _ in range(50)][-1],
+                {"ilupp": lambda other=other, r=r: [other @ r for _ in range(50)][-1]},
+            )
+        yield Case(
+            f"ICT CG, {name}, setup included",
+            lambda A=A, b=b: cg(A, b, rtol=RTOL, M="ict"),
+            peers,
+            accuracy=_relative_residual(A, b),
+            accuracy_name="||b - A x|| / ||b||",
+            note=f"{done.iterations} iterations with ICT, {plain.iterations} with MIC ({plain.params['form']}).",
+        )
+
+
+def _spilu_cases(quick: bool) -> Iterable[Case]:
+    """The mirror of spilu against SciPy's, and ILUT against either as a preconditioner."""
+    n2 = 48 if quick else 200
+    for name, A in (
+        (f"{n2}^2 convection-diffusion", convection_diffusion2d(n2)),
+        (f"{n2 // 2}^2 elasticity", elasticity2d(n2 // 2)[0]),
+    ):
+        A = sps.csc_matrix(A)
+        b = np.random.default_rng(0).standard_normal(A.shape[0])
+        options = {"drop_tol": 1e-3, "fill_factor": 4.0}
+
+        def solves(build: Callable[..., Any], A: Any = A, b: np.ndarray = b, options: Any = options) -> np.ndarray:
+            lu = build(A, **options)
+            return np.asarray([lu.solve(b) for _ in range(50)][-1])
+
+        expected = scipy_spilu(A, **options).solve(b)
+        yield Case(
+            f"spilu and fifty solves, {name}",
+            functools.partial(solves, spilu),
+            {"scipy": functools.partial(solves, scipy_spilu)},
+            accuracy=lambda x, y=expected: float(np.linalg.norm(x - y) / np.linalg.norm(y)),
+            accuracy_name="difference from SciPy's solution",
+            note="The factors are SuperLU's on either side.",
+        )
+        ours, theirs = spilu(A, **options), scipy_spilu(A, **options)
+        yield Case(
+            f"fifty solves with spilu's factors, {name}",
+            lambda lu=ours, b=b: [lu.solve(b) for _ in range(50)][-1],
+            {"scipy": lambda lu=theirs, b=b: [lu.solve(b) for _ in range(50)][-1]},
+        )
+        C = A.tocsr()
+        with_ilut = gmres(C, b, rtol=RTOL, restart=50, M=ILUT(C))
+        operator = LinearOperator(A.shape, theirs.solve, dtype=float)
+        with_spilu = gmres(C, b, rtol=RTOL, restart=50, M=operator)
+
+        def peer(C: Any = C, A: Any = A, b: np.ndarray = b, options: Any = options) -> Any:
+            M = LinearOperator(A.shape, scipy_spilu(A, **options).solve, dtype=float)
+            return scipy_gmres(C, b, rtol=RTOL, restart=50, M=M, maxiter=40)
+
+        yield Case(
+            f"GMRES(50) with ILUT, {name}, setup included",
+            lambda C=C, b=b: gmres(C, b, rtol=RTOL, restart=50, M=ILUT(C)),
+            {"scipy GMRES + spilu": peer},
+            accuracy=_relative_residual(C, b),
+            accuracy_name="||b - A x|| / ||b||",
+            note=f"{with_ilut.iterations} steps with ILUT ({ILUT(C).nnz / A.nnz:.1f} times the entries of A), "
+            f"{with_spilu.iterations} with spilu ({(theirs.nnz - A.shape[0]) / A.nnz:.1f} times).",
+        )
+
+
+def _block_cases(quick: bool) -> Iterable[Case]:
+    n = 64 if quick else 256
+    A = anisotropic2d(n, 1e-3)
+    b = np.random.default_rng(0).standard_normal(A.shape[0])
+    lines, points = cg(A, b, rtol=RTOL, M=BlockJacobi(A, n)), cg(A, b, rtol=RTOL, M="jacobi")
+    yield Case(
+        f"block Jacobi CG, lines of a {n}^2 grid, anisotropy 1e-3, setup included",
+        lambda: cg(A, b, rtol=RTOL, M=BlockJacobi(A, n)),
+        {
+            "kriss CG + Jacobi": lambda: cg(A, b, rtol=RTOL, M="jacobi"),
+            "kriss CG + MIC": lambda: cg(A, b, rtol=RTOL, M="mic"),
+        },
+        accuracy=_relative_residual(A, b),
+        accuracy_name="||b - A x|| / ||b||",
+        target_peer="kriss CG + Jacobi",
+        note=f"{lines.iterations} iterations against {points.iterations} with the diagonal.",
+    )
+
+
 def cases(quick: bool) -> Iterable[Case]:
+    yield from _factor_cases(quick)
+    yield from _ict_cases(quick)
+    yield from _spilu_cases(quick)
+    yield from _block_cases(quick)
+
+
+def _factor_cases(quick: bool) -> Iterable[Case]:
     for name, A in _matrices(quick):
         A = sps.csr_matrix(A)  # PyAMG wants this class
         b = np.random.default_rng(0).standard_normal(A.shape[0])

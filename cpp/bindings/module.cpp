@@ -46,6 +46,10 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve_amg(multigrid);
     py::module_ factor = m.def_submodule("solve_factor", "Factorised preconditioners and triangular solves.");
     kriss::bind::add_solve_factor(factor);
+    py::module_ blocks = m.def_submodule("solve_blocks", "Block Jacobi.");
+    kriss::bind::add_solve_blocks(blocks);
+    py::module_ fill = m.def_submodule("solve_fill", "Incomplete factorisations with fill.");
+    kriss::bind::add_solve_fill(fill);
     py::module_ stationary = m.def_submodule("solve_stationary", "Stationary iterations.");
     kriss::bind::add_solve_stationary(stationary);
     py::module_ substitution = m.def_submodule("solve_substitution", "Substitution with stored triangles.");

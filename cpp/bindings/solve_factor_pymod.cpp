@@ -197,16 +197,7 @@ void add_factors(py::module_& m) {
             I* ptr = sorted_indptr.mutable_data();
             I* to = sorted_indices.mutable_data();
             T* value = sorted_data.mutable_data();
-            ptr[0] = 0;
-            for (index_t at = 0; at < n; ++at) {
-                const index_t i = order.data()[at];
-                I end = ptr[at];
-                for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k, ++end) {
-                    to[end] = a.indices[k];
-                    value[end] = a.data[k];
-                }
-                ptr[at + 1] = end;
-            }
+            factor_kernels<T, I>().level_rows(a, order.data(), ptr, to, value);
             factor_kernels<T, I>().level_needs({n, n, ptr, to, value}, order.data(), scratch.data(),
                                                need.mutable_data());
         },

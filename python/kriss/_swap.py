@@ -33,6 +33,7 @@ SWAPPABLE: dict[str, tuple[str, ...]] = {
     "sparse.linalg.bicgstab": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.iterative"),
     "sparse.linalg.cg": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.iterative"),
     "sparse.linalg.gcrotmk": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve._gcrotmk"),
+    "sparse.linalg.spilu": ("scipy.sparse.linalg._dsolve", "scipy.sparse.linalg._dsolve.linsolve"),
     "sparse.linalg.spsolve_triangular": ("scipy.sparse.linalg._dsolve", "scipy.sparse.linalg._dsolve.linsolve"),
     "sparse.linalg.gmres": (
         "scipy.sparse.linalg._isolve",

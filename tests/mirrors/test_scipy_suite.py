@@ -169,6 +169,15 @@ SUITES = {
         on_our_kernels=0,
         on_our_kernels_adapted=22,
     ),
+    "sparse.linalg.spilu": Suite(
+        ("scipy.sparse.linalg._dsolve.tests.test_linsolve",),
+        passed=14,
+        select="TestSplu",
+        through_ours=5,
+        # All of SciPy's matrices are small: see the adapted run.
+        on_our_kernels=0,
+        on_our_kernels_adapted=5,
+    ),
     "sparse.linalg.spsolve_triangular": Suite(
         ("scipy.sparse.linalg._dsolve.tests.test_linsolve::TestSpsolveTriangular",),
         passed=285,

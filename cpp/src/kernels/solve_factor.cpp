@@ -116,7 +116,7 @@ template <class T, class I>
 constexpr FactorKernels<T, I> factors() {
     return {&rows_ops<T, I>,    &first_triangle<T, I>, &mic_diagonal<T, I>,         &mic_factor<T, I>,
             &ilu0_factor<T, I>, &triangle_solve<T, I>, &triangle_solve_multi<T, I>, &triangle_levels<T, I>,
-            &level_order<I>,    &level_needs<T, I>,    &triangle_solve_levels<T, I>};
+            &level_order<I>,    &level_rows<T, I>,     &level_needs<T, I>,          &triangle_solve_levels<T, I>};
 }
 
 }  // namespace

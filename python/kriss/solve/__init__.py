@@ -5,11 +5,13 @@ from __future__ import annotations
 from kriss.solve._amg import PyAMGCycle, from_pyamg
 from kriss.solve._augmented import gcrotmk, lgmres
 from kriss.solve._bicgstab import bicgstab
+from kriss.solve._blocks import BlockJacobi
 from kriss.solve._cg import cg
 from kriss.solve._cuda_cycle import CudaCycle
 from kriss.solve._cuda_precond import CudaChebyshev, CudaSSOR, CudaTriangles
 from kriss.solve._factor import IC0, ILU0, MIC
 from kriss.solve._fcg import fcg
+from kriss.solve._fill import ICT, ILUT
 from kriss.solve._gmres import fgmres, gmres
 from kriss.solve._minres import minres
 from kriss.solve._multigrid import BlackBoxMG, black_box_mg
@@ -21,11 +23,14 @@ from kriss.solve._two_level import AdditiveTwoLevel
 
 __all__ = [
     "IC0",
+    "ICT",
     "ILU0",
+    "ILUT",
     "MIC",
     "SSOR",
     "AdditiveTwoLevel",
     "BlackBoxMG",
+    "BlockJacobi",
     "CudaChebyshev",
     "CudaCycle",
     "CudaSSOR",

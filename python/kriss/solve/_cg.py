@@ -17,9 +17,10 @@ from kriss import _validate as check
 from kriss._backend import backend, kernels
 from kriss._device import any_device
 from kriss.solve._driven import cg_driven
+from kriss.solve._factor import MIC
 from kriss.solve._names import BUILDERS, named
 from kriss.solve._native import NativePreconditioner
-from kriss.solve._precond import Jacobi, Sweeps
+from kriss.solve._precond import Jacobi, Sweeps, _Preconditioner
 from kriss.solve._result import STATUS, SolveResult
 
 Array = npt.NDArray[Any]
@@ -41,6 +42,7 @@ class Precond(NamedTuple):
     native: Any = None  # (object, its module of kernels, scale): applied by the compiled loop
     source: Any = None
     shift: int = 0  # the matrix is 2**shift times that of `source`
+    reported: dict[str, Any] = {}  # noqa: RUF012 - read only; what `SolveResult.params` tells of it
 
 
 def cg(
@@ -77,10 +79,10 @@ def cg(
         Stop once ``||b - A x|| <= max(rtol ||b||, atol)``.
     maxiter : int, optional
         Most iterations; 10 n by default.
-    M : {None, "jacobi", "ssor", "ic0", "mic"} or preconditioner, shape (n, n)
+    M : {None, "jacobi", "ssor", "ic0", "mic", "ict"} or preconditioner, shape (n, n)
         An approximation of the inverse of A, symmetric positive definite: a name (built from A), an instance of
-        `Jacobi`, `SSOR`, `IC0`, `MIC`, or any linear operator, sparse or dense matrix. One that varies belongs to
-        `fcg`.
+        `Jacobi`, `SSOR`, `IC0`, `MIC`, `ICT`, ..., or any linear operator, sparse or dense matrix. One that varies
+        belongs to `fcg`.
     nullspace : {"constant"} or array_like, shape (n,) or (n, m), optional
         Vectors that A maps to zero, for a singular semidefinite A. b is projected off them, so that the system is
         consistent, and the solution returned is the one orthogonal to them.
@@ -210,10 +212,7 @@ def cg(
         "rtol": rtol, "atol": atol, "maxiter": most, "M": precond.name, "dtype": dtype.name,
         "scaling": (a_shift, b_shift),
     }  # fmt: skip
-    if precond.source is not None:
-        params.update(
-            {k: getattr(precond.source, k) for k in ("omega", "relax", "shift") if hasattr(precond.source, k)}
-        )
+    params.update(precond.reported)
     plan = None
     if precond.source is not None:
         if matrix is not None and callback is None:
@@ -363,7 +362,9 @@ def preconditioner(
             itype = matrix.indices.dtype
             inside = inside._replace(indptr=inside.indptr.astype(itype), indices=inside.indices.astype(itype))
             where = where.astype(itype)
-        return Precond(type(M).__name__.lower(), SSOR_CODE, inverse, inside, where, M.omega, None, None, M, a_shift)
+        return Precond(
+            type(M).__name__.lower(), SSOR_CODE, inverse, inside, where, M.omega, None, None, M, a_shift, _reported(M)
+        )
     try:
         operator = aslinearoperator(M)
     except TypeError:
@@ -377,7 +378,16 @@ def preconditioner(
     native = None
     if isinstance(M, NativePreconditioner) and M.dtype == dtype and M._kernels is kernels(M._family):
         native = (M._native, M._kernels, math.ldexp(1.0, M._shift - a_shift))
-    return Precond(name, NONE, none, None, places, 1.0, apply, native, M if isinstance(M, Sweeps) else None, a_shift)
+    elif isinstance(M, MIC) and M.dtype == dtype:
+        held = M._compiled()
+        native = None if held is None else (*held, math.ldexp(1.0, -a_shift))
+    source = M if isinstance(M, Sweeps) else None
+    return Precond(name, NONE, none, None, places, 1.0, apply, native, source, a_shift, _reported(M))
+
+
+def _reported(M: object) -> dict[str, Any]:
+    options = ("omega", "relax", "shift", "drop_tol", "fill") if isinstance(M, _Preconditioner) else ()
+    return {k: getattr(M, k) for k in options if hasattr(M, k)}
 
 
 def _apply_operator(operator: LinearOperator, n: int, dtype: np.dtype[Any], r: Array) -> Array:

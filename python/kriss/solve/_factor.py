@@ -12,8 +12,9 @@ from scipy.sparse.linalg import LinearOperator
 
 from kriss import _validate as check
 from kriss._backend import backend, kernels
-from kriss.solve._precond import Sweeps, _copied, _diagonal, _Preconditioner
-from kriss.solve._triangular import Triangle, split
+from kriss.solve._pair import FAMILY, Parts, TrianglePair, pair, triangles
+from kriss.solve._precond import Sweeps, _copied, _diagonal
+from kriss.solve._triangular import split
 
 # A pivot must exceed this fraction of the diagonal entry of A (of the largest entry of its row for ILU).
 PIVOT_TAU = 1e-3
@@ -129,7 +130,8 @@ class MIC(Sweeps):
         self._plan = None
         self._grid: Any = plan
         self._matrix = matrix
-        self._factors: tuple[Triangle, Triangle] | None = None
+        self._factors: Parts | None = None
+        self._object: tuple[Any, Any] | None = None
         self.omega = 1.0
         self.is_spd = True
         if plan is not None:
@@ -184,10 +186,8 @@ class MIC(Sweeps):
         strict = np.ones(data.size, bool)
         strict[indptr[:-1]] = False
         transposed = sps.csc_array((data[strict], indices[strict], upper[0]), shape=(n, n)).tocsr()
-        self._factors = (
-            Triangle(transposed.indptr.astype(itype), transposed.indices.astype(itype), transposed.data, inverse, True),
-            Triangle(upper[0], indices[strict], data[strict], inverse, False),
-        )
+        lower = (transposed.indptr.astype(itype), transposed.indices.astype(itype), transposed.data)
+        self._factors = (lower, inverse, (upper[0], indices[strict], data[strict]), inverse)
         self.inverse = inverse
 
     # Made when they are asked for: on a grid the strips of Eisenstat's form hold the pivots.
@@ -220,27 +220,38 @@ class MIC(Sweeps):
         """Everything but what only this process can use."""
         if self._grid is not None:
             _ = self.pivots
-        return {**super().__getstate__(), "_grid": None}
+        return {**super().__getstate__(), "_grid": None, "_object": None}
 
     @property
     def nbytes(self) -> int:
         """Memory held, the copy of A included, in bytes."""
         held = super().nbytes
-        return held + (sum(t.nbytes for t in self._factors) if self._factors else int(self.pivots.nbytes))
+        if self._factors is None:
+            return held + int(self.pivots.nbytes)
+        return held + sum(v.nbytes for v in (*self._factors[0], *self._factors[2]))
+
+    def _compiled(self) -> tuple[Any, Any] | None:
+        """(object, its module of kernels) that applies this in compiled loops, where the graph has triangles."""
+        if self._factors is None:
+            return None
+        module = kernels(FAMILY)
+        if self._object is None or self._object[1] is not module:
+            self._object = (pair(*self._factors), module)
+        return self._object
 
     def apply(self, r: npt.NDArray[Any], out: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """``out = M^-1 r``; returns `out`. Both are contiguous (n,) arrays of this operator's dtype."""
-        if self._factors is None:
+        held = self._compiled()
+        if held is None:
             return super().apply(r, out)
         self._out(r, out)
-        self._factors[0].solve(r, out)
-        self._factors[1].solve(out.copy(), out)
+        held[0].apply(r, out, 1.0, 0)
         return out
 
     def _device_triangles(self) -> Any:
         if self._factors is None:
             return super()._device_triangles()
-        return [(triangle, None) for triangle in self._factors]
+        return triangles(self._factors, 0)
 
 
 class IC0(MIC):
@@ -294,7 +305,7 @@ class IC0(MIC):
         super().__init__(A, 0.0, shift)
 
 
-class ILU0(_Preconditioner):
+class ILU0(TrianglePair):
     """Incomplete LU factorisation without fill, ILU(0), for matrices that need not be symmetric.
 
     Parameters
@@ -343,17 +354,17 @@ class ILU0(_Preconditioner):
     0
     """
 
+    is_spd = False
+
     def __init__(self, A: object, shift: float = 0.0) -> None:
         self._asked = check.scalar(shift, "shift", low=0.0)
-        self._set(check.csr(A, "A", square=True))
-        super().__init__(self._dtype, (self._n, self._n))
+        matrix = check.csr(A, "A", square=True)
+        self._set(matrix)
+        super().__init__(matrix.data.dtype, matrix.shape)
 
     def _set(self, matrix: check.Csr) -> None:
         ks = kernels("solve_factor")
         where, _ = _diagonal(matrix, "A")
-        self.is_spd = False
-        self._n, self._dtype = matrix.shape[0], matrix.data.dtype
-        self._pattern = matrix._replace(indptr=matrix.indptr.copy(), indices=matrix.indices.copy())
         self.shift = self._asked
         for _ in range(MOST_SHIFTS):
             data = matrix.data.copy()
@@ -367,30 +378,12 @@ class ILU0(_Preconditioner):
                 f"the pivot of row {row} stays unsound with the diagonal shifted {self.shift} times"
             )
         lower, diagonal, upper = split(matrix.indptr, matrix.indices, data)
-        self._lower = Triangle(lower[0], lower[1], lower[2], np.empty(0, data.dtype), True)
-        self._upper = Triangle(upper[0], upper[1], upper[2], 1.0 / diagonal, False)
+        self._hold(lower, np.empty(0, data.dtype), upper, 1.0 / diagonal)
 
     @property
     def nbytes(self) -> int:
         """Memory held, in bytes."""
-        return self._lower.nbytes + self._upper.nbytes
-
-    def update(self, A: object) -> None:
-        """Take over the entries of a new A of the same shape."""
-        matrix = check.csr(A, "A", square=True, dtype=self.dtype)
-        if matrix.shape != self.shape:
-            raise ValueError(f"A has shape {matrix.shape}, expected {self.shape}")
-        self._set(matrix)
-
-    def apply(self, r: npt.NDArray[Any], out: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """``out = M^-1 r``; returns `out`. Both are contiguous (n,) arrays of this operator's dtype."""
-        self._out(r, out)
-        self._lower.solve(r, out)
-        self._upper.solve(out.copy(), out)
-        return out
-
-    def _device_triangles(self) -> Any:
-        return [(self._lower, None), (self._upper, None)]
+        return super().nbytes
 
     def _adjoint(self) -> LinearOperator:
         raise NotImplementedError("the adjoint of an ILU(0) preconditioner is not available")

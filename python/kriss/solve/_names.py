@@ -7,6 +7,7 @@ from typing import Any
 
 from kriss import _validate as check
 from kriss.solve._factor import IC0, MIC
+from kriss.solve._fill import ICT
 from kriss.solve._precond import SSOR, Jacobi
 
 # Each is made from a checked CSR matrix that nobody changes while the preconditioner lives.
@@ -14,6 +15,7 @@ BUILDERS: dict[str, Callable[[check.Csr], Any]] = {
     "jacobi": Jacobi._over,
     "ssor": SSOR._over,
     "ic0": IC0._over,
+    "ict": ICT._over,
     "mic": MIC._over,
 }
 

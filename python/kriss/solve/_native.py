@@ -56,11 +56,15 @@ class NativePreconditioner(_Preconditioner):
 
 
 def scaled(matrix: check.Csr) -> tuple[check.Csr, int]:
-    """The matrix times the power of four that brings its entries near 1, and its exponent of two."""
+    """The matrix times the power of four that brings its entries near 1, and its exponent of two.
+
+    The power itself stays within the range of the dtype, which a matrix of subnormal numbers would leave.
+    """
     largest = float(np.abs(matrix.data).max(initial=0.0))
     shift = -int(np.frexp(largest)[1]) if largest > 0.0 and np.isfinite(largest) else 0
     shift -= shift % 2  # so that square roots scale exactly
-    limit = 100 if matrix.data.dtype == np.float64 else 20
+    limit, most = (100, 1000) if matrix.data.dtype == np.float64 else (20, 120)
+    shift = min(max(shift, -most), most)
     if abs(shift) <= limit:
         return matrix, 0
     return matrix._replace(data=np.ldexp(matrix.data, shift)), shift

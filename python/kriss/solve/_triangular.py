@@ -16,6 +16,8 @@ PARALLEL_ROWS = 100_000
 PARALLEL_THREADS = 4
 WIDE = 1024
 
+Rows = tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]  # indptr, indices, data
+
 
 class Triangle:
     """A strict triangle by rows and the inverse of its diagonal.
@@ -87,14 +89,14 @@ class Triangle:
 
 def split(
     indptr: npt.NDArray[Any], indices: npt.NDArray[Any], data: npt.NDArray[Any]
-) -> tuple[tuple[npt.NDArray[Any], ...], npt.NDArray[Any], tuple[npt.NDArray[Any], ...]]:
+) -> tuple[Rows, npt.NDArray[Any], Rows]:
     """Strict lower triangle, diagonal (0 where none is stored), strict upper triangle of a canonical CSR matrix."""
     n = indptr.size - 1
     rows = np.repeat(np.arange(n, dtype=indices.dtype), np.diff(indptr))
     diagonal = np.zeros(n, data.dtype)
     on = rows == indices
     diagonal[rows[on]] = data[on]
-    parts = []
+    parts: list[Rows] = []
     for keep in (indices < rows, indices > rows):
         counts = np.zeros(n + 1, indptr.dtype)
         np.cumsum(np.bincount(rows[keep], minlength=n), out=counts[1:])

@@ -164,6 +164,20 @@ void level_order(index_t n, index_t levels, const I* level, I* counts, I* order)
     }
 }
 
+// The rows of a in that order.  indptr: (n + 1); indices, data: as many as a has
+template <class T, class I>
+void level_rows(const CsrView<T, I>& a, const I* order, I* indptr, I* indices, T* data) {
+    indptr[0] = 0;
+    for (index_t at = 0; at < a.rows; ++at) {
+        I end = indptr[at];
+        for (index_t k = a.indptr[order[at]]; k < a.indptr[order[at] + 1]; ++k, ++end) {
+            indices[end] = a.indices[k];
+            data[end] = a.data[k];
+        }
+        indptr[at + 1] = end;
+    }
+}
+
 // z = T^-1 r, level by level on all workers.  done: (chunks + 1) scratch
 template <class T, class I>
 void triangle_solve_levels(const LevelView<T, I>& a, const T* r, T* z, index_t* done, const Executor& ex) {
