@@ -25,17 +25,11 @@ void add_panels(py::module_& m) {
             expect(width == 1 || width == 2 || width == 4 || width == 8, "x must have 1, 2, 4 or 8 columns");
             const auto a = csr(indptr, indices, data, static_cast<index_t>(x.shape(0)));
             expect(static_cast<index_t>(y.shape(0)) == a.rows && a.rows == a.cols, "A must be square and fit x and y");
-            const std::unique_ptr<double[]> part(
-                new double[max_columns * static_cast<std::size_t>(chunk_count(a.rows)) + max_columns]);
-            double dots[max_columns];
             T* out = y.mutable_data();
             call(workers, [&](const Executor& ex) {
-                const Executor sized = for_size(ex, static_cast<index_t>(data.size()) * width);
-                if constexpr (sizeof(I) == 4) {
-                    panel_kernels<T>(width).csr_i32(a, x.data(), out, part.get(), dots, sized);
-                } else {
-                    panel_kernels<T>(width).csr_i64(a, x.data(), out, part.get(), dots, sized);
-                }
+                const PanelKernels<T>& ks = panel_kernels<T>(width);
+                const PanelProduct<T> product{&a, ks.template csr<I>(), a.rows};
+                ks.multiply(a.rows, product, x.data(), out, for_size(ex, static_cast<index_t>(data.size()) * width));
             });
         },
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
@@ -89,7 +83,7 @@ void add_panels(py::module_& m) {
             py::list columns;
             for (const ColumnOutcome& c : outcome.columns) {
                 columns.append(py::make_tuple(
-                    static_cast<int>(c.status), static_cast<std::int64_t>(c.iterations), c.residual,
+                    static_cast<int>(c.status), static_cast<std::int64_t>(c.iterations), c.residual, c.norm,
                     py::array_t<double>(static_cast<py::ssize_t>(c.residuals.size()), c.residuals.data())));
             }
             return py::make_tuple(columns, static_cast<std::int64_t>(outcome.products), outcome.diagonals);
@@ -98,9 +92,36 @@ void add_panels(py::module_& m) {
         py::arg("b").noconvert(), py::arg("x").noconvert(), py::arg("inverse").noconvert(), py::arg("product"),
         py::arg("precond"), py::arg("tol").noconvert(), py::arg("maxiter"), py::arg("zero_start"), py::arg("workers"),
         "Conjugate gradients on the columns of b (n, k), k <= 8; returns (a tuple per column: status, iterations, "
-        "residual by the recurrence, its history; products with a panel; number of diagonals or 0).\n\n"
+        "residual by the recurrence, ||b - A x|| or NaN with a product of yours, history; products with a panel; "
+        "number "
+        "of diagonals or 0).\n\n"
         "product(X, Y) and precond(X, Y) write Y = A X and Y = M^-1 X for panels; None for the CSR matrix and for "
         "the diagonal `inverse` (empty: no preconditioner).");
+}
+
+template <class T>
+void add_scan(py::module_& m) {
+    m.def(
+        "column_scan",
+        [](const array<T>& x, array<double>& norms, array<double>& peaks, int workers) {
+            expect(x.ndim() == 2 && norms.size() == x.shape(1) && peaks.size() == x.shape(1),
+                   "x must be 2-D, norms and peaks have an item per column");
+            const auto n = static_cast<index_t>(x.shape(0));
+            const auto columns = static_cast<index_t>(x.shape(1));
+            const std::unique_ptr<double[]> part(
+                new double[static_cast<std::size_t>(2 * columns * chunk_count(n)) + 1]);
+            double* out[2] = {norms.mutable_data(), peaks.mutable_data()};
+            call(workers, [&](const Executor& ex) {
+                const Executor sized = for_size(ex, n * columns);
+                if constexpr (sizeof(T) == 4) {
+                    multi_kernels().scan_f32(n, columns, x.data(), part.get(), out[0], out[1], sized);
+                } else {
+                    multi_kernels().scan_f64(n, columns, x.data(), part.get(), out[0], out[1], sized);
+                }
+            });
+        },
+        py::arg("x").noconvert(), py::arg("norms").noconvert(), py::arg("peaks").noconvert(), py::arg("workers"),
+        "norms[c] = x[:, c]'x[:, c] and peaks[c] = max |x[:, c]|, which passes over NaN.");
 }
 
 }  // namespace
@@ -110,6 +131,8 @@ void add_solve_multi(py::module_& m) {
     add_panels<double, std::int64_t>(m);
     add_panels<float, std::int32_t>(m);
     add_panels<float, std::int64_t>(m);
+    add_scan<double>(m);
+    add_scan<float>(m);
 }
 
 }  // namespace kriss::bind

@@ -7,6 +7,7 @@
 #include "kriss/solve/reduce.hpp"
 #include "kriss/solve/ssor.hpp"
 #include "solve_kernels.hpp"
+#include "solve_multi_kernels.hpp"
 #include "solve_storage.hpp"
 
 namespace kriss {
@@ -29,18 +30,23 @@ CgOutcome solve_cg_with(const CsrView<T, I>& a, const T* b, T* x, const CgPrecon
                         const CgProblem& problem, CgStorage& storage, const Executor& ex) {
     const index_t n = a.rows;
     const bool separate = m.apply_dot != nullptr;
-    const Diagonals<T> diagonals = problem.diagonals ? by_diagonals(a) : Diagonals<T>();
-    CgOperator<T> op{&a, 0, csr_kernels<T, I>().apply_dot};
+    const Diagonals<T> diagonals = problem.diagonals ? by_diagonals(a, for_size(ex, a.indptr[n])) : Diagonals<T>();
+    const PanelKernels<T>& panels = panel_kernels<T>(1);
+    CgOperator<T> op{&a, 0, csr_kernels<T, I>().apply_dot, {&a, panels.template csr<I>(), 0}};
     storage.product_bytes =
         a.indptr[n] * static_cast<index_t>(sizeof(T) + sizeof(I)) + n * static_cast<index_t>(sizeof(I));
     if (diagonals.used()) {
-        op = {&diagonals.view, diagonals.view.halo, cg_kernels<T>().diagonal_apply_dot};
+        const index_t halo = diagonals.view.halo;
+        op = {&diagonals.view, halo, cg_kernels<T>().diagonal_apply_dot, {&diagonals.view, panels.diagonal, halo}};
         storage.diagonals = diagonals.view.count;
         storage.product_bytes = diagonals.stored * static_cast<index_t>(sizeof(T));
+        op.again = n > 0 && again_pays<T>(storage.product_bytes, diagonals.view.count, n, 1);
+    } else {
+        op.rows.reach = bandwidth(a);
     }
     const index_t size = whole_lines<T>(n);
-    const index_t halo = whole_lines<T>(op.halo);
-    const Aligned<T> work = aligned<T>(size * (separate ? 4 : 3) + 2 * halo);
+    const index_t pad = whole_lines<T>(op.halo);
+    const Aligned<T> work = aligned<T>(size * (separate ? 4 : 3) + 2 * pad);
     const std::unique_ptr<double[]> part(new double[2 * static_cast<std::size_t>(chunk_count(n))]);
 
     CgOptions options = problem.options;
@@ -48,10 +54,10 @@ CgOutcome solve_cg_with(const CsrView<T, I>& a, const T* b, T* x, const CgPrecon
         options.ctx = problem.residuals;
         options.record = [](void* ctx, double norm) { static_cast<std::vector<double>*>(ctx)->push_back(norm); };
     }
-    T* p = work.get() + halo;
+    T* p = work.get() + pad;
     std::fill(work.get(), p, T(0));
     std::fill_n(p + n, op.halo, T(0));
-    T* r = p + size + halo;
+    T* r = p + size + pad;
     T* q = r + size;
     T* z = separate ? q + size : nullptr;
     return cg_kernels<T>().cg(n, op, b, x, m, options, r, p, q, z, part.get(), for_size(ex, a.indptr[n]));

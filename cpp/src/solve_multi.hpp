@@ -31,11 +31,12 @@ struct MultiProblem {
     bool zero_start = true;
 };
 
-// What became of one column. status is ok once the recurrence says converged; b - A x is not recomputed here.
+// What became of one column. status is ok once the recurrence says converged: whether `norm` agrees is for the caller.
 struct ColumnOutcome {
     Status status = Status::ok;
     index_t iterations = 0;
     double residual = 0.0;          // by the recurrence
+    double norm = 0.0;              // of b - A x, recomputed; NaN if A is a hook
     std::vector<double> residuals;  // before the first iteration and after each
 };
 

@@ -14,20 +14,41 @@ namespace kriss {
 template <class T>
 struct PanelKernels {
     void (*dot)(index_t n, const T* x, const T* y, double* part, double* out, const Executor& ex);
-    void (*direction)(index_t n, const T* inverse, const T* z, const T* beta, const T* alpha, T* p, T* x,
+    void (*direction)(index_t n, bool first, const T* inverse, const T* z, const T* beta, const T* alpha, T* p, T* x,
                       const Executor& ex);
-    void (*update)(index_t n, const T* inverse, const T* alpha, const T* q, T* r, double* part, double* rr, double* rho,
-                   const Executor& ex);
-    void (*diagonal)(const DiagonalView<T>& d, const T* x, T* y, double* part, double* pq, const Executor& ex);
-    void (*csr_i32)(const CsrView<T, std::int32_t>& a, const T* x, T* y, double* part, double* pq, const Executor& ex);
-    void (*csr_i64)(const CsrView<T, std::int64_t>& a, const T* x, T* y, double* part, double* pq, const Executor& ex);
+    void (*step)(index_t n, const PanelProduct<T>& a, bool first, const T* inverse, const T* z, const T* beta,
+                 const T* alpha, T* p, T* x, T* q, double* part, double* pq, const Executor& ex);
+    void (*update)(index_t n, const PanelProduct<T>& a, const T* inverse, const T* alpha, const T* p, const T* q,
+                   const T* from, T* r, double* part, double* rr, double* rho, const Executor& ex);
+    void (*residual)(index_t n, const PanelProduct<T>& a, const T* b, const T* x, double* part, double* rr,
+                     const Executor& ex);
+    void (*multiply)(index_t n, const PanelProduct<T>& a, const T* x, T* y, const Executor& ex);
+    // rows of a product; self: DiagonalView<T>, CsrView<T, I>
+    void (*diagonal)(const void* self, index_t begin, index_t rows, const T* x, T* y);
+    void (*csr_i32)(const void* self, index_t begin, index_t rows, const T* x, T* y);
+    void (*csr_i64)(const void* self, index_t begin, index_t rows, const T* x, T* y);
+
+    template <class I>
+    auto csr() const {
+        if constexpr (sizeof(I) == 4) {
+            return csr_i32;
+        } else {
+            return csr_i64;
+        }
+    }
 };
+
+template <class T>
+using ColumnScan = void (*)(index_t n, index_t columns, const T* x, double* part, double* norms, double* peaks,
+                            const Executor& ex);
 
 inline constexpr int panel_widths = 4;  // 1, 2, 4, 8 columns
 
 struct MultiKernels {
     PanelKernels<float> f32[panel_widths];
     PanelKernels<double> f64[panel_widths];
+    ColumnScan<float> scan_f32;
+    ColumnScan<double> scan_f64;
 };
 
 }  // namespace kriss

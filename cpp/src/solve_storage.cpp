@@ -1,38 +1,96 @@
 #include "solve_storage.hpp"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <new>
 #include <utility>
 
 namespace kriss {
 
 namespace {
 
-// The offsets in use, increasing; false if there are more than max_diagonals.
+constexpr index_t storage_grain = 4 * solve_grain;  // rows read together
+
+// The diagonals met in some rows, by increasing offset.
+template <class T>
+struct Found {
+    int count = 0;
+    bool fits = true;  // at most max_diagonals of them, rows sorted
+    index_t offset[max_diagonals] = {};
+    index_t entries[max_diagonals] = {};
+    T value[max_diagonals] = {};  // of the first entry
+    bool constant[max_diagonals] = {};
+
+    // the place of offset o, which is made if need be, given that it is at least `at`
+    int place(int at, index_t o, T v) {
+        while (at < count && offset[at] < o) {
+            ++at;
+        }
+        if (at < count && offset[at] == o) {
+            return at;
+        }
+        if (count == max_diagonals) {
+            fits = false;
+            return -1;
+        }
+        for (int j = count; j > at; --j) {
+            offset[j] = offset[j - 1];
+            entries[j] = entries[j - 1];
+            value[j] = value[j - 1];
+            constant[j] = constant[j - 1];
+        }
+        offset[at] = o;
+        entries[at] = 0;
+        value[at] = v;
+        constant[at] = true;
+        ++count;
+        return at;
+    }
+};
+
 template <class T, class I>
-bool find_offsets(const CsrView<T, I>& a, index_t* offset, int& count) {
-    count = 0;
-    for (index_t i = 0; i < a.rows; ++i) {
-        int at = 0;
+void find_rows(const CsrView<T, I>& a, index_t begin, index_t end, Found<T>& out) {
+    for (index_t i = begin; i < end; ++i) {
+        int at = -1;
         for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k) {
             const index_t o = static_cast<index_t>(a.indices[k]) - i;
-            while (at < count && offset[at] < o) {
-                ++at;
+            if (at >= 0 && o <= out.offset[at]) {
+                out.fits = false;
+                return;
             }
-            if (at < count && offset[at] == o) {
-                continue;
+            at = out.place(at + 1, o, a.data[k]);
+            if (at < 0) {
+                return;
             }
-            if (count == max_diagonals) {
-                return false;
-            }
-            for (int j = count; j > at; --j) {
-                offset[j] = offset[j - 1];
-            }
-            offset[at] = o;
-            ++count;
+            ++out.entries[at];
+            out.constant[at] = out.constant[at] && a.data[k] == out.value[at];
         }
     }
-    return true;
+}
+
+template <class T, class I>
+Found<T> find_diagonals(const CsrView<T, I>& a, const Executor& ex) {
+    std::vector<Found<T>> parts(static_cast<std::size_t>((a.rows + storage_grain - 1) / storage_grain));
+    ex.parallel_for(a.rows, storage_grain, [&](index_t b, index_t e) {
+        find_rows(a, b, e, parts[static_cast<std::size_t>(b / storage_grain)]);
+    });
+    Found<T> out;
+    for (const Found<T>& part : parts) {
+        out.fits = out.fits && part.fits;
+        for (int k = 0; k < part.count && out.fits; ++k) {
+            const int at = out.place(0, part.offset[k], part.value[k]);
+            if (at >= 0) {
+                out.entries[at] += part.entries[k];
+                out.constant[at] = out.constant[at] && part.constant[k] && part.value[k] == out.value[at];
+            }
+        }
+    }
+    return out;
 }
 
 index_t magnitude(index_t o) { return o < 0 ? -o : o; }
@@ -45,72 +103,102 @@ Range inside(index_t n, index_t o) { return {o < 0 ? -o : 0, o > 0 ? n - o : n};
 
 }  // namespace
 
+void* aligned_bytes(std::size_t bytes) {
+    constexpr std::size_t line = 64;
+    constexpr std::size_t page = std::size_t{2} << 20;
+    const std::size_t unit = bytes >= 2 * page ? page : line;
+    const std::size_t size = (std::max(bytes, line) + unit - 1) / unit * unit;
+    void* room = std::aligned_alloc(unit, size);
+    if (room == nullptr) {
+        throw std::bad_alloc();
+    }
+#if defined(__linux__)
+    if (unit == page) {
+        madvise(room, size, MADV_HUGEPAGE);  // advice: a refusal changes nothing
+    }
+#endif
+    return room;
+}
+
 template <class T, class I>
-Diagonals<T> by_diagonals(const CsrView<T, I>& a) {
+Diagonals<T> by_diagonals(const CsrView<T, I>& a, const Executor& ex) {
     Diagonals<T> out;
     const index_t n = a.rows;
-    index_t offset[max_diagonals] = {};
-    int count = 0;
-    if (n != a.cols || n < 64 || !find_offsets(a, offset, count) || count == 0) {
+    if (n != a.cols || n < 64) {
         return out;
     }
-    const index_t halo =
-        magnitude(offset[0]) > magnitude(offset[count - 1]) ? magnitude(offset[0]) : magnitude(offset[count - 1]);
+    const Found<T> found = find_diagonals(a, ex);
+    const int count = found.count;
+    if (!found.fits || count == 0 || ex.interrupted()) {
+        return out;
+    }
+    const index_t* offset = found.offset;
+    const index_t halo = std::max(magnitude(offset[0]), magnitude(offset[count - 1]));
     const double full = static_cast<double>(a.indptr[n]) / (static_cast<double>(count) * static_cast<double>(n));
     if (full < 0.7 || halo > n / 2) {
         return out;
-    }
-    // One stream per diagonal, with room for |offset| zeros before it: the lower diagonal of a symmetric matrix reads
-    // a_(i, i - o) = a_(i - o, i) = upper[i - o].
-    std::vector<Aligned<T>> streams;
-    T* base[max_diagonals] = {};
-    for (int k = 0; k < count; ++k) {
-        const index_t pad = whole_lines<T>(magnitude(offset[k]));
-        streams.push_back(aligned<T>(n + pad));
-        std::fill_n(streams.back().get(), n + pad, T(0));
-        base[k] = streams.back().get() + pad;
-    }
-    for (index_t i = 0; i < n; ++i) {
-        int at = 0;
-        for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k) {
-            const index_t o = static_cast<index_t>(a.indices[k]) - i;
-            while (offset[at] < o) {
-                ++at;
-            }
-            base[at][i] = a.data[k];
-        }
     }
     DiagonalView<T>& view = out.view;
     view.n = n;
     view.halo = halo;
     view.count = count;
+    // One stream per diagonal that is not constant, with room for |offset| zeros before it: the lower diagonal of a
+    // symmetric matrix reads a_(i, i - o) = a_(i - o, i) = upper[i - o].
+    std::vector<Aligned<T>> streams(static_cast<std::size_t>(count));
+    T* base[max_diagonals] = {};
+    bool any = false;
     for (int k = 0; k < count; ++k) {
         view.offset[k] = offset[k];
         const Range rows = inside(n, offset[k]);
-        const T c = base[k][rows.first];
-        bool constant = true;
-        for (index_t i = rows.first; i < rows.last && constant; ++i) {
-            constant = base[k][i] == c;
+        if (found.constant[k] && found.entries[k] == rows.last - rows.first) {
+            view.constant[k] = found.value[k];
+            continue;
         }
-        if (constant) {
-            view.constant[k] = c;
-            streams[static_cast<std::size_t>(k)].reset();
-        } else {
-            view.stream[k] = base[k];
-        }
+        any = true;
+        const index_t pad = whole_lines<T>(magnitude(offset[k]));
+        auto& room = streams[static_cast<std::size_t>(k)];
+        room = aligned<T>(n + pad);
+        std::fill_n(room.get(), pad, T(0));
+        base[k] = room.get() + pad;
+        view.stream[k] = base[k];
+    }
+    if (any) {
+        ex.parallel_for(n, storage_grain, [&](index_t begin, index_t end) {
+            for (int k = 0; k < count; ++k) {
+                if (base[k] != nullptr) {
+                    std::fill(base[k] + begin, base[k] + end, T(0));
+                }
+            }
+            for (index_t i = begin; i < end; ++i) {
+                int at = 0;
+                for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k) {
+                    const index_t o = static_cast<index_t>(a.indices[k]) - i;
+                    while (offset[at] < o) {
+                        ++at;
+                    }
+                    if (base[at] != nullptr) {
+                        base[at][i] = a.data[k];
+                    }
+                }
+            }
+        });
     }
     for (int k = 0; k < count && offset[k] < 0; ++k) {
         for (int j = count - 1; j > k; --j) {
-            if (offset[j] != -offset[k] || view.stream[k] == nullptr || view.stream[j] == nullptr) {
+            if (offset[j] != -offset[k] || base[k] == nullptr || base[j] == nullptr) {
                 continue;
             }
             const index_t o = offset[j];
-            bool symmetric = true;
-            for (index_t i = 0; i < n - o && symmetric; ++i) {
-                symmetric = view.stream[k][i + o] == view.stream[j][i];
-            }
-            if (symmetric) {
-                view.stream[k] = view.stream[j] - o;
+            const T* const lower = base[k] + o;
+            const T* const upper = base[j];
+            std::atomic<bool> symmetric{true};
+            ex.parallel_for(n - o, storage_grain, [&](index_t begin, index_t end) {
+                if (!std::equal(upper + begin, upper + end, lower + begin)) {
+                    symmetric.store(false, std::memory_order_relaxed);
+                }
+            });
+            if (symmetric.load()) {
+                view.stream[k] = upper - o;
                 streams[static_cast<std::size_t>(k)].reset();
             }
         }
@@ -124,9 +212,9 @@ Diagonals<T> by_diagonals(const CsrView<T, I>& a) {
     return out;
 }
 
-template Diagonals<float> by_diagonals(const CsrView<float, std::int32_t>&);
-template Diagonals<float> by_diagonals(const CsrView<float, std::int64_t>&);
-template Diagonals<double> by_diagonals(const CsrView<double, std::int32_t>&);
-template Diagonals<double> by_diagonals(const CsrView<double, std::int64_t>&);
+template Diagonals<float> by_diagonals(const CsrView<float, std::int32_t>&, const Executor&);
+template Diagonals<float> by_diagonals(const CsrView<float, std::int64_t>&, const Executor&);
+template Diagonals<double> by_diagonals(const CsrView<double, std::int32_t>&, const Executor&);
+template Diagonals<double> by_diagonals(const CsrView<double, std::int64_t>&, const Executor&);
 
 }  // namespace kriss

@@ -58,6 +58,26 @@ def test_workers_do_not_matter(workers):
     np.testing.assert_array_equal(cg(A, B, maxiter=30, workers=workers).x, cg(A, B, maxiter=30, workers=1).x)
 
 
+@pytest.mark.parametrize("kind", ["constant", "variable", "band"])
+def test_products_that_follow_the_direction(kind):
+    # long enough that every worker walks a strip of its own
+    A = poisson2d(220) if kind == "constant" else diffusion2d(220, contrast=50.0, rng=2)
+    if kind == "band":
+        rng = np.random.default_rng(1)
+        rows = rng.integers(0, 48000, 40000)
+        extra = sp.coo_array((-0.01 * rng.random(40000), (rows, rows + rng.integers(2, 90, 40000))), shape=A.shape)
+        A = sp.csr_array(A + extra + extra.T + sp.eye_array(A.shape[0]))
+    B = columns(A.shape[0], 3)
+    first = None
+    for workers in (1, 2, 3):
+        result = same_as_single(A, B, rtol=1e-12, maxiter=5, M="jacobi", workers=workers)
+        for j in range(3):
+            assert result.columns[j].residual_norm == pytest.approx(result.residuals[5, j], rel=1e-9)
+        first = result.x if first is None else first
+        np.testing.assert_array_equal(result.x, first)
+    assert result.params["storage"] == ("csr" if kind == "band" else "5 diagonals") or result.backend == "numba"
+
+
 def test_operators_and_operator_preconditioners():
     A = poisson2d(20)
     B = columns(400, 5)

@@ -44,6 +44,22 @@ def _dots(x, y, out):
 
 
 @njit(cache=True, nogil=True)
+def _peaks(x, peaks):
+    n, k = x.shape
+    peaks[:] = 0.0
+    for i in range(n):
+        for c in range(k):
+            size = abs(np.float64(x[i, c]))
+            if size > peaks[c]:
+                peaks[c] = size
+
+
+def column_scan(x, norms, peaks, workers):
+    _dots(x, x, norms)
+    _peaks(x, peaks)
+
+
+@njit(cache=True, nogil=True)
 def _weighted(inverse, r, out):
     n, k = r.shape
     s = np.empty((k, LANES))
@@ -173,4 +189,10 @@ def _cg_multi(indptr, indices, data, b, x, inverse, product, precond, tol, maxit
         rr, following = judge()
         peak = np.maximum(peak, rr)
         iteration += 1
-    return out, products, 0
+    true = np.full(k, np.nan)
+    if product is None:
+        room = np.empty_like(b)
+        _matmat(indptr, indices, data, x, room)
+        np.subtract(b, room, out=room)
+        _dots(room, room, true)
+    return [(*o[:3], float(math.sqrt(t)), o[3]) for o, t in zip(out, true, strict=True)], products, 0

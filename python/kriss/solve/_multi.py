@@ -68,7 +68,7 @@ def cg_multi(
     threads = check.workers(workers)
     matrix, operator, dtype = _cg._matrix(A, b, check_finite)
     n = matrix.shape[0] if matrix is not None else int(operator.shape[0])
-    rhs = check.real_array(b, "b", ndim=2, dtype=dtype, finite=check_finite)
+    rhs = check.real_array(b, "b", ndim=2, dtype=dtype, finite=False)  # the norms will tell
     k = rhs.shape[1]
     if rhs.shape[0] != n:
         raise ValueError(f"b has shape {rhs.shape}, expected ({n},) or ({n}, k)")
@@ -90,13 +90,18 @@ def cg_multi(
         columns = [Column("converged", 0, 0.0)] * max(k, 1)
         out = together(x, columns, [np.zeros(1)] * max(k, 1) if residuals else None, 0, 0.0, 0.0, params)
         return out
-    shifts = np.array([_cg._shift(rhs[:, j]) for j in range(k)])
+    ks, panels = kernels("solve"), kernels("solve_multi")
+    squares, peaks = np.empty(k), np.empty(k)
+    panels.column_scan(rhs, squares, peaks, threads)
+    if check_finite and not np.isfinite(squares).all():
+        check.check_finite(rhs, "b")
+    shifts = np.array([0 if math.isnan(s) else _cg._shift_of(p, dtype) for s, p in zip(squares, peaks, strict=True)])
     if shifts.any():
         rhs = np.ldexp(rhs, shifts)
+        panels.column_scan(rhs, squares, peaks, threads)
     if start is not None:
         np.ldexp(start, shifts - a_shift, out=x)
-    ks, panels = kernels("solve"), kernels("solve_multi")
-    b_norms = np.array([math.sqrt(ks.dot(v, v, threads)) for v in map(np.ascontiguousarray, rhs.T)])
+    b_norms = np.sqrt(squares)
     tol = np.array([max(rtol * b_norms[j], _cg._ldexp(atol, int(shifts[j]))) for j in range(k)])
     solving = time.perf_counter()
 
@@ -115,26 +120,35 @@ def cg_multi(
     with np.errstate(all="ignore"):
         for at in range(0, len(live), PANEL):
             part = live[at : at + PANEL]
-            block, xs = np.ascontiguousarray(rhs[:, part]), np.ascontiguousarray(x[:, part])
-            zero_start = not xs.any()
+            whole = len(part) == k  # no copies
+            block = rhs if whole else np.ascontiguousarray(rhs[:, part])
+            xs = x if whole else np.ascontiguousarray(x[:, part])
+            zero_start = start is None or not xs.any()
             outcomes, _, diagonals = panels.cg_multi(
                 indptr, indices, data, block, xs, inverse, product, apply, tol[part], min(most, 2**62), zero_start,
                 threads,
             )  # fmt: skip
             if diagonals:
                 params["storage"] = f"{diagonals} diagonals"
-            x[:, part] = xs
+            if not whole:
+                x[:, part] = xs
             for place, j in enumerate(part):
-                code, iterations, _, history = outcomes[place]
-                xj = np.ascontiguousarray(xs[:, place])
-                multiply(xj, q)
-                np.subtract(block[:, place], q, out=q)
-                norm = math.sqrt(ks.dot(q, q, threads))
+                code, iterations, _, norm, history = outcomes[place]
+                if product is not None:
+                    multiply(np.ascontiguousarray(xs[:, place]), q)
+                    np.subtract(block[:, place], q, out=q)
+                    norm = math.sqrt(ks.dot(q, q, threads))
                 matvecs += iterations + 1 + (not zero_start)
                 if code == 2 and norm <= tol[j]:
                     code = 0
-                status, column = STATUS[code], xj
-                if code == 0 and not (norm <= tol[j] and math.isfinite(norm)):
+                status, shift = STATUS[code], a_shift - int(shifts[j])
+                missed = code == 0 and not (norm <= tol[j] and math.isfinite(norm))
+                columns[j] = Column(status, int(iterations), _cg._ldexp(norm, -int(shifts[j])))
+                histories[j] = np.ldexp(history, -int(shifts[j]))
+                if not missed and not shift:
+                    continue
+                xj = column = np.ascontiguousarray(xs[:, place])
+                if missed:
                     # What the recurrence claimed is not so: once more from here, by the single solve.
                     again = _cg.cg(
                         A, np.ldexp(rhs[:, j], -shifts[j]), np.ldexp(xj, a_shift - shifts[j]), rtol=0.0,
@@ -146,7 +160,6 @@ def cg_multi(
                     iterations, matvecs = iterations + again.iterations, matvecs + again.matvecs
                     assert again.residuals is not None
                     history = np.concatenate([history, np.ldexp(again.residuals[1:], int(shifts[j]))])
-                shift = a_shift - int(shifts[j])
                 if shift:
                     out = np.ldexp(column, shift)
                     back = np.ldexp(out, -shift)

@@ -6,17 +6,20 @@
 //
 // Bytes per iteration in float64, n unknowns, S = traffic of the coefficients of A (12 nnz + 4 n for CSR with int32
 // indices; solve/stencil.hpp has smaller ones), d = 1 with a Jacobi preconditioner, else 0:
-//     pass 1  x += alpha p;  p = z + beta p      x 16, p 16, r 8, diagonal 8 d     (40 + 8 d) n
-//     pass 2  q = A p;  p'q                      S, p 8, q 8                       16 n + S
-//     pass 3  r -= alpha q;  r'r;  r'D^-1 r      r 16, q 8, diagonal 8 d           (24 + 8 d) n
-// together (80 + 16 d) n + S, without write-allocate; 2 nnz + (10 + 3 d) n flops. The update of x waits for pass 1
-// of the next iteration, where p is read anyway. Any other preconditioner adds its own traffic and reads z for r.
+//     step    x += alpha p;  p = z + beta p;  q = A p;  p'q   x 16, p 16, r 8, q 8, diagonal 8 d, S   (48 + 8 d) n + S
+//     update  r -= alpha q;  r'r;  r'D^-1 r                   r 16, q 8, diagonal 8 d                 (24 + 8 d) n
+// together (72 + 16 d) n + S, without write-allocate; 2 nnz + (10 + 3 d) n flops. The product of a row follows the new
+// p at a distance of the bandwidth of A, where p is still in cache (solve/multi.hpp); where A is wide p is read again,
+// 8 n more. Where the coefficients are few (constant diagonals) q is not stored but made again in the second pass,
+// which reads p in its place: (64 + 16 d) n. The update of x waits for the next iteration, where p is read anyway. Any
+// other preconditioner adds its own traffic and reads z for r.
 #pragma once
 
 #include <cmath>
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/multi.hpp"
 #include "kriss/solve/reduce.hpp"
 #include "kriss/status.hpp"
 
@@ -27,12 +30,15 @@ struct CgNorms {
     double rho = 0.0;  // r'D^-1 r
 };
 
-// q = A p, returning p'q. p has `halo` readable zeros before and after it.
+// q = A p, returning p'q. p has `halo` readable zeros before and after it. A few rows of the product at a time, if rows
+// is set, go together with the update of p; `again` says that q is cheaper to make twice than to keep.
 template <class T>
 struct CgOperator {
     const void* self = nullptr;
     index_t halo = 0;
     double (*apply_dot)(const void* self, const T* p, T* q, double* part, const Executor& ex) = nullptr;
+    PanelProduct<T> rows = {};
+    bool again = false;
 };
 
 // M^-1: the identity (both null), a diagonal (inverse), or z = M^-1 r returning r'z (apply_dot).
@@ -201,6 +207,7 @@ CgOutcome cg(index_t n, const CgOperator<T>& A, const T* b, T* x, const CgPrecon
     double alpha = 0.0;
     double beta = 0.0;
     double rho = 0.0;
+    T* const kept = A.again ? nullptr : q;
     double peak = norm.rr;  // largest r'r since the last recomputation
     for (index_t i = 0; i < n; ++i) {
         p[i] = T(0);
@@ -252,10 +259,17 @@ CgOutcome cg(index_t n, const CgOperator<T>& A, const T* b, T* x, const CgPrecon
             beta = next / rho;
         }
         rho = next;
-        cg_direction(n, M.inverse, M.apply_dot != nullptr ? z : r, static_cast<T>(beta), static_cast<T>(alpha), p, x,
-                     ex);
+        const T* from = M.apply_dot != nullptr ? z : r;
+        const T al = static_cast<T>(alpha);
+        const T be = static_cast<T>(beta);
         alpha = 0.0;
-        const double pq = A.apply_dot(A.self, p, q, part, ex);
+        double pq = 0.0;
+        if (A.rows.apply != nullptr) {
+            multi_step<T, 1>(n, A.rows, false, M.inverse, from, &be, &al, p, x, kept, part, &pq, ex);
+        } else {
+            cg_direction(n, M.inverse, from, be, al, p, x, ex);
+            pq = A.apply_dot(A.self, p, q, part, ex);
+        }
         ++out.matvecs;
         if (opt.guard && !(pq > 0.0 && std::isfinite(pq))) {
             out.status = !std::isfinite(pq) ? Status::non_finite : Status::indefinite_matrix;
@@ -266,7 +280,12 @@ CgOutcome cg(index_t n, const CgOperator<T>& A, const T* b, T* x, const CgPrecon
             break;
         }
         alpha = rho / pq;
-        norm = cg_update(n, M.inverse, static_cast<T>(-alpha), q, r, part, ex);
+        const T back = static_cast<T>(-alpha);
+        if (A.rows.apply != nullptr) {
+            multi_update<T, 1>(n, A.rows, M.inverse, &back, p, kept, r, r, part, &norm.rr, &norm.rho, ex);
+        } else {
+            norm = cg_update(n, M.inverse, back, q, r, part, ex);
+        }
         fresh = false;
         peak = norm.rr > peak ? norm.rr : peak;
         ++out.iterations;
