@@ -17,6 +17,7 @@ void add_sketch(pybind11::module_& m);
 void add_solve(pybind11::module_& m);
 void add_solve_amg(pybind11::module_& m);
 void add_solve_blocks(pybind11::module_& m);
+void add_solve_block(pybind11::module_& m);
 void add_solve_multigrid(pybind11::module_& m);
 void add_solve_multi(pybind11::module_& m);
 void add_solve_krylov(pybind11::module_& m);

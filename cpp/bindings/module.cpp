@@ -43,6 +43,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve_multi(solve_multi);
     py::module_ solve_krylov = m.def_submodule("solve_krylov", "Krylov methods over linear maps.");
     kriss::bind::add_solve_krylov(solve_krylov);
+    py::module_ solve_block = m.def_submodule("solve_block", "Right-hand sides that share their search directions.");
+    kriss::bind::add_solve_block(solve_block);
     kriss::bind::add_solve_amg(multigrid);
     py::module_ factor = m.def_submodule("solve_factor", "Factorised preconditioners and triangular solves.");
     kriss::bind::add_solve_factor(factor);

@@ -57,6 +57,7 @@ def cg(
     nullspace: Any = None,
     check_symmetric: bool = False,
     mixed: bool = False,
+    block: bool = False,
     callback: Callback | None = None,
     residuals: bool = False,
     workers: int | None = None,
@@ -92,6 +93,10 @@ def cg(
         Iterate in float32 (A and M too) and correct in float64: every correction starts from the float64 residual,
         until that meets the tolerance. Moves half the bytes per iteration; pays where A is well enough conditioned for
         float32 (roughly, condition below 1e6). A must be a sparse matrix; M a name or None.
+    block : bool
+        Let the columns of b (at most 64) share their search directions: block conjugate gradients. It takes fewer
+        iterations, the fewer the more columns, and all columns take part until the last has converged; a single solve
+        of a column is not reproduced. Dependent columns are no trouble. Real systems.
     callback : callable, optional
         ``callback(xk)`` after each iteration, with a read-only view of the current x (shape (n,): several columns are
         then solved one after another).
@@ -122,6 +127,11 @@ def cg(
     eight. Sums are kept in double precision and in a fixed order, so the result has the same bits for any number of
     workers. Float32 is kept if both A and b are float32.
 
+    With ``block=True`` and k columns an iteration costs about 14 n k flops per column beside products and M, and 192 n
+    bytes (twelve vectors read or written); memory: four vectors per column. Directions that depend on others to 1e-6
+    (float32: 3e-5) of their length are left out; ``params["rank"]`` is the smallest number kept. The `iterations` of a
+    column are those after which its residual stayed below its tolerance.
+
     With SSOR, IC(0) or modified IC(0) built from the matrix A itself the iteration runs in Eisenstat's form: two sweeps
     over the triangles of A and no product, 112 n bytes and twice the lower triangle per iteration. The factorisations
     have it only where the graph of A has no triangles (five- and seven-point stencils); on such grids in natural order
@@ -140,6 +150,7 @@ def cg(
     M. R. Hestenes, E. Stiefel, "Methods of conjugate gradients for solving linear systems", J. Res. NBS 49 (1952),
     section 3.
     Y. Saad, "Iterative Methods for Sparse Linear Systems", 2nd ed., SIAM 2003, algorithm 9.1.
+    H. Ji, Y. Li, "A breakdown-free block conjugate gradient method", BIT Numer. Math. 57 (2017), algorithm 2.
     S. C. Eisenstat, "Efficient implementation of a class of preconditioned conjugate gradient methods", SIAM J. Sci.
     Stat. Comput. 2 (1981), section 3.
 
@@ -159,13 +170,16 @@ def cg(
     >>> both = cg(A, np.stack([b, np.arange(900.0)], axis=1), rtol=1e-10, M="ssor")
     >>> bool((both.x[:, 0] == x).all()), len(both.columns)
     (True, 2)
+    >>> B = np.random.default_rng(0).standard_normal((900, 8))
+    >>> cg(A, B, rtol=1e-10, block=True).iterations < 0.7 * cg(A, B, rtol=1e-10).iterations
+    True
     """
     started = time.perf_counter()
     if any_device(A=A, b=b, x0=x0, M=M):
         from kriss.solve._cuda import cg_cuda
 
-        if nullspace is not None or check_symmetric or mixed:
-            raise TypeError("nullspace, check_symmetric and mixed are for matrices in host memory")
+        if nullspace is not None or check_symmetric or mixed or block:
+            raise TypeError("nullspace, check_symmetric, mixed and block are for matrices in host memory")
         return cg_cuda(
             A, b, x0, rtol=rtol, atol=atol, maxiter=maxiter, M=M, callback=callback, residuals=residuals,
             check_finite=check_finite,
@@ -174,7 +188,7 @@ def cg(
 
     special = _variants.cg_variant(
         A, b, x0, rtol=rtol, atol=atol, maxiter=maxiter, M=M, nullspace=nullspace, check_symmetric=check_symmetric,
-        mixed=mixed, callback=callback, residuals=residuals, workers=workers, check_finite=check_finite,
+        mixed=mixed, block=block, callback=callback, residuals=residuals, workers=workers, check_finite=check_finite,
     )  # fmt: skip
     if special is not None:
         return special
@@ -310,8 +324,12 @@ def _shift(values: Array) -> int:
     """The power of two that brings the largest magnitude near 1; 0 if it is not far from it or not finite."""
     if values.size == 0:
         return 0
-    largest = float(kernels("solve").largest(np.ravel(values), 0))
-    limit = 100 if values.dtype == np.float64 else 20
+    return _shift_of(float(kernels("solve").largest(np.ravel(values), 0)), values.dtype)
+
+
+def _shift_of(largest: float, dtype: np.dtype[Any]) -> int:
+    """The same for a largest magnitude."""
+    limit = 100 if dtype == np.float64 else 20
     if not math.isfinite(largest) or largest == 0.0:
         return 0
     exponent = math.frexp(largest)[1]

@@ -1,4 +1,4 @@
-"""The calls of `cg` that another loop serves: several columns, complex numbers, null spaces, mixed precision."""
+"""The calls of `cg` that another loop serves: columns, blocks, complex numbers, null spaces, mixed precision."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import scipy.sparse as sps
 
 from kriss import _validate as check
 from kriss._backend import backend
-from kriss.solve import _cg, _multi, _system
+from kriss.solve import _block, _cg, _multi, _system
 from kriss.solve._fcg import run_fcg
 from kriss.solve._names import named
 from kriss.solve._precond import Sweeps
@@ -39,6 +39,7 @@ def cg_variant(
     nullspace: Any,
     check_symmetric: bool,
     mixed: bool,
+    block: bool,
     callback: Any,
     workers: Any,
     check_finite: bool,
@@ -53,6 +54,10 @@ def cg_variant(
         raise TypeError(f"callback must be callable, not {type(callback).__name__}")
     complex_ = _is_complex(A, b, x0)
     extra = {"nullspace": nullspace, "mixed": mixed, "callback": callback}
+    if block:
+        if not two or mixed or nullspace is not None or complex_:
+            raise ValueError("block takes real b of shape (n, k), neither mixed nor with a nullspace")
+        return _block.cg_block(A, b, x0, callback=callback, **common)
     if two and (mixed or complex_ or nullspace is not None or callback is not None) and np.shape(b)[1] > 0:
         dtype = np.complex128 if complex_ else None
         columns = np.asarray(b)
