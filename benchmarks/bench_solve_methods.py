@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,8 +12,16 @@ import scipy.sparse.linalg as scipy_linalg
 
 from benchmarks.harness import Case
 from kriss.scipy.sparse import linalg as mirror
-from kriss.solve import cg, fgmres, gmres
-from kriss.testing import diffusion2d, poisson2d, poisson3d
+from kriss.solve import cg, fgmres, gcrodr, gmres
+from kriss.testing import (
+    convection_diffusion2d,
+    diffusion2d,
+    gaussian_field,
+    helmholtz2d,
+    poisson2d,
+    poisson3d,
+)
+from kriss.testing._grids import finite_volumes
 
 
 def _residual(A: Any, b: np.ndarray) -> Callable[[Any], float]:
@@ -41,6 +50,94 @@ def _columns(name: str, A: Any, steps: int, target: float | None, note: str = ""
         target_peer="scipy, 8 solves",
         note=f"The ratio is per right-hand side. {note}".strip(),
     )
+
+
+Sequence = list[tuple[Any, np.ndarray]]
+
+
+def _in_turn(systems: Sequence, solver: Callable[..., Any], recycling: bool = False) -> Callable[[], Any]:
+    """Solves a sequence; returns products and the worst residual."""
+
+    def run() -> tuple[int, float]:
+        products, worst, space = 0, 0.0, None
+        for A, b in systems:
+            result = solver(A, b, space=space) if recycling else solver(A, b)
+            space = result.recycled
+            products += result.matvecs
+            worst = max(worst, result.residual_norm / float(np.linalg.norm(b)))
+        return products, worst
+
+    return run
+
+
+def _gcrotmk(systems: Sequence) -> Callable[[], Any]:
+    """SciPy's GCROT with 10 pairs handed on, whose images are computed anew as A changes."""
+
+    def run() -> tuple[int, float]:
+        products, worst = 0, 0.0
+        pairs: list[Any] = []
+        for A, b in systems:
+            count = [0]
+
+            def product(x: Any, A: Any = A, count: list[int] = count) -> Any:
+                count[0] += 1
+                return A @ x
+
+            counted = scipy_linalg.LinearOperator(A.shape, matvec=product, dtype=A.dtype)
+            M = sp.diags_array(1 / A.diagonal())
+            x, _ = scipy_linalg.gcrotmk(counted, b, rtol=1e-8, maxiter=10000, M=M, m=20, k=10, CU=pairs, discard_C=True)
+            products += count[0]
+            worst = max(worst, float(np.linalg.norm(b - A @ x) / np.linalg.norm(b)))
+        return products, worst
+
+    return run
+
+
+def _products(result: Any) -> float:
+    return float(result[0]) if result[1] <= 1.01e-8 else float("inf")
+
+
+def _recycling(quick: bool) -> Iterable[Case]:
+    count = 6 if quick else 30
+    fields = [gaussian_field(64, variance=2.0, lengthscale=0.05, rng=i) for i in range(3)]
+    rng = np.random.default_rng(0)
+    diffusion = []
+    for mu in 0.3 * (rng.random((count, 2)) - 0.5):
+        A = finite_volumes(np.exp(fields[0] + mu[0] * fields[1] + mu[1] * fields[2]))
+        diffusion.append((A, rng.standard_normal(64 * 64)))
+    convection = [
+        (convection_diffusion2d(64, 10.0 ** (-2 - 0.5 * t / count)), np.ones(64 * 64)) for t in range(count)
+    ]  # fmt: skip
+    waves = [
+        (helmholtz2d(64, 20.0 + 2.0 * t / count, damping=0.05), np.ones(64 * 64, complex)) for t in range(count)
+    ]  # fmt: skip
+    for name, systems in (
+        ("diffusion", diffusion), ("convection-diffusion", convection), ("complex Helmholtz", waves)
+    ):  # fmt: skip
+        options = {"rtol": 1e-8, "M": "jacobi", "maxiter": 100000}
+        peers = {
+            "ours, GCRO-DR(30,10) alone": _in_turn(systems, functools.partial(gcrodr, **options)),
+            "ours, GCRO-DR(50,20)": _in_turn(
+                systems, functools.partial(gcrodr, restart=50, recycle=20, **options), True
+            ),
+            "ours, GMRES(30)": _in_turn(systems, functools.partial(gmres, **options)),
+            "scipy, GCROT(20,10)": _gcrotmk(systems),
+        }
+        note = "Jacobi where nothing else is said."
+        if name == "diffusion":
+            peers["ours, CG"] = _in_turn(systems, functools.partial(cg, **options))
+            peers["ours, CG with MIC"] = _in_turn(systems, functools.partial(cg, **(options | {"M": "mic"})))
+            note += " These matrices are symmetric positive definite: what to use for them is the last column."
+        yield Case(
+            f"GCRO-DR(30,10) on {count} related systems in turn, {name} 64x64, to 1e-8",
+            _in_turn(systems, functools.partial(gcrodr, **options), True),
+            peers,
+            accuracy=_products,
+            accuracy_name="products with A",
+            target=1.0,
+            target_peer="scipy, GCROT(20,10)",
+            note=note,
+        )
 
 
 def cases(quick: bool) -> Iterable[Case]:
@@ -124,3 +221,4 @@ def cases(quick: bool) -> Iterable[Case]:
         accuracy_name="||b - A x|| / ||b||",
         note="Restarts cost iterations; what is saved is half the traffic of each.",
     )
+    yield from _recycling(quick)

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "blas.hpp"
+#include "dense_table.hpp"
 #include "families.hpp"
 
 namespace py = pybind11;
@@ -59,6 +60,16 @@ void bind_precision(const py::dict& b, const py::dict& l, const std::string& p) 
     blas<T>() = t;
 }
 
+template <class T>
+void bind_dense(const py::dict& l, const std::string& p, const std::string& multiply_q) {
+    DenseTable<T> t;
+    take(l, p + "geqrf", t.geqrf);
+    take(l, p + multiply_q, t.ormqr);
+    take(l, p + "trtrs", t.trtrs);
+    take(l, p + "geev", t.geev);
+    dense_table<T>() = t;
+}
+
 }  // namespace
 
 void add_blas(py::module_& m) {
@@ -71,6 +82,8 @@ void add_blas(py::module_& m) {
             const py::dict b = py::module_::import("scipy.linalg.cython_blas").attr("__pyx_capi__");
             const py::dict l = py::module_::import("scipy.linalg.cython_lapack").attr("__pyx_capi__");
             bind_precision<float>(b, l, "s");
+            bind_dense<double>(l, "d", "ormqr");
+            bind_dense<Cplx<double>>(l, "z", "unmqr");
             bind_precision<double>(b, l, "d");
         },
         "Take BLAS and LAPACK from SciPy; refuses builds whose integers are not 32 bits wide.");

@@ -5,6 +5,7 @@
 #include "cpu.hpp"
 #include "families.hpp"
 #include "pool.hpp"
+#include "solve_recycle_pymod.hpp"
 
 namespace py = pybind11;
 
@@ -45,6 +46,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve_krylov(solve_krylov);
     py::module_ solve_block = m.def_submodule("solve_block", "Right-hand sides that share their search directions.");
     kriss::bind::add_solve_block(solve_block);
+    py::module_ solve_recycle = m.def_submodule("solve_recycle", "Krylov methods that recycle their space.");
+    kriss::bind::add_solve_recycle(solve_recycle);
     kriss::bind::add_solve_amg(multigrid);
     py::module_ factor = m.def_submodule("solve_factor", "Factorised preconditioners and triangular solves.");
     kriss::bind::add_solve_factor(factor);

@@ -210,6 +210,29 @@ CANCEL_MOST = 1e-4
 CANCEL_MOST_BESIDE_C = 1e-2
 
 
+def _back_substitute(r, g, beta, eps):
+    """R y = g, without the coefficients that would be noise: see cpp/include/kriss/solve/arnoldi.hpp."""
+    steps = len(g)
+    y = np.ones(steps, dtype=r.dtype)  # 0: left out
+    largest = np.sum(np.abs(r) ** 2, axis=0).max(initial=0.0)
+    pivots = np.abs(np.diagonal(r)) ** 2
+    for _ in range(steps + 1):
+        for i in range(steps - 1, -1, -1):
+            if y[i] == 0 or not pivots[i] > 0:
+                y[i] = 0
+                continue
+            total = g[i]
+            for j in range(i + 1, steps):
+                total = total - r[i, j] * y[j]
+            y[i] = _divide(total, r[i, i].item())
+        sizes = np.abs(y) ** 2
+        candidates = np.flatnonzero((sizes > 0) & (pivots < largest))
+        if not (eps * eps * largest * sizes > 0.01 * beta * beta).any() or not candidates.size:
+            break
+        y[candidates[np.argmin(pivots[candidates])]] = 0
+    return y
+
+
 def arnoldi(a, m, left, v, z, c, h, b, beta, tol, eps, callback, workers, complete=True, padded=False):
     s = _Context(a, m, None)
     steps = len(v) - 1
@@ -314,12 +337,7 @@ def arnoldi(a, m, left, v, z, c, h, b, beta, tol, eps, callback, workers, comple
         _, after = fused(last, 1.0, basis, -more, [], 0)
         correct(taken, more, _sqrt(after))
         combine(last, 1.0 / _sqrt(after), [], norm=False)
-    y = np.zeros(taken, dtype=kind)
-    for i in range(taken - 1, -1, -1):
-        total = g[i]
-        for j in range(i + 1, taken):
-            total = total - triangle[j, i] * y[j]
-        y[i] = _divide(kind(total), kind(triangle[i, i])) if abs(triangle[i, i]) > 0 else 0.0
+    y = _back_substitute(triangle[:taken, :taken].T, g[:taken], beta, eps)
     return taken, float(residual), breakdown, finite, y, s.matvecs
 
 

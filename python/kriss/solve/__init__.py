@@ -12,11 +12,13 @@ from kriss.solve._cuda_precond import CudaChebyshev, CudaSSOR, CudaTriangles
 from kriss.solve._factor import IC0, ILU0, MIC
 from kriss.solve._fcg import fcg
 from kriss.solve._fill import ICT, ILUT
+from kriss.solve._gcrodr import gcrodr
 from kriss.solve._gmres import fgmres, gmres
 from kriss.solve._minres import minres
 from kriss.solve._multigrid import BlackBoxMG, black_box_mg
 from kriss.solve._order import rcm_order
 from kriss.solve._precond import SSOR, Jacobi
+from kriss.solve._recycled import RecycledSpace
 from kriss.solve._result import SolveResult
 from kriss.solve._stationary import color_rows, gauss_seidel, jacobi, sor, ssor
 from kriss.solve._two_level import AdditiveTwoLevel
@@ -37,6 +39,7 @@ __all__ = [
     "CudaTriangles",
     "Jacobi",
     "PyAMGCycle",
+    "RecycledSpace",
     "SolveResult",
     "bicgstab",
     "black_box_mg",
@@ -46,6 +49,7 @@ __all__ = [
     "fgmres",
     "from_pyamg",
     "gauss_seidel",
+    "gcrodr",
     "gcrotmk",
     "gmres",
     "jacobi",

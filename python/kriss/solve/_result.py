@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from kriss.solve._recycled import RecycledSpace
 
 # Status::... of cpp/include/kriss/status.hpp as the strings that users see.
 STATUS = {
@@ -63,6 +66,8 @@ class SolveResult:
         For b of shape (n, k): ``status``, ``iterations`` and ``residual_norm`` of each column. The fields above then
         tell of the worst column, `residuals` has a column for each (NaN once it has ended), and `matvecs` counts
         products with single columns.
+    recycled : RecycledSpace or None
+        What a method that recycles leaves to the next related system, to be passed to it as ``space=``.
     """
 
     x: npt.NDArray[Any]
@@ -76,6 +81,7 @@ class SolveResult:
     backend: str
     params: Mapping[str, Any] = field(default_factory=dict)
     columns: tuple[Column, ...] | None = None
+    recycled: RecycledSpace | None = None
 
     @property
     def converged(self) -> bool:

@@ -202,6 +202,53 @@ bool arnoldi_image(KrylovContext<T>& s, const ArnoldiCycle<T>& a, index_t j, Del
     return true;
 }
 
+// R y = g.  triangle: (steps, ld), row j is column j of R. A coefficient is left out (0) where its pivot is zero, and,
+// the smallest pivots first, while rounding in A z_j y_j, as large as A is, would outweigh a tenth of beta: A is then
+// singular on the space but for rounding, and the whole update would be noise.
+template <class T>
+void back_substitute(index_t steps, index_t ld, const Wide<T>* triangle, const Wide<T>* g, double beta, double eps,
+                     Wide<T>* y) {
+    using W = Wide<T>;
+    double largest = 0.0;
+    for (index_t j = 0; j < steps; ++j) {
+        y[j] = wide_one<T>();  // 0: left out
+        double length = 0.0;
+        for (index_t i = 0; i <= j; ++i) {
+            length += square_of(triangle[j * ld + i]);
+        }
+        largest = std::fmax(largest, length);
+    }
+    for (index_t dropped = 0; dropped <= steps; ++dropped) {
+        for (index_t i = steps - 1; i >= 0; --i) {
+            const W pivot = triangle[i * ld + i];
+            if (square_of(y[i]) == 0.0 || !(square_of(pivot) > 0.0)) {
+                y[i] = W{};
+                continue;
+            }
+            W sum = g[i];
+            for (index_t j = i + 1; j < steps; ++j) {
+                sum = sum - triangle[j * ld + i] * y[j];
+            }
+            y[i] = quotient(sum, pivot);
+        }
+        index_t worst = -1;
+        double least = largest;
+        bool noise = false;
+        for (index_t j = 0; j < steps; ++j) {
+            noise = noise || eps * eps * largest * square_of(y[j]) > 0.01 * beta * beta;
+            const double pivot = square_of(triangle[j * ld + j]);
+            if (square_of(y[j]) > 0.0 && pivot < least) {
+                least = pivot;
+                worst = j;
+            }
+        }
+        if (!noise || worst < 0) {
+            return;
+        }
+        y[worst] = W{};
+    }
+}
+
 template <class T>
 ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** list, Wide<T>* dots) {
     // list: (k + steps) scratch; dots: (2 (k + steps) + 1) scratch
@@ -360,15 +407,7 @@ ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** 
         correct(out.steps, dots, rho);
         pass<T>(s, last, wide_from<T>(1.0 / rho), {}, {}, nullptr, false);
     }
-    // Back substitution; a zero pivot (A singular on the space) leaves its coefficient out.
-    for (index_t i = out.steps - 1; i >= 0; --i) {
-        W sum = a.g[i];
-        for (index_t j = i + 1; j < out.steps; ++j) {
-            sum = sum - a.triangle[j * ld + i] * a.y[j];
-        }
-        const W pivot = a.triangle[i * ld + i];
-        a.y[i] = square_of(pivot) > 0.0 ? quotient(sum, pivot) : W{};
-    }
+    back_substitute<T>(out.steps, ld, a.triangle, a.g, a.beta, a.eps, a.y);
     return out;
 }
 
