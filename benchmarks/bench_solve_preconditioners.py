@@ -22,7 +22,7 @@ from scipy.sparse.linalg import spsolve_triangular as scipy_triangular
 
 from benchmarks.harness import Case
 from kriss.scipy.sparse.linalg import spilu, spsolve_triangular
-from kriss.solve import ICT, ILUT, MIC, SSOR, BlockJacobi, cg, gauss_seidel, gmres
+from kriss.solve import ICT, ILUT, MIC, SSOR, BlockJacobi, Chebyshev, GMRESPolynomial, cg, gauss_seidel, gmres
 from kriss.testing import (
     anisotropic2d,
     convection_diffusion2d,
@@ -185,6 +185,38 @@ def _block_cases(quick: bool) -> Iterable[Case]:
     )
 
 
+def _polynomials(quick: bool) -> Iterable[Case]:
+    """Fewer inner products against more products with A: what that is worth on a processor."""
+    for name, A in _matrices(quick):
+        b = np.random.default_rng(0).standard_normal(A.shape[0])
+        plain = cg(A, b, rtol=RTOL, M="jacobi")
+        for degree in (2, 4, 8):
+            M = Chebyshev(A, degree)
+            done = cg(A, b, rtol=RTOL, M=M)
+            yield Case(
+                f"Chebyshev({degree}) CG, {name}, setup apart",
+                lambda A=A, b=b, M=M: cg(A, b, rtol=RTOL, M=M),
+                {"kriss CG + Jacobi": lambda A=A, b=b: cg(A, b, rtol=RTOL, M="jacobi")},
+                accuracy=_relative_residual(A, b),
+                accuracy_name="||b - A x|| / ||b||",
+                note=f"{done.iterations} iterations, of two reductions each, against {plain.iterations}; "
+                f"{done.iterations * (degree + 1)} products with A against {plain.iterations}.",
+            )
+    n = 64 if quick else 200
+    C = convection_diffusion2d(n)
+    b = np.random.default_rng(0).standard_normal(C.shape[0])
+    M = GMRESPolynomial(C, 20, rng=0)
+    done, plain = gmres(C, b, rtol=RTOL, M=M), gmres(C, b, rtol=RTOL, M="ssor")
+    yield Case(
+        f"GMRES(30) with GMRESPolynomial(20), {n}^2 convection-diffusion, setup apart",
+        lambda: gmres(C, b, rtol=RTOL, M=M),
+        {"kriss GMRES(30) + SSOR": lambda: gmres(C, b, rtol=RTOL, M="ssor")},
+        accuracy=_relative_residual(C, b),
+        accuracy_name="||b - A x|| / ||b||",
+        note=f"{done.iterations} iterations of {M.products + 1} products against {plain.iterations} iterations.",
+    )
+
+
 def cases(quick: bool) -> Iterable[Case]:
     yield from _factor_cases(quick)
     yield from _ict_cases(quick)
@@ -249,6 +281,8 @@ def _factor_cases(quick: bool) -> Iterable[Case]:
             target_peer="kriss CG + Jacobi",
             note=f"{better.iterations} iterations against {plain.iterations} on {plain.params.get('storage')}.",
         )
+
+    yield from _polynomials(quick)
 
     for name, A in _matrices(quick):
         for form in ("csr", "csc"):

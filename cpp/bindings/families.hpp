@@ -23,6 +23,7 @@ void add_solve_multi(pybind11::module_& m);
 void add_solve_krylov(pybind11::module_& m);
 void add_solve_factor(pybind11::module_& m);
 void add_solve_fill(pybind11::module_& m);
+void add_solve_polynomial(pybind11::module_& m);
 void add_solve_stationary(pybind11::module_& m);
 void add_solve_substitution(pybind11::module_& m);
 void add_gp(pybind11::module_& m);

@@ -55,6 +55,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve_blocks(blocks);
     py::module_ fill = m.def_submodule("solve_fill", "Incomplete factorisations with fill.");
     kriss::bind::add_solve_fill(fill);
+    py::module_ polynomial = m.def_submodule("solve_polynomial", "Polynomial preconditioners.");
+    kriss::bind::add_solve_polynomial(polynomial);
     py::module_ stationary = m.def_submodule("solve_stationary", "Stationary iterations.");
     kriss::bind::add_solve_stationary(stationary);
     py::module_ substitution = m.def_submodule("solve_substitution", "Substitution with stored triangles.");

@@ -130,6 +130,14 @@ void add_loops(py::module_& m, const char* map_name) {
         },
         py::arg("fn"), py::arg("like").noconvert(),
         "fn(x, y), which writes y = F x, as a map on vectors of the size and dtype of `like`.");
+    if constexpr (!ScalarTraits<T>::is_complex) {
+        m.def(
+            "native_map",
+            [](std::shared_ptr<NativePrecond<T>> M, double scale) -> Map<T> {
+                return std::make_shared<NativeMap<T>>(std::move(M), static_cast<T>(scale));
+            },
+            py::arg("M"), py::arg("scale"), "r -> scale M^-1 r with a preconditioner object, as a map.");
+    }
     m.def(
         "fused",
         [](array<N>& y, NW beta, const py::list& v, const array<NW>& c, const py::list& w, int workers) {
@@ -291,7 +299,7 @@ void add_loops(py::module_& m, const char* map_name) {
             const auto k = static_cast<int>(u.size());
             expect(window >= 1 && window + k + 2 <= max_terms, "window and u are too many");
             expect(w.size() == u.size() && static_cast<int>(e_inverse.size()) == k * k, "u, w and e_inverse must fit");
-            expect(kept_p.size() == kept_q.size(), "kept_p and kept_q must fit");
+            expect(kept_q.empty() || kept_p.size() == kept_q.size(), "kept_p and kept_q must fit");
             const VectorList<T> us(u, n, false), ws(w, n, false), kp(kept_p, n, true), kq(kept_q, n, true);
             LoopOptions options;
             options.tol = tol;
@@ -310,7 +318,7 @@ void add_loops(py::module_& m, const char* map_name) {
                 d.e_inverse = reinterpret_cast<const Wide<T>*>(e_inverse.data());
                 d.keep = static_cast<int>(kept_p.size());
                 d.kept_p = kp.at.data();
-                d.kept_q = kq.at.data();
+                d.kept_q = kq.at.empty() ? nullptr : kq.at.data();
                 return fcg(s, in<T>(b), to, zero_start, options, d, work[0], work[1]);
             });
             const FcgOutcome& o = done.first;

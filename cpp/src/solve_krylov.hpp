@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "kriss/executor.hpp"
@@ -12,6 +13,7 @@
 #include "kriss/solve/minres.hpp"
 #include "kriss/view.hpp"
 #include "solve_krylov_kernels.hpp"
+#include "solve_native.hpp"
 #include "solve_storage.hpp"
 
 namespace kriss {
@@ -68,6 +70,26 @@ class DiagonalMap : public LinearMap<T> {
    private:
     const T* d_;
     index_t n_;
+};
+
+// A preconditioner object, kept alive by the map.
+template <class T>
+class NativeMap : public LinearMap<T> {
+   public:
+    NativeMap(std::shared_ptr<NativePrecond<T>> object, T scale)
+        : object_(std::move(object)),
+          scale_(scale),
+          part_(static_cast<std::size_t>(chunk_count(object_->size())) + 1) {}
+    bool apply(const T* x, T* y, const Executor& ex) override {
+        object_->apply_dot(x, y, scale_, part_.data(), ex);
+        return true;
+    }
+    index_t size() const override { return object_->size(); }
+
+   private:
+    std::shared_ptr<NativePrecond<T>> object_;
+    T scale_;
+    std::vector<double> part_;
 };
 
 // `count` vectors of n items, each between `halo` zeros and on a cache line.

@@ -2,10 +2,11 @@
 Krylov methods over linear maps.
 """
 from __future__ import annotations
+import kriss._core.solve_multigrid
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['MapC128', 'MapC64', 'MapF32', 'MapF64', 'arnoldi', 'bicgstab', 'csr_map', 'diagonal_map', 'fcg', 'fused', 'hook_map', 'minres', 'ssor_map']
+__all__: list[str] = ['MapC128', 'MapC64', 'MapF32', 'MapF64', 'arnoldi', 'bicgstab', 'csr_map', 'diagonal_map', 'fcg', 'fused', 'hook_map', 'minres', 'native_map', 'ssor_map']
 class MapF64:
     def apply(self, x: numpy.typing.NDArray[numpy.float64], y: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
         """
@@ -249,6 +250,16 @@ def minres(a: MapC128, m: MapC128, b: numpy.typing.NDArray[numpy.complex128], x:
 def minres(a: MapC64, m: MapC64, b: numpy.typing.NDArray[numpy.complex64], x: numpy.typing.NDArray[numpy.complex64], zero_start: bool, shift: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, rtol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, maxiter: typing.SupportsInt | typing.SupportsIndex, scipy_rules: bool, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, numpy.typing.NDArray[numpy.float64], int]:
     """
     MINRES; returns (status, iterations, matvecs, history, the published program's istop).
+    """
+@typing.overload
+def native_map(M: kriss._core.solve_multigrid.NativePrecond, scale: typing.SupportsFloat | typing.SupportsIndex) -> MapF64:
+    """
+    r -> scale M^-1 r with a preconditioner object, as a map.
+    """
+@typing.overload
+def native_map(M: kriss._core.solve_multigrid.NativePrecondF32, scale: typing.SupportsFloat | typing.SupportsIndex) -> MapF32:
+    """
+    r -> scale M^-1 r with a preconditioner object, as a map.
     """
 @typing.overload
 def ssor_map(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], where: numpy.typing.NDArray[numpy.int32], inverse: numpy.typing.NDArray[numpy.float64], omega: typing.SupportsFloat | typing.SupportsIndex) -> MapF64:

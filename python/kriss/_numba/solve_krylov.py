@@ -114,6 +114,10 @@ def diagonal_map(d):
     return _Map(d.size, lambda x, y: np.multiply(d, x, out=y))
 
 
+def native_map(M, scale):
+    return _Map(M.size, lambda r, z: M.apply(r, z, scale, 0))
+
+
 def hook_map(fn, like):
     return _Map(like.size, fn)
 
@@ -569,7 +573,8 @@ def fcg(a, m, b, x, zero_start, window, u, w, e_inverse, kept_p, kept_q, tol, ma
         if kept < len(kept_p):
             unit = 1.0 / math.sqrt(pq)
             combine(kept_p[kept], 0.0, [(unit, p)], norm=False)
-            combine(kept_q[kept], 0.0, [(unit, q)], norm=False)
+            if kept_q:
+                combine(kept_q[kept], 0.0, [(unit, q)], norm=False)
             kept += 1
         weight[slot] = pq
         alpha = (1.0 / pq) * np.conj(rp)

@@ -7,6 +7,7 @@ from kriss.solve._augmented import gcrotmk, lgmres
 from kriss.solve._bicgstab import bicgstab
 from kriss.solve._blocks import BlockJacobi
 from kriss.solve._cg import cg
+from kriss.solve._chebyshev import Chebyshev
 from kriss.solve._cuda_cycle import CudaCycle
 from kriss.solve._cuda_precond import CudaChebyshev, CudaSSOR, CudaTriangles
 from kriss.solve._factor import IC0, ILU0, MIC
@@ -14,6 +15,7 @@ from kriss.solve._fcg import fcg
 from kriss.solve._fill import ICT, ILUT
 from kriss.solve._gcrodr import gcrodr
 from kriss.solve._gmres import fgmres, gmres
+from kriss.solve._gmres_polynomial import GMRESPolynomial
 from kriss.solve._minres import minres
 from kriss.solve._multigrid import BlackBoxMG, black_box_mg
 from kriss.solve._order import rcm_order
@@ -21,6 +23,7 @@ from kriss.solve._precond import SSOR, Jacobi
 from kriss.solve._recycled import RecycledSpace
 from kriss.solve._result import SolveResult
 from kriss.solve._stationary import color_rows, gauss_seidel, jacobi, sor, ssor
+from kriss.solve._symmetric_polynomial import SymmetricPolynomial
 from kriss.solve._two_level import AdditiveTwoLevel
 
 __all__ = [
@@ -33,14 +36,17 @@ __all__ = [
     "AdditiveTwoLevel",
     "BlackBoxMG",
     "BlockJacobi",
+    "Chebyshev",
     "CudaChebyshev",
     "CudaCycle",
     "CudaSSOR",
     "CudaTriangles",
+    "GMRESPolynomial",
     "Jacobi",
     "PyAMGCycle",
     "RecycledSpace",
     "SolveResult",
+    "SymmetricPolynomial",
     "bicgstab",
     "black_box_mg",
     "cg",

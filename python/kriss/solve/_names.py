@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kriss import _validate as check
+from kriss.solve._chebyshev import Chebyshev
 from kriss.solve._factor import IC0, MIC
 from kriss.solve._fill import ICT
 from kriss.solve._precond import SSOR, Jacobi
@@ -17,6 +18,7 @@ BUILDERS: dict[str, Callable[[check.Csr], Any]] = {
     "ic0": IC0._over,
     "ict": ICT._over,
     "mic": MIC._over,
+    "chebyshev": Chebyshev._over,
 }
 
 

@@ -348,6 +348,8 @@ def precond_map(
             return ks.diagonal_map(_inverse_diagonal(matrix)), "jacobi"
         return _as_operator(ks, M, n, dtype)
     precond = _cg.preconditioner(M, matrix, n, dtype, a_shift)
+    if precond.native is not None:
+        return ks.native_map(precond.native[0], precond.native[2]), precond.name
     if precond.apply is not None:
         inside = precond.apply
 

@@ -35,7 +35,7 @@ struct FcgProblem {
     // The first `keep` directions and their images, scaled to p^H A p = 1, for a later deflation.
     int keep = 0;
     T* const* kept_p = nullptr;
-    T* const* kept_q = nullptr;
+    T* const* kept_q = nullptr;  // null: not wanted
 };
 
 struct FcgOutcome : LoopOutcome {
@@ -137,7 +137,9 @@ FcgOutcome fcg(KrylovContext<T>& s, const T* b, T* x, bool zero_start, const Loo
         if (out.kept < d.keep) {
             const W unit = wide_from<T>(1.0 / std::sqrt(pq));
             pass<T>(s, d.kept_p[out.kept], W{}, {{unit, p}}, {}, nullptr, false);
-            pass<T>(s, d.kept_q[out.kept], W{}, {{unit, q}}, {}, nullptr, false);
+            if (d.kept_q != nullptr) {
+                pass<T>(s, d.kept_q[out.kept], W{}, {{unit, q}}, {}, nullptr, false);
+            }
             ++out.kept;
         }
         weight[slot] = pq;
