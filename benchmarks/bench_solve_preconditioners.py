@@ -22,7 +22,19 @@ from scipy.sparse.linalg import spsolve_triangular as scipy_triangular
 
 from benchmarks.harness import Case
 from kriss.scipy.sparse.linalg import spilu, spsolve_triangular
-from kriss.solve import ICT, ILUT, MIC, SSOR, BlockJacobi, Chebyshev, GMRESPolynomial, cg, gauss_seidel, gmres
+from kriss.solve import (
+    ICT,
+    ILUT,
+    MIC,
+    SSOR,
+    BlockJacobi,
+    Chebyshev,
+    GMRESPolynomial,
+    cg,
+    deflated_cg,
+    gauss_seidel,
+    gmres,
+)
 from kriss.testing import (
     anisotropic2d,
     convection_diffusion2d,
@@ -217,6 +229,38 @@ def _polynomials(quick: bool) -> Iterable[Case]:
     )
 
 
+def _recycling(quick: bool) -> Case:
+    """A sequence of related diffusion systems, each solved in turn."""
+    n, count = (48, 4) if quick else (128, 10)
+    base = diffusion2d(n, contrast=1e3, rng=0)
+    systems = [(base + 0.1 * diffusion2d(n, contrast=1e3, rng=1 + k)).tocsr() for k in range(count)]
+    rng = np.random.default_rng(0)
+    rhs = [rng.standard_normal(n * n) for _ in systems]
+
+    def deflated() -> Any:
+        space, total = None, 0
+        for A, b in zip(systems, rhs, strict=True):
+            result = deflated_cg(A, b, rtol=RTOL, M="jacobi", space=space, recycle=10)
+            space, total = result.recycled, total + result.iterations
+        return result.x, total
+
+    def run(M: str) -> Callable[[], Any]:
+        def solve() -> Any:
+            done = [cg(A, b, rtol=RTOL, M=M) for A, b in zip(systems, rhs, strict=True)]
+            return done[-1].x, sum(r.iterations for r in done)
+
+        return solve
+
+    return Case(
+        f"deflated CG, 10 vectors recycled, Jacobi, {count} related {n}^2 diffusion systems",
+        deflated,
+        {"kriss CG + Jacobi": run("jacobi"), "kriss CG + MIC(0.99)": run("mic")},
+        accuracy=_relative_residual(systems[-1], rhs[-1]),
+        accuracy_name="||b - A x|| / ||b||",
+        note=f"Iterations in all {deflated()[1]} against {run('jacobi')()[1]} and {run('mic')()[1]}.",
+    )
+
+
 def cases(quick: bool) -> Iterable[Case]:
     yield from _factor_cases(quick)
     yield from _ict_cases(quick)
@@ -283,6 +327,7 @@ def _factor_cases(quick: bool) -> Iterable[Case]:
         )
 
     yield from _polynomials(quick)
+    yield _recycling(quick)
 
     for name, A in _matrices(quick):
         for form in ("csr", "csc"):

@@ -10,6 +10,7 @@ from kriss.solve._cg import cg
 from kriss.solve._chebyshev import Chebyshev
 from kriss.solve._cuda_cycle import CudaCycle
 from kriss.solve._cuda_precond import CudaChebyshev, CudaSSOR, CudaTriangles
+from kriss.solve._deflated import deflated_cg
 from kriss.solve._factor import IC0, ILU0, MIC
 from kriss.solve._fcg import fcg
 from kriss.solve._fill import ICT, ILUT
@@ -51,6 +52,7 @@ __all__ = [
     "black_box_mg",
     "cg",
     "color_rows",
+    "deflated_cg",
     "fcg",
     "fgmres",
     "from_pyamg",
