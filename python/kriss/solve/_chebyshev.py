@@ -86,7 +86,7 @@ class Chebyshev(PolynomialPreconditioner):
     >>> plain, better = (cg(A, np.ones(3600), rtol=1e-8, M=p) for p in ("jacobi", M))
     >>> better.iterations < plain.iterations / 3
     True
-    >>> M.bounds[1] >= 2 * np.cos(np.pi / 122) ** 2  # the largest eigenvalue of D^-1 A
+    >>> bool(M.bounds[1] >= 2 * np.cos(np.pi / 122) ** 2)  # the largest eigenvalue of D^-1 A
     True
     """
 
