@@ -103,7 +103,12 @@ class PyAMGCycle(NativePreconditioner):
         self._native, self._kernels, self._dtype = native, module, dtype
         self.levels = len(ml.levels)
         self.is_linear = self.cycle != "K"
-        self.is_spd = symmetric and self.is_linear
+        self.is_spd = bool(symmetric and self.is_linear)
+
+    def _adjoint(self) -> LinearOperator:
+        if not self.is_spd:
+            raise NotImplementedError("the adjoint of a cycle that is not symmetric is not available")
+        return self
 
     @property
     def nbytes(self) -> int:

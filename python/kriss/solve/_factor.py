@@ -365,6 +365,7 @@ class ILU0(TrianglePair):
     def _set(self, matrix: check.Csr) -> None:
         ks = kernels("solve_factor")
         where, _ = _diagonal(matrix, "A")
+        self._remember(matrix)
         self.shift = self._asked
         for _ in range(MOST_SHIFTS):
             data = matrix.data.copy()
@@ -379,11 +380,3 @@ class ILU0(TrianglePair):
             )
         lower, diagonal, upper = split(matrix.indptr, matrix.indices, data)
         self._hold(lower, np.empty(0, data.dtype), upper, 1.0 / diagonal)
-
-    @property
-    def nbytes(self) -> int:
-        """Memory held, in bytes."""
-        return super().nbytes
-
-    def _adjoint(self) -> LinearOperator:
-        raise NotImplementedError("the adjoint of an ILU(0) preconditioner is not available")

@@ -139,6 +139,7 @@ class ICT(_Filled):
         return made
 
     def _set(self, matrix: check.Csr) -> None:
+        self._remember(matrix)
         where, inverse = _diagonal(matrix, "A")
         if not (inverse > 0).all():
             row = int(np.argmin(inverse > 0))
@@ -240,6 +241,7 @@ class ILUT(_Filled):
         super().__init__(matrix.data.dtype, matrix.shape)
 
     def _set(self, matrix: check.Csr) -> None:
+        self._remember(matrix)
         matrix, exponent = scaled(matrix)
         n, dtype = matrix.shape[0], matrix.data.dtype
         tau = 64.0 * float(np.finfo(dtype).eps)
@@ -260,6 +262,3 @@ class ILUT(_Filled):
             )
         self._hold(lower, np.empty(0, dtype), upper, inverse)
         self._shift = exponent
-
-    def _adjoint(self) -> LinearOperator:
-        raise NotImplementedError("the adjoint of an ILUT preconditioner is not available")

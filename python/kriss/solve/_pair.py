@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sps
+from scipy.sparse.linalg import LinearOperator
 
 from kriss import _validate as check
 from kriss._backend import kernels
 from kriss.solve._native import NativePreconditioner
+from kriss.solve._precond import same_pattern
 from kriss.solve._triangular import Rows, Triangle
 
 FAMILY = "solve_fill"
@@ -36,9 +39,14 @@ class TrianglePair(NativePreconditioner):
 
     _family = FAMILY
     _parts: Parts
+    _pattern: tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
     def _set(self, matrix: check.Csr) -> None:
         raise NotImplementedError
+
+    def _remember(self, matrix: check.Csr) -> None:
+        """Keep where the entries are, for `update`."""
+        self._pattern = (matrix.indptr.copy(), matrix.indices.copy())
 
     def _hold(self, first: Rows, first_inverse: npt.NDArray[Any], second: Rows, second_inverse: Any) -> None:
         """Keep a lower and an upper triangle: strict rows and inverse diagonals (empty: ones)."""
@@ -64,8 +72,41 @@ class TrianglePair(NativePreconditioner):
         return int(sum(v.nbytes for v in (*first, *second)) + diagonals + self._native.nbytes)
 
     def update(self, A: object) -> None:
-        """Factorise a new A of the same shape, with the same options."""
+        """Take over the entries of a new A with the same pattern; if they are unfit, nothing is changed."""
         matrix = check.csr(A, "A", square=True, dtype=self.dtype)
-        if matrix.shape != self.shape:
-            raise ValueError(f"A has shape {matrix.shape}, expected {self.shape}")
-        self._set(matrix)
+        same_pattern(matrix, *self._pattern)
+        before = self.__dict__.copy()
+        try:
+            self._set(matrix)
+        except BaseException:
+            self.__dict__.update(before)
+            raise
+
+    def _adjoint(self) -> LinearOperator:
+        return self if self.is_spd else _Transposed(self)
+
+
+class _Transposed(TrianglePair):
+    """The transpose of two triangles: both turned, in the other order."""
+
+    is_spd = False
+
+    def __init__(self, of: TrianglePair) -> None:
+        first, one, second, other = of._parts
+        self._of = of
+        self._shift, self._pattern = of._shift, of._pattern
+        self._hold(_turned(second), other, _turned(first), one)
+        LinearOperator.__init__(self, of.dtype, of.shape)
+
+    def update(self, A: object) -> None:
+        """Not for a transpose: it keeps the factors that it was made from."""
+        raise TypeError("the transpose of a preconditioner cannot be updated: update the preconditioner itself")
+
+    def _adjoint(self) -> LinearOperator:
+        return self._of
+
+
+def _turned(rows: Rows) -> Rows:
+    n, itype = rows[0].size - 1, rows[1].dtype
+    turned = sps.csc_array((rows[2], rows[1], rows[0]), shape=(n, n)).tocsr()
+    return turned.indptr.astype(itype), turned.indices.astype(itype), turned.data

@@ -33,6 +33,23 @@ def _copied(matrix: check.Csr) -> check.Csr:
     return matrix._replace(indptr=matrix.indptr.copy(), indices=matrix.indices.copy(), data=matrix.data.copy())
 
 
+def same_pattern(matrix: check.Csr, indptr: npt.NDArray[Any], indices: npt.NDArray[Any]) -> None:
+    """Refuse a matrix whose entries lie elsewhere than these, naming the first row."""
+    rows = indptr.size - 1
+    if matrix.shape[0] != rows:
+        raise ValueError(f"A has shape {matrix.shape}, expected {(rows, rows)}")
+    if np.array_equal(matrix.indptr, indptr) and np.array_equal(matrix.indices, indices):
+        return
+    row = 0
+    while row < rows and np.array_equal(
+        matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]], indices[indptr[row] : indptr[row + 1]]
+    ):
+        row += 1
+    raise ValueError(
+        f"A has another pattern in row {row} than the matrix this was built from: update takes new values only"
+    )
+
+
 class _Preconditioner(LinearOperator):  # type: ignore[misc]
     """What built-in preconditioners share: SciPy's operator interface over ``apply``."""
 
@@ -45,6 +62,10 @@ class _Preconditioner(LinearOperator):  # type: ignore[misc]
 
     def _adjoint(self) -> LinearOperator:
         return self
+
+    def _transpose(self) -> LinearOperator:
+        # SciPy's own is a wrapper without the members of a preconditioner
+        return self._adjoint() if np.dtype(self.dtype).kind != "c" else super()._transpose()
 
     def apply(self, r: npt.NDArray[Any], out: npt.NDArray[Any]) -> npt.NDArray[Any]:
         raise NotImplementedError
@@ -212,11 +233,15 @@ class Sweeps(_Preconditioner):
         return int(self.inverse.nbytes + self._where.nbytes + m.indptr.nbytes + m.indices.nbytes + m.data.nbytes)
 
     def update(self, A: object) -> None:
-        """Take over the entries of a new A of the same shape."""
+        """Take over the entries of a new A with the same pattern; if they are unfit, nothing is changed."""
         matrix = _copied(check.csr(A, "A", square=True, dtype=self.dtype))
-        if matrix.shape != self.shape:
-            raise ValueError(f"A has shape {matrix.shape}, expected {self.shape}")
-        self._set(matrix)
+        same_pattern(matrix, self._matrix.indptr, self._matrix.indices)
+        before = self.__dict__.copy()
+        try:
+            self._set(matrix)
+        except BaseException:
+            self.__dict__.update(before)
+            raise
 
     def apply(self, r: npt.NDArray[Any], out: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """``out = M^-1 r``; returns `out`. Both are contiguous (n,) arrays of this operator's dtype."""

@@ -41,13 +41,14 @@ class SolveResult:
     Attributes
     ----------
     x : ndarray, shape (n,) or (n, k)
-        The solution, or the last iterate before trouble.
+        The solution, or the last iterate before trouble (the start, where NaN or infinity has got into it).
     status : str
         ``"converged"``; ``"maxiter"``; ``"breakdown"`` (a scalar of the recurrence vanished);
         ``"indefinite_matrix"`` (some p'Ap was not positive);
         ``"indefinite_preconditioner"`` (some r'z was not positive); ``"non_finite"`` (NaN or infinity met);
         ``"stagnated"`` (the recurrence claimed convergence twice, the recomputed residual denied it; or the solution
-        underflows its dtype and what is left of it misses the tolerance).
+        underflows its dtype and what is left of it misses the tolerance); ``"diverged"`` (a stationary iteration whose
+        residual grew by thirty digits).
     iterations : int
         Iterations done.
     residual_norm : float

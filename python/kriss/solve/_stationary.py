@@ -18,6 +18,7 @@ from kriss.config import get_num_threads
 from kriss.solve._order import symmetric_pattern
 from kriss.solve._precond import _diagonal
 from kriss.solve._result import SolveResult
+from kriss.solve._scaling import near_one
 from kriss.solve._triangular import PARALLEL_ROWS, PARALLEL_THREADS, WIDE
 
 Array = npt.NDArray[Any]
@@ -174,6 +175,7 @@ def _plan(matrix: check.Csr, b: Array, x: Array, method: str, order: str, thread
     return _Colors(matrix, b, x, inverse, count, color, threads)
 
 
+@near_one
 def _iterate(
     method: str,
     A: object,

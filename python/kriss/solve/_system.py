@@ -449,6 +449,7 @@ def iterate(system: System, loop: Callable[[int], tuple[int, int, int, Array]]) 
         return system.result("converged", 0.0)
     rest = system.maxiter
     room = np.empty_like(system.b)
+    start = None if system.zero_start else system.x.copy()
     status, norm = 2, math.nan
     with np.errstate(all="ignore"):
         for attempt in range(2):
@@ -456,6 +457,8 @@ def iterate(system: System, loop: Callable[[int], tuple[int, int, int, Array]]) 
             system.iterations += iterations
             system.matvecs += matvecs
             system.history.append(history if attempt == 0 else history[1:])
+            if status == 6 and not np.isfinite(system.x).all():  # some step has gone into x: back to where it was sound
+                system.x[:] = 0 if start is None else start
             rest -= iterations
             norm = system.residual(room)
             if norm <= system.tol and math.isfinite(norm):

@@ -136,8 +136,11 @@ def _mixed(
     system.params |= {"mixed": True, "M": M if isinstance(M, str) else "none"}
     if system.dtype != np.float64:
         raise ValueError(f"mixed is for float64 systems, not {system.dtype}")
+    inner_M: Any = None
     low = sps.csr_array((m.data.astype(np.float32), m.indices, m.indptr), shape=m.shape)
     low.has_canonical_format = True
+    if M is not None:  # built once for all corrections
+        inner_M = named(M, check.csr(low, "A", finite=check_finite))
     setup = time.perf_counter() - started
     room = np.empty_like(system.b)
     system.x[:] = system.x if system.b_norm else 0.0
@@ -150,11 +153,11 @@ def _mixed(
         system.callback = callback
         after = system.hook()
     while True:
+        if not math.isfinite(norm):  # first: the tolerance is infinite too where b is
+            status = "non_finite"
+            break
         if norm <= system.tol:
             status = "converged"
-            break
-        if not math.isfinite(norm):
-            status = "non_finite"
             break
         if system.iterations >= system.maxiter:
             break
@@ -165,9 +168,12 @@ def _mixed(
         # as far as float32 carries, and not further than wanted
         inner = _cg.cg(
             low, (room / norm).astype(np.float32), rtol=max(1e-4, 0.5 * system.tol / norm),
-            maxiter=system.maxiter - system.iterations, M=M, residuals=residuals, workers=workers, check_finite=False,
+            maxiter=system.maxiter - system.iterations, M=inner_M, residuals=residuals, workers=workers,
+            check_finite=False,
         )  # fmt: skip
         outer += 1
+        if "form" in inner.params:
+            system.params["form"] = inner.params["form"]
         system.iterations += inner.iterations
         system.matvecs += inner.matvecs
         if residuals and inner.residuals is not None:
