@@ -21,6 +21,7 @@ void add_solve_block(pybind11::module_& m);
 void add_solve_multigrid(pybind11::module_& m);
 void add_solve_multi(pybind11::module_& m);
 void add_solve_krylov(pybind11::module_& m);
+void add_solve_maps(pybind11::module_& m);
 void add_solve_factor(pybind11::module_& m);
 void add_solve_fill(pybind11::module_& m);
 void add_solve_polynomial(pybind11::module_& m);

@@ -53,6 +53,18 @@ Wide<T> from_numpy(Np<Wide<T>> a) {
 template <class T>
 using Map = std::shared_ptr<LinearMap<T>>;
 
+// A map together with the arrays that it points into.
+template <class Inside>
+class Owning : public Inside {
+   public:
+    template <class... Args>
+    explicit Owning(std::vector<py::object> arrays, Args&&... args)
+        : Inside(std::forward<Args>(args)...), arrays_(std::move(arrays)) {}
+
+   private:
+    std::vector<py::object> arrays_;
+};
+
 // A list of vectors of n items.
 template <class T>
 struct VectorList {

@@ -49,6 +49,8 @@ PYBIND11_MODULE(_core, m) {
     py::module_ solve_recycle = m.def_submodule("solve_recycle", "Krylov methods that recycle their space.");
     kriss::bind::add_solve_recycle(solve_recycle);
     kriss::bind::add_solve_amg(multigrid);
+    py::module_ maps = m.def_submodule("solve_maps", "Block matrices and stencils as linear maps.");
+    kriss::bind::add_solve_maps(maps);
     py::module_ factor = m.def_submodule("solve_factor", "Factorised preconditioners and triangular solves.");
     kriss::bind::add_solve_factor(factor);
     py::module_ blocks = m.def_submodule("solve_blocks", "Block Jacobi.");

@@ -49,18 +49,6 @@ class SsorMap : public LinearMap<T> {
     std::vector<double> part_;
 };
 
-// A map together with the arrays that it points into.
-template <class Inside>
-class Owning : public Inside {
-   public:
-    template <class... Args>
-    explicit Owning(std::vector<py::object> arrays, Args&&... args)
-        : Inside(std::forward<Args>(args)...), arrays_(std::move(arrays)) {}
-
-   private:
-    std::vector<py::object> arrays_;
-};
-
 template <class T, class I>
 void add_matrices(py::module_& m) {
     m.def(
@@ -73,7 +61,7 @@ void add_matrices(py::module_& m) {
                                                           by_diagonal);
         },
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
-        py::arg("by_diagonal"), "A square CSR matrix as a map; by_diagonal: copied by diagonals where that pays.");
+        py::arg("by_diagonal"), "A square CSR matrix as a map; by_diagonal: by diagonals or blocks where that pays.");
     if constexpr (!ScalarTraits<T>::is_complex) {
         m.def(
             "ssor_map",
@@ -97,7 +85,8 @@ void add_loops(py::module_& m, const char* map_name) {
     using NW = Np<Wide<T>>;
     py::class_<LinearMap<T>, Map<T>>(m, map_name)
         .def_property_readonly("n", &LinearMap<T>::size)
-        .def_property_readonly("diagonals", &LinearMap<T>::diagonals)
+        .def_property_readonly("storage", &LinearMap<T>::storage)
+        .def_property_readonly("product_bytes", &LinearMap<T>::product_bytes)
         .def_property_readonly("halo", &LinearMap<T>::halo)
         .def(
             "apply",

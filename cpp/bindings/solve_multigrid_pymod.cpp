@@ -142,7 +142,7 @@ void add_cg(py::module_& m) {
             });
             py::array_t<double> kept(static_cast<py::ssize_t>(norms.size()), norms.data());
             return py::make_tuple(static_cast<int>(outcome.status), static_cast<std::int64_t>(outcome.iterations),
-                                  static_cast<std::int64_t>(outcome.matvecs), outcome.residual, kept, storage.diagonals,
+                                  static_cast<std::int64_t>(outcome.matvecs), outcome.residual, kept, storage.kind,
                                   static_cast<std::int64_t>(storage.product_bytes));
         },
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),

@@ -214,7 +214,7 @@ void add_csr(py::module_& m) {
             });
             py::array_t<double> kept(static_cast<py::ssize_t>(norms.size()), norms.data());
             return py::make_tuple(static_cast<int>(outcome.status), static_cast<std::int64_t>(outcome.iterations),
-                                  static_cast<std::int64_t>(outcome.matvecs), outcome.residual, kept, storage.diagonals,
+                                  static_cast<std::int64_t>(outcome.matvecs), outcome.residual, kept, storage.kind,
                                   static_cast<std::int64_t>(storage.product_bytes));
         },
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
@@ -222,8 +222,8 @@ void add_csr(py::module_& m) {
         py::arg("m_indptr").noconvert(), py::arg("m_indices").noconvert(), py::arg("m_data").noconvert(),
         py::arg("where").noconvert(), py::arg("omega"), py::arg("tol"), py::arg("maxiter"), py::arg("zero_start"),
         py::arg("scipy_rules"), py::arg("history"), py::arg("workers"),
-        "Conjugate gradients; returns (status, iterations, matvecs, residual norm, residual history, number of "
-        "diagonals if A was stored by diagonals else 0, bytes read of A per product).\n\n"
+        "Conjugate gradients; returns (status, iterations, matvecs, residual norm, residual history, storage of A: "
+        "k > 0 diagonals, -b for b x b blocks, 0 for CSR; bytes read of A per product).\n\n"
         "precond: 0 none, 1 Jacobi (inverse), 2 SSOR (inverse, m_*, where, omega); unused arrays are empty.");
 }
 

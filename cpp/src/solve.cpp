@@ -7,6 +7,7 @@
 #include "kriss/solve/reduce.hpp"
 #include "kriss/solve/ssor.hpp"
 #include "solve_kernels.hpp"
+#include "solve_maps_kernels.hpp"
 #include "solve_multi_kernels.hpp"
 #include "solve_storage.hpp"
 
@@ -29,8 +30,11 @@ template <class T, class I>
 CgOutcome solve_cg_with(const CsrView<T, I>& a, const T* b, T* x, const CgPreconditioner<T>& m,
                         const CgProblem& problem, CgStorage& storage, const Executor& ex) {
     const index_t n = a.rows;
-    const bool separate = m.apply_dot != nullptr;
-    const Diagonals<T> diagonals = problem.diagonals ? by_diagonals(a, for_size(ex, a.indptr[n])) : Diagonals<T>();
+    Diagonals<T> diagonals;
+    Blocks<T, I> blocks;
+    if (problem.diagonals) {
+        choose_storage(a, diagonals, blocks, for_size(ex, a.indptr[n]));
+    }
     const PanelKernels<T>& panels = panel_kernels<T>(1);
     CgOperator<T> op{&a, 0, csr_kernels<T, I>().apply_dot, {&a, panels.template csr<I>(), 0}};
     storage.product_bytes =
@@ -38,12 +42,23 @@ CgOutcome solve_cg_with(const CsrView<T, I>& a, const T* b, T* x, const CgPrecon
     if (diagonals.used()) {
         const index_t halo = diagonals.view.halo;
         op = {&diagonals.view, halo, cg_kernels<T>().diagonal_apply_dot, {&diagonals.view, panels.diagonal, halo}};
-        storage.diagonals = diagonals.view.count;
+        storage.kind = diagonals.view.count;
         storage.product_bytes = diagonals.stored * static_cast<index_t>(sizeof(T));
         op.again = n > 0 && again_pays<T>(storage.product_bytes, diagonals.view.count, n, 1);
+    } else if (blocks.used()) {
+        op = {&blocks.view, 0, block_kernels<T, I>().apply_dot};
+        storage.kind = blocks.storage();
+        storage.product_bytes = blocks.bytes();
     } else {
         op.rows.reach = bandwidth(a);
     }
+    return run_cg(op, n, b, x, m, problem, for_size(ex, a.indptr[n]));
+}
+
+template <class T>
+CgOutcome run_cg(const CgOperator<T>& op, index_t n, const T* b, T* x, const CgPreconditioner<T>& m,
+                 const CgProblem& problem, const Executor& ex) {
+    const bool separate = m.apply_dot != nullptr;
     const index_t size = whole_lines<T>(n);
     const index_t pad = whole_lines<T>(op.halo);
     const Aligned<T> work = aligned<T>(size * (separate ? 4 : 3) + 2 * pad);
@@ -60,8 +75,13 @@ CgOutcome solve_cg_with(const CsrView<T, I>& a, const T* b, T* x, const CgPrecon
     T* r = p + size + pad;
     T* q = r + size;
     T* z = separate ? q + size : nullptr;
-    return cg_kernels<T>().cg(n, op, b, x, m, options, r, p, q, z, part.get(), for_size(ex, a.indptr[n]));
+    return cg_kernels<T>().cg(n, op, b, x, m, options, r, p, q, z, part.get(), ex);
 }
+
+template CgOutcome run_cg(const CgOperator<float>&, index_t, const float*, float*, const CgPreconditioner<float>&,
+                          const CgProblem&, const Executor&);
+template CgOutcome run_cg(const CgOperator<double>&, index_t, const double*, double*, const CgPreconditioner<double>&,
+                          const CgProblem&, const Executor&);
 
 template CgOutcome solve_cg_with(const CsrView<float, std::int32_t>&, const float*, float*,
                                  const CgPreconditioner<float>&, const CgProblem&, CgStorage&, const Executor&);

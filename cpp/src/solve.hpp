@@ -14,13 +14,13 @@ enum class Precond : int { none = 0, jacobi = 1, ssor = 2 };
 
 struct CgProblem {
     CgOptions options;
-    bool diagonals = true;                     // copy a by diagonals where that pays (solve_storage.hpp)
+    bool diagonals = true;                     // keep a by diagonals or blocks where that pays (solve_storage.hpp)
     std::vector<double>* residuals = nullptr;  // ||r|| before the first iteration and after each, if wanted
 };
 
 // How a was stored during the solve.
 struct CgStorage {
-    int diagonals = 0;          // 0: CSR
+    int kind = 0;               // k > 0 diagonals, -b for b x b blocks, 0: CSR
     index_t product_bytes = 0;  // coefficients and indices read per product
 };
 
@@ -33,6 +33,11 @@ CgOutcome solve_cg(const CsrView<T, I>& a, const T* b, T* x, Precond precond, co
 template <class T, class I>
 CgOutcome solve_cg_with(const CsrView<T, I>& a, const T* b, T* x, const CgPreconditioner<T>& m,
                         const CgProblem& problem, CgStorage& storage, const Executor& ex);
+
+// The same for any operator; `diagonals` of the problem is not looked at.
+template <class T>
+CgOutcome run_cg(const CgOperator<T>& op, index_t n, const T* b, T* x, const CgPreconditioner<T>& m,
+                 const CgProblem& problem, const Executor& ex);
 
 // Below this many stored entries a product takes about as long as waking a thread.
 inline constexpr index_t serial_entries = 50000;

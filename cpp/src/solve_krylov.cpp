@@ -2,21 +2,37 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "solve.hpp"
 #include "solve_kernels.hpp"
+#include "solve_maps_kernels.hpp"
 
 namespace kriss {
+
+template <class T>
+double LinearMap<T>::apply_dot(const T* x, T* y, double* part, const Executor& ex) {
+    if (!apply(x, y, ex)) {
+        return std::numeric_limits<double>::quiet_NaN();
+    }
+    if constexpr (ScalarTraits<T>::is_complex) {
+        return 0.0;
+    } else {
+        return cg_kernels<T>().dot(size(), x, y, part, ex);
+    }
+}
 
 template <class T, class I>
 CsrMap<T, I>::CsrMap(const CsrView<T, I>& a, bool by_diagonal) : a_(a) {
     if constexpr (!ScalarTraits<T>::is_complex) {
         if (by_diagonal) {
-            diagonals_ = by_diagonals(a);
+            choose_storage(a, diagonals_, blocks_);
         }
         if (diagonals_.used()) {
             part_.resize(static_cast<std::size_t>(chunk_count(a.rows)));
         }
+    } else if (by_diagonal) {
+        blocks_ = by_blocks(a);
     }
 }
 
@@ -28,6 +44,10 @@ bool CsrMap<T, I>::apply(const T* x, T* y, const Executor& ex) {
             return true;
         }
     }
+    if (blocks_.used()) {
+        block_kernels<T, I>().matvec(blocks_.view, x, y, ex);
+        return true;
+    }
     if constexpr (sizeof(I) == 4) {
         pass_kernels<T>().csr_i32(a_, x, y, ex);
     } else {
@@ -38,6 +58,9 @@ bool CsrMap<T, I>::apply(const T* x, T* y, const Executor& ex) {
 
 template <class T, class I>
 RowsMap<T> CsrMap<T, I>::rows() {
+    if (blocks_.used()) {
+        return {};
+    }
     return {this, [](void* self, const T* x, T* y, index_t begin, index_t end) {
                 const CsrMap& map = *static_cast<const CsrMap*>(self);
                 const PassKernels<T>& k = pass_kernels<T>();
@@ -110,6 +133,7 @@ Bench<T>::Bench(LinearMap<T>& a, LinearMap<T>* m, const Executor& executor) {
 }
 
 #define KRISS_INSTANTIATE(T)                                                                                           \
+    template class LinearMap<T>;                                                                                       \
     template class CsrMap<T, std::int32_t>;                                                                            \
     template class CsrMap<T, std::int64_t>;                                                                            \
     template class Vectors<T>;                                                                                         \

@@ -30,7 +30,14 @@ class LinearMap {
     virtual bool apply(const T* x, T* y, const Executor& ex) = 0;
     virtual index_t size() const = 0;
     virtual index_t halo() const { return 0; }
-    virtual int diagonals() const { return 0; }
+    // How the coefficients are kept: k > 0 diagonals, -b for b x b blocks, 0 otherwise.
+    virtual int storage() const { return 0; }
+    // Bytes of coefficients and indices read per product, 0 if unknown.
+    virtual index_t product_bytes() const { return 0; }
+    // y = F x; returns x'y for real numbers (NaN if a callable has raised).  part: (chunk_count(n)) scratch
+    virtual double apply_dot(const T* x, T* y, double* part, const Executor& ex);
+    // Y = F X on panels (n, width) of 1, 2, 4 or 8 columns; false if the map has no such form.
+    virtual bool apply_panel(int /*width*/, const T* /*x*/, T* /*y*/, const Executor& /*ex*/) { return false; }
     // Entries read per product: what decides whether threads pay.
     virtual index_t entries() const { return size(); }
     // The same product by rows, from any worker; apply is null if the map has no such form.
@@ -39,7 +46,7 @@ class LinearMap {
     virtual void rethrow() {}
 };
 
-// A CSR matrix that somebody else owns, copied by diagonals where that pays.
+// A CSR matrix that somebody else owns, by diagonals or by blocks where that pays.
 template <class T, class I>
 class CsrMap : public LinearMap<T> {
    public:
@@ -47,13 +54,14 @@ class CsrMap : public LinearMap<T> {
     bool apply(const T* x, T* y, const Executor& ex) override;
     index_t size() const override { return a_.rows; }
     index_t halo() const override { return diagonals_.view.halo; }
-    int diagonals() const override { return diagonals_.view.count; }
+    int storage() const override { return diagonals_.used() ? diagonals_.view.count : blocks_.storage(); }
     index_t entries() const override { return a_.indptr[a_.rows]; }
     RowsMap<T> rows() override;
 
    private:
     CsrView<T, I> a_;
     Diagonals<T> diagonals_;
+    Blocks<T, I> blocks_;
     std::vector<double> part_;
 };
 

@@ -212,9 +212,90 @@ Diagonals<T> by_diagonals(const CsrView<T, I>& a, const Executor& ex) {
     return out;
 }
 
-template Diagonals<float> by_diagonals(const CsrView<float, std::int32_t>&, const Executor&);
-template Diagonals<float> by_diagonals(const CsrView<float, std::int64_t>&, const Executor&);
-template Diagonals<double> by_diagonals(const CsrView<double, std::int32_t>&, const Executor&);
-template Diagonals<double> by_diagonals(const CsrView<double, std::int64_t>&, const Executor&);
+namespace {
+
+// The rows [first, first + b) have the same columns, in aligned runs of b. `out`: their block columns, appended.
+template <class T, class I>
+bool block_line_of(const CsrView<T, I>& a, index_t first, index_t b, std::vector<I>& out) {
+    const index_t start = a.indptr[first];
+    const index_t length = a.indptr[first + 1] - start;
+    if (length % b != 0) {
+        return false;
+    }
+    for (index_t r = 1; r < b; ++r) {
+        if (a.indptr[first + r + 1] - a.indptr[first + r] != length) {
+            return false;
+        }
+    }
+    for (index_t k = 0; k < length; k += b) {
+        const index_t column = a.indices[start + k];
+        if (column % b != 0) {
+            return false;
+        }
+        for (index_t r = 0; r < b; ++r) {
+            const I* at = a.indices + start + r * length + k;
+            for (index_t c = 0; c < b; ++c) {
+                if (at[c] != column + c) {
+                    return false;
+                }
+            }
+        }
+        out.push_back(static_cast<I>(column / b));
+    }
+    return true;
+}
+
+}  // namespace
+
+template <class T, class I>
+Blocks<T, I> by_blocks(const CsrView<T, I>& a) {
+    const index_t n = a.rows;
+    for (const index_t b : {6, 4, 3, 2}) {
+        if (n != a.cols || n == 0 || n % b != 0 || a.indptr[n] == 0) {
+            continue;
+        }
+        Blocks<T, I> out;
+        out.indptr.push_back(I(0));
+        bool good = true;
+        for (index_t i = 0; i < n && good; i += b) {
+            good = block_line_of(a, i, b, out.indices);
+            out.indptr.push_back(static_cast<I>(out.indices.size()));
+        }
+        if (good) {
+            out.view = {n / b, b, b, out.indptr.data(), out.indices.data(), a.data, true};
+            return out;
+        }
+    }
+    return {};
+}
+
+template <class T, class I>
+void choose_storage(const CsrView<T, I>& a, Diagonals<T>& diagonals, Blocks<T, I>& blocks, const Executor& ex) {
+    blocks = by_blocks(a);
+    diagonals = by_diagonals(a, ex);
+    if (!diagonals.used() || !blocks.used()) {
+        return;
+    }
+    if (diagonals.stored * static_cast<index_t>(sizeof(T)) <= blocks.bytes()) {
+        blocks = {};
+    } else {
+        diagonals = {};
+    }
+}
+
+#define KRISS_INSTANTIATE(T, I)                                                                                        \
+    template Diagonals<T> by_diagonals(const CsrView<T, I>&, const Executor&);                                         \
+    template Blocks<T, I> by_blocks(const CsrView<T, I>&);                                                             \
+    template void choose_storage(const CsrView<T, I>&, Diagonals<T>&, Blocks<T, I>&, const Executor&);
+
+KRISS_INSTANTIATE(float, std::int32_t)
+KRISS_INSTANTIATE(float, std::int64_t)
+KRISS_INSTANTIATE(double, std::int32_t)
+KRISS_INSTANTIATE(double, std::int64_t)
+
+template Blocks<Cplx<float>, std::int32_t> by_blocks(const CsrView<Cplx<float>, std::int32_t>&);
+template Blocks<Cplx<float>, std::int64_t> by_blocks(const CsrView<Cplx<float>, std::int64_t>&);
+template Blocks<Cplx<double>, std::int32_t> by_blocks(const CsrView<Cplx<double>, std::int32_t>&);
+template Blocks<Cplx<double>, std::int64_t> by_blocks(const CsrView<Cplx<double>, std::int64_t>&);
 
 }  // namespace kriss

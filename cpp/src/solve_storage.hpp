@@ -1,4 +1,4 @@
-// A copy of a CSR matrix by diagonals, where that pays.
+// How a CSR matrix is kept for the length of a solve: by diagonals or by blocks, where that pays.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kriss/executor.hpp"
+#include "kriss/solve/block_csr.hpp"
 #include "kriss/solve/stencil.hpp"
 #include "kriss/view.hpp"
 
@@ -72,5 +73,30 @@ index_t bandwidth(const CsrView<T, I>& a) {
     }
     return reach;
 }
+
+// Block columns found in a CSR matrix; the values stay where they are.
+template <class T, class I>
+struct Blocks {
+    BlockView<T, I> view;
+    std::vector<I> indptr, indices;
+
+    bool used() const { return !indptr.empty(); }
+    int storage() const { return used() ? -static_cast<int>(view.high) : 0; }
+    // bytes read per product
+    index_t bytes() const {
+        const auto blocks = static_cast<index_t>(indices.size());
+        return blocks * (view.high * view.wide * static_cast<index_t>(sizeof(T)) + static_cast<index_t>(sizeof(I))) +
+               (view.lines + 1) * static_cast<index_t>(sizeof(I));
+    }
+};
+
+// Aligned dense blocks of order 6, 4, 3 or 2 that the rows of a consist of, the largest that fits. A matrix without
+// them is found out within a few rows; one with them costs a reading of the indices. Rows sorted, without duplicates.
+template <class T, class I>
+Blocks<T, I> by_blocks(const CsrView<T, I>& a);
+
+// Whichever of the two reads fewer bytes per product than CSR, if any. For real numbers.
+template <class T, class I>
+void choose_storage(const CsrView<T, I>& a, Diagonals<T>& diagonals, Blocks<T, I>& blocks, const Executor& ex = {});
 
 }  // namespace kriss

@@ -215,7 +215,7 @@ void converges() {
         std::vector<T> y(at(a.n), T(0));
         CgStorage storage;
         run(a, b, y, static_cast<Precond>(kind), 1.5, rtol * norm, 10 * a.n, serial, false, &storage);
-        KRISS_CHECK(y == x && storage.diagonals == 0);
+        KRISS_CHECK(y == x && storage.kind == 0);
     }
     KRISS_CHECK(count[2] < count[1]);
 }

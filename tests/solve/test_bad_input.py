@@ -66,6 +66,7 @@ def having(**wanted: Any) -> list[str]:
 
 N = 7
 SIZE = N * N
+SEVEN = {(0, 0, 0): 6.0, (0, 0, 1): -1.0, (0, 1, 0): -1.0, (1, 0, 0): -1.0}
 STATUSES = {
     "converged", "maxiter", "breakdown", "indefinite_matrix", "indefinite_preconditioner", "non_finite", "stagnated",
     "diverged",
@@ -432,17 +433,29 @@ def test_ctrl_c_within_half_a_second(name, rng):
     timer.join()
 
 
+@functools.cache
+def wide_rows(n=3000, half=150):
+    """Long rows: their factors take long from one row to the next."""
+    offsets = np.arange(-half, half + 1)
+    data = np.where(offsets == 0, 2.0 * half + 2, -1.0)
+    return sps.diags_array(data[:, None] * np.ones((1, n)), offsets=offsets, shape=(n, n)).tocsr()
+
+
 SETUPS = {
     "SSOR": lambda: solve.SSOR(poisson3d(40)),
     "MIC": lambda: solve.MIC(poisson3d(40)),
+    "IC0 of long rows": lambda: solve.IC0(wide_rows()),
+    "ILU0 of long rows": lambda: solve.ILU0(wide_rows()),
     "Black-Box multigrid": lambda: solve.black_box_mg(poisson3d(40), (40, 40, 40)),
     "two-level": lambda: solve.AdditiveTwoLevel(poisson3d(30), 300),
+    "stencil": lambda: solve.StencilOperator((60, 60, 60), SEVEN, symmetric=True).mic(),
 }
 
 
 @pytest.mark.skipif(backend() != "compiled", reason="Numba's kernels end before Ctrl-C is looked for")
 @pytest.mark.parametrize("name", SETUPS)
 def test_ctrl_c_in_a_setup(name):
+    wide_rows()
     sent = []
 
     def interrupt():

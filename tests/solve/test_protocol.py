@@ -6,11 +6,12 @@ import scipy.sparse as sps
 from numpy.testing import assert_allclose, assert_array_equal
 
 from kriss import solve
-from kriss.solve import AdditiveTwoLevel, cg, fcg, fgmres, gmres, minres
+from kriss.solve import AdditiveTwoLevel, StencilOperator, cg, fcg, fgmres, gmres, minres
 from kriss.testing import diffusion2d
 
 N = 12
 SIZE = N * N
+FIVE = {(0, 0): 4.0, (0, 1): -1.0, (1, 0): -1.0}
 
 
 def hierarchy(cycle):
@@ -200,3 +201,14 @@ def test_same_bits_for_any_number_of_workers(name, workers, A, rng):
     one = fcg(A, b, M=BUILDERS[name](A), workers=1, maxiter=9)
     more = fcg(A, b, M=BUILDERS[name](A), workers=workers, maxiter=9)
     assert_array_equal(one.x, more.x)
+
+
+@pytest.mark.parametrize("kind", ["ssor", "mic"])
+def test_preconditioners_of_a_stencil(kind, rng):
+    A = StencilOperator((N, N), FIVE, symmetric=True)
+    M = getattr(A, kind)()
+    B = dense(M)
+    assert_allclose(B, B.T, rtol=0, atol=1e-13)
+    assert M.is_spd and M.is_linear and M.T is M and np.linalg.eigvalsh(B).min() > 0
+    R = rng.standard_normal((SIZE, 3))
+    assert_allclose(M @ R, B @ R, rtol=0, atol=1e-12)

@@ -19,28 +19,28 @@ def axpy(alpha: typing.SupportsFloat | typing.SupportsIndex, p: numpy.typing.NDA
 @typing.overload
 def cg_csr(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], precond: typing.SupportsInt | typing.SupportsIndex, inverse: numpy.typing.NDArray[numpy.float64], m_indptr: numpy.typing.NDArray[numpy.int32], m_indices: numpy.typing.NDArray[numpy.int32], m_data: numpy.typing.NDArray[numpy.float64], where: numpy.typing.NDArray[numpy.int32], omega: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, maxiter: typing.SupportsInt | typing.SupportsIndex, zero_start: bool, scipy_rules: bool, history: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, float, numpy.typing.NDArray[numpy.float64], int, int]:
     """
-    Conjugate gradients; returns (status, iterations, matvecs, residual norm, residual history, number of diagonals if A was stored by diagonals else 0, bytes read of A per product).
+    Conjugate gradients; returns (status, iterations, matvecs, residual norm, residual history, storage of A: k > 0 diagonals, -b for b x b blocks, 0 for CSR; bytes read of A per product).
     
     precond: 0 none, 1 Jacobi (inverse), 2 SSOR (inverse, m_*, where, omega); unused arrays are empty.
     """
 @typing.overload
 def cg_csr(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], precond: typing.SupportsInt | typing.SupportsIndex, inverse: numpy.typing.NDArray[numpy.float64], m_indptr: numpy.typing.NDArray[numpy.int64], m_indices: numpy.typing.NDArray[numpy.int64], m_data: numpy.typing.NDArray[numpy.float64], where: numpy.typing.NDArray[numpy.int64], omega: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, maxiter: typing.SupportsInt | typing.SupportsIndex, zero_start: bool, scipy_rules: bool, history: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, float, numpy.typing.NDArray[numpy.float64], int, int]:
     """
-    Conjugate gradients; returns (status, iterations, matvecs, residual norm, residual history, number of diagonals if A was stored by diagonals else 0, bytes read of A per product).
+    Conjugate gradients; returns (status, iterations, matvecs, residual norm, residual history, storage of A: k > 0 diagonals, -b for b x b blocks, 0 for CSR; bytes read of A per product).
     
     precond: 0 none, 1 Jacobi (inverse), 2 SSOR (inverse, m_*, where, omega); unused arrays are empty.
     """
 @typing.overload
 def cg_csr(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], b: numpy.typing.NDArray[numpy.float32], x: numpy.typing.NDArray[numpy.float32], precond: typing.SupportsInt | typing.SupportsIndex, inverse: numpy.typing.NDArray[numpy.float32], m_indptr: numpy.typing.NDArray[numpy.int32], m_indices: numpy.typing.NDArray[numpy.int32], m_data: numpy.typing.NDArray[numpy.float32], where: numpy.typing.NDArray[numpy.int32], omega: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, maxiter: typing.SupportsInt | typing.SupportsIndex, zero_start: bool, scipy_rules: bool, history: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, float, numpy.typing.NDArray[numpy.float64], int, int]:
     """
-    Conjugate gradients; returns (status, iterations, matvecs, residual norm, residual history, number of diagonals if A was stored by diagonals else 0, bytes read of A per product).
+    Conjugate gradients; returns (status, iterations, matvecs, residual norm, residual history, storage of A: k > 0 diagonals, -b for b x b blocks, 0 for CSR; bytes read of A per product).
     
     precond: 0 none, 1 Jacobi (inverse), 2 SSOR (inverse, m_*, where, omega); unused arrays are empty.
     """
 @typing.overload
 def cg_csr(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], b: numpy.typing.NDArray[numpy.float32], x: numpy.typing.NDArray[numpy.float32], precond: typing.SupportsInt | typing.SupportsIndex, inverse: numpy.typing.NDArray[numpy.float32], m_indptr: numpy.typing.NDArray[numpy.int64], m_indices: numpy.typing.NDArray[numpy.int64], m_data: numpy.typing.NDArray[numpy.float32], where: numpy.typing.NDArray[numpy.int64], omega: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, maxiter: typing.SupportsInt | typing.SupportsIndex, zero_start: bool, scipy_rules: bool, history: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, float, numpy.typing.NDArray[numpy.float64], int, int]:
     """
-    Conjugate gradients; returns (status, iterations, matvecs, residual norm, residual history, number of diagonals if A was stored by diagonals else 0, bytes read of A per product).
+    Conjugate gradients; returns (status, iterations, matvecs, residual norm, residual history, storage of A: k > 0 diagonals, -b for b x b blocks, 0 for CSR; bytes read of A per product).
     
     precond: 0 none, 1 Jacobi (inverse), 2 SSOR (inverse, m_*, where, omega); unused arrays are empty.
     """

@@ -13,13 +13,13 @@ class MapF64:
         y = F x.
         """
     @property
-    def diagonals(self) -> int:
-        ...
-    @property
-    def halo(self) -> int:
-        ...
-    @property
     def n(self) -> int:
+        ...
+    @property
+    def product_bytes(self) -> int:
+        ...
+    @property
+    def storage(self) -> int:
         ...
 class MapF32:
     def apply(self, x: numpy.typing.NDArray[numpy.float32], y: numpy.typing.NDArray[numpy.float32], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
@@ -27,13 +27,13 @@ class MapF32:
         y = F x.
         """
     @property
-    def diagonals(self) -> int:
-        ...
-    @property
-    def halo(self) -> int:
-        ...
-    @property
     def n(self) -> int:
+        ...
+    @property
+    def product_bytes(self) -> int:
+        ...
+    @property
+    def storage(self) -> int:
         ...
 class MapC128:
     def apply(self, x: numpy.typing.NDArray[numpy.complex128], y: numpy.typing.NDArray[numpy.complex128], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
@@ -41,13 +41,13 @@ class MapC128:
         y = F x.
         """
     @property
-    def diagonals(self) -> int:
-        ...
-    @property
-    def halo(self) -> int:
-        ...
-    @property
     def n(self) -> int:
+        ...
+    @property
+    def product_bytes(self) -> int:
+        ...
+    @property
+    def storage(self) -> int:
         ...
 class MapC64:
     def apply(self, x: numpy.typing.NDArray[numpy.complex64], y: numpy.typing.NDArray[numpy.complex64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
@@ -55,41 +55,41 @@ class MapC64:
         y = F x.
         """
     @property
-    def diagonals(self) -> int:
-        ...
-    @property
-    def halo(self) -> int:
-        ...
-    @property
     def n(self) -> int:
         ...
+    @property
+    def product_bytes(self) -> int:
+        ...
+    @property
+    def storage(self) -> int:
+        ...
 @typing.overload
-def arnoldi(a: MapF64, m: MapF64, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex, complete: bool = True, padded: bool = False) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.float64], int]:
+def arnoldi(a: MapF64, m: MapF64, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.float64], int]:
     """
     One cycle of GMRES; v: steps + 1 vectors, v[0] of norm 1; z: steps vectors or none; c: orthonormal vectors.
     
-    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between as many zeros as the halo of a.
+    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs).
     """
 @typing.overload
-def arnoldi(a: MapF32, m: MapF32, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex, complete: bool = True, padded: bool = False) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.float64], int]:
+def arnoldi(a: MapF32, m: MapF32, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.float64], int]:
     """
     One cycle of GMRES; v: steps + 1 vectors, v[0] of norm 1; z: steps vectors or none; c: orthonormal vectors.
     
-    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between as many zeros as the halo of a.
+    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs).
     """
 @typing.overload
-def arnoldi(a: MapC128, m: MapC128, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.complex128], b: numpy.typing.NDArray[numpy.complex128], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex, complete: bool = True, padded: bool = False) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.complex128], int]:
+def arnoldi(a: MapC128, m: MapC128, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.complex128], b: numpy.typing.NDArray[numpy.complex128], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.complex128], int]:
     """
     One cycle of GMRES; v: steps + 1 vectors, v[0] of norm 1; z: steps vectors or none; c: orthonormal vectors.
     
-    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between as many zeros as the halo of a.
+    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs).
     """
 @typing.overload
-def arnoldi(a: MapC64, m: MapC64, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.complex128], b: numpy.typing.NDArray[numpy.complex128], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex, complete: bool = True, padded: bool = False) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.complex128], int]:
+def arnoldi(a: MapC64, m: MapC64, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.complex128], b: numpy.typing.NDArray[numpy.complex128], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.complex128], int]:
     """
     One cycle of GMRES; v: steps + 1 vectors, v[0] of norm 1; z: steps vectors or none; c: orthonormal vectors.
     
-    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between as many zeros as the halo of a.
+    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs).
     """
 @typing.overload
 def bicgstab(a: MapF64, m: MapF64, b: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], zero_start: bool, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, maxiter: typing.SupportsInt | typing.SupportsIndex, scipy_rules: bool, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, numpy.typing.NDArray[numpy.float64], int, int]:
@@ -114,42 +114,42 @@ def bicgstab(a: MapC64, m: MapC64, b: numpy.typing.NDArray[numpy.complex64], x: 
 @typing.overload
 def csr_map(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], by_diagonal: bool) -> MapF64:
     """
-    A square CSR matrix as a map; by_diagonal: copied by diagonals where that pays.
+    A square CSR matrix as a map; by_diagonal: by diagonals or blocks where that pays.
     """
 @typing.overload
 def csr_map(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], by_diagonal: bool) -> MapF64:
     """
-    A square CSR matrix as a map; by_diagonal: copied by diagonals where that pays.
+    A square CSR matrix as a map; by_diagonal: by diagonals or blocks where that pays.
     """
 @typing.overload
 def csr_map(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], by_diagonal: bool) -> MapF32:
     """
-    A square CSR matrix as a map; by_diagonal: copied by diagonals where that pays.
+    A square CSR matrix as a map; by_diagonal: by diagonals or blocks where that pays.
     """
 @typing.overload
 def csr_map(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], by_diagonal: bool) -> MapF32:
     """
-    A square CSR matrix as a map; by_diagonal: copied by diagonals where that pays.
+    A square CSR matrix as a map; by_diagonal: by diagonals or blocks where that pays.
     """
 @typing.overload
 def csr_map(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.complex128], by_diagonal: bool) -> MapC128:
     """
-    A square CSR matrix as a map; by_diagonal: copied by diagonals where that pays.
+    A square CSR matrix as a map; by_diagonal: by diagonals or blocks where that pays.
     """
 @typing.overload
 def csr_map(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.complex128], by_diagonal: bool) -> MapC128:
     """
-    A square CSR matrix as a map; by_diagonal: copied by diagonals where that pays.
+    A square CSR matrix as a map; by_diagonal: by diagonals or blocks where that pays.
     """
 @typing.overload
 def csr_map(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.complex64], by_diagonal: bool) -> MapC64:
     """
-    A square CSR matrix as a map; by_diagonal: copied by diagonals where that pays.
+    A square CSR matrix as a map; by_diagonal: by diagonals or blocks where that pays.
     """
 @typing.overload
 def csr_map(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.complex64], by_diagonal: bool) -> MapC64:
     """
-    A square CSR matrix as a map; by_diagonal: copied by diagonals where that pays.
+    A square CSR matrix as a map; by_diagonal: by diagonals or blocks where that pays.
     """
 @typing.overload
 def diagonal_map(d: numpy.typing.NDArray[numpy.float64]) -> MapF64:

@@ -78,8 +78,9 @@ def fused(y, beta, v, c, w, workers):
 
 
 class _Map:
-    diagonals = 0
     halo = 0
+    storage = 0
+    product_bytes = 0
 
     def __init__(self, n, apply):
         self.n = n

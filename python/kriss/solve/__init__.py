@@ -24,6 +24,7 @@ from kriss.solve._precond import SSOR, Jacobi
 from kriss.solve._recycled import RecycledSpace
 from kriss.solve._result import SolveResult
 from kriss.solve._stationary import color_rows, gauss_seidel, jacobi, sor, ssor
+from kriss.solve._stencil import StencilOperator
 from kriss.solve._symmetric_polynomial import SymmetricPolynomial
 from kriss.solve._two_level import AdditiveTwoLevel
 
@@ -47,6 +48,7 @@ __all__ = [
     "PyAMGCycle",
     "RecycledSpace",
     "SolveResult",
+    "StencilOperator",
     "SymmetricPolynomial",
     "bicgstab",
     "black_box_mg",

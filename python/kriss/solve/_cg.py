@@ -22,6 +22,8 @@ from kriss.solve._names import BUILDERS, named
 from kriss.solve._native import NativePreconditioner
 from kriss.solve._precond import Jacobi, Sweeps, _Preconditioner
 from kriss.solve._result import STATUS, SolveResult
+from kriss.solve._stencil import StencilOperator, inverse_of
+from kriss.solve._storage import Blocks, Grid, Stored, blocks, is_blocks, shift_of, shifted, storage_name
 
 Array = npt.NDArray[Any]
 Callback = Callable[[Array], object]
@@ -208,10 +210,11 @@ def cg(
     most = 10 * n if maxiter is None else check.integer(maxiter, "maxiter", low=0)
 
     # Powers of two that bring A and b near 1, so that squares neither over- nor underflow: (sA A)(sB/sA x) = sB b.
-    a_shift = 0 if matrix is None else _shift(matrix.data)
+    if isinstance(matrix, Blocks) and (isinstance(M, Sweeps) or (isinstance(M, str) and M != "jacobi")):
+        matrix = matrix.tocsr()  # what M needs
+    a_shift = 0 if matrix is None else shift_of(matrix)
     b_shift = _shift(rhs)
-    if a_shift and matrix is not None:
-        matrix = matrix._replace(data=np.ldexp(matrix.data, a_shift))
+    matrix = shifted(matrix, a_shift)
     if b_shift:
         rhs = np.ldexp(rhs, b_shift)
     precond = preconditioner(M, matrix, n, dtype, a_shift, lean=callback is None)
@@ -229,7 +232,7 @@ def cg(
     params.update(precond.reported)
     plan = None
     if precond.source is not None:
-        if matrix is not None and callback is None:
+        if isinstance(matrix, check.Csr) and callback is None:
             plan = precond.source.eisenstat(matrix, precond.shift, threads)
         params["form"] = "textbook" if plan is None else "eisenstat"
     solving = time.perf_counter()
@@ -260,23 +263,31 @@ def cg(
         return result("converged", 0, 0, 0.0, [0.0])
     history: Any
     with np.errstate(all="ignore"):
-        if plan is not None and matrix is not None:
+        if plan is not None and isinstance(matrix, check.Csr):
             code, iterations, matvecs, norm, history = kernels("solve_factor").eisenstat_solve(
                 plan, matrix.indptr, matrix.indices, matrix.data, rhs, x, tol, min(most, 2**62), zero_start, residuals,
                 threads,
             )  # fmt: skip
             params["storage"] = plan.storage
-        elif matrix is not None and callback is None and precond.native is not None:
-            code, iterations, matvecs, norm, history, diagonals, product_bytes = run_native(
+        elif matrix is not None and callback is None and (mapped := maps_of(matrix, precond)) is not None:
+            product, inside = mapped
+            code, iterations, matvecs, norm, history = kernels("solve_maps").cg_map(
+                product, inside, precond.inverse if precond.code == JACOBI else np.empty(0, dtype), rhs, x, tol,
+                min(most, 2**62), zero_start, residuals, threads,
+            )  # fmt: skip
+            params["storage"] = storage_name(matrix, 0)
+            params["product_bytes"] = product.product_bytes
+        elif isinstance(matrix, check.Csr) and callback is None and precond.native is not None:
+            code, iterations, matvecs, norm, history, kept, product_bytes = run_native(
                 matrix, rhs, x, precond, tol, most, zero_start, residuals, threads
             )
-            params["storage"] = f"{diagonals} diagonals" if diagonals else "csr"
+            params["storage"] = storage_name(matrix, kept)
             params["product_bytes"] = product_bytes
-        elif matrix is not None and callback is None and precond.apply is None:
-            code, iterations, matvecs, norm, history, diagonals, product_bytes = run_builtin(
+        elif isinstance(matrix, check.Csr) and callback is None and precond.apply is None:
+            code, iterations, matvecs, norm, history, kept, product_bytes = run_builtin(
                 ks, matrix, rhs, x, precond, tol, most, zero_start, False, residuals, threads
             )
-            params["storage"] = f"{diagonals} diagonals" if diagonals else "csr"
+            params["storage"] = storage_name(matrix, kept)
             params["product_bytes"] = product_bytes
         else:
             hook = None if callback is None else functools.partial(_call, callback, x, a_shift - b_shift)
@@ -297,12 +308,17 @@ def cg(
     return result(STATUS[code], iterations, matvecs, norm, history)
 
 
-def _matrix(A: Any, b: object, finite: bool) -> tuple[check.Csr | None, Any, np.dtype[Any]]:
-    """A as (checked CSR or None, operator or None, working dtype)."""
+def _matrix(A: Any, b: object, finite: bool) -> tuple[Stored | None, Any, np.dtype[Any]]:
+    """A as (checked matrix or None, operator or None, working dtype)."""
     b_dtype = check.real_dtype(np.asarray(b).dtype, "b")
+    if isinstance(A, StencilOperator):
+        dtype = np.result_type(check.real_dtype(A.dtype, "A"), b_dtype)
+        return A.of_dtype(dtype), None, dtype
     if sps.issparse(A):
         a_dtype = check.real_dtype(A.dtype, "A")
         dtype = np.result_type(a_dtype, b_dtype)
+        if is_blocks(A):
+            return blocks(A, "A", finite=finite, dtype=dtype), None, dtype
         return check.csr(A, "A", square=True, finite=finite, dtype=dtype), None, dtype
     if isinstance(A, (np.ndarray, list, tuple)):
         dense = check.real_array(A, "A", ndim=2, finite=finite)
@@ -347,17 +363,19 @@ def _call(callback: Callback, x: Array, shift: int) -> None:
 
 
 def preconditioner(
-    M: object, matrix: check.Csr | None, n: int, dtype: np.dtype[Any], a_shift: int = 0, *, lean: bool = False
+    M: object, matrix: Stored | None, n: int, dtype: np.dtype[Any], a_shift: int = 0, *, lean: bool = False
 ) -> Precond:
     """The argument `M` resolved; `a_shift` is the scaling already applied to `matrix`.
 
     lean: the arrays of a textbook sweep are not wanted where Eisenstat's form is ready.
     """
     none = np.empty(0, dtype)
-    places = np.empty(0, np.int32 if matrix is None else matrix.indices.dtype)
+    places = np.empty(0, matrix.indices.dtype if isinstance(matrix, check.Csr) else np.int32)
     if M is None:
         return Precond("none", NONE, none, None, places, 1.0, None)
     if isinstance(M, str):
+        if M == "jacobi" and isinstance(matrix, (Blocks, Grid)):
+            return Precond("jacobi", JACOBI, inverse_of(matrix.diagonal(), "A"), None, places, 1.0, None)
         M = named(M, matrix)
         a_shift = 0
     if not getattr(M, "is_linear", True):
@@ -376,7 +394,7 @@ def preconditioner(
         if a_shift:
             data, inverse = np.ldexp(data, a_shift), np.ldexp(inverse, -a_shift)
         inside = inside._replace(data=data)
-        if matrix is not None and inside.indices.dtype != matrix.indices.dtype:
+        if isinstance(matrix, check.Csr) and inside.indices.dtype != matrix.indices.dtype:
             itype = matrix.indices.dtype
             inside = inside._replace(indptr=inside.indptr.astype(itype), indices=inside.indices.astype(itype))
             where = where.astype(itype)
@@ -439,8 +457,32 @@ def apply_of(ks: Any, precond: Precond, threads: int) -> Callable[[Array], Array
     return apply
 
 
-def product_of(ks: Any, matrix: check.Csr | None, operator: Any, threads: int) -> Callable[[Array, Array], float]:
+def maps_of(matrix: Stored, precond: Precond) -> tuple[Any, Any] | None:
+    """A and M as maps for the loop over maps; None where A is CSR, or M can only be called from Python."""
+    if isinstance(matrix, check.Csr):
+        return None
+    if precond.native is not None:
+        return matrix.map(), kernels("solve_krylov").native_map(precond.native[0], precond.native[2])
+    if precond.apply is not None:
+        return None
+    m = precond.matrix
+    if precond.code != SSOR_CODE or m is None:
+        return matrix.map(), None
+    return matrix.map(), kernels("solve_krylov").ssor_map(
+        m.indptr, m.indices, m.data, precond.where, precond.inverse, precond.omega
+    )
+
+
+def product_of(ks: Any, matrix: Stored | None, operator: Any, threads: int) -> Callable[[Array, Array], float]:
     """``product(p, q)``: q = A p, returning p'q."""
+    if isinstance(matrix, (Blocks, Grid)):
+        mapped = matrix.map()
+
+        def by_map(p: Array, q: Array) -> float:
+            mapped.apply(p, q, threads)
+            return float(ks.dot(p, q, threads))
+
+        return by_map
     if matrix is not None:
 
         def stored(p: Array, q: Array) -> float:

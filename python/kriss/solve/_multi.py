@@ -15,6 +15,7 @@ from kriss import _validate as check
 from kriss._backend import backend, kernels
 from kriss.solve import _cg
 from kriss.solve._result import STATUS, Column, SolveResult
+from kriss.solve._storage import Blocks, Grid, shift_of, shifted, storage_name
 
 Array = npt.NDArray[Any]
 PANEL = 8
@@ -77,13 +78,12 @@ def cg_multi(
         raise ValueError(f"x0 has shape {start.shape}, expected {(n, k)}")
     most = 10 * n if maxiter is None else check.integer(maxiter, "maxiter", low=0)
 
-    a_shift = 0 if matrix is None else _cg._shift(matrix.data)
-    if a_shift and matrix is not None:
-        matrix = matrix._replace(data=np.ldexp(matrix.data, a_shift))
+    a_shift = 0 if matrix is None else shift_of(matrix)
+    matrix = shifted(matrix, a_shift)
     precond = _cg.preconditioner(M, matrix, n, dtype, a_shift)
     params: dict[str, Any] = {
         "method": "cg", "rtol": rtol, "atol": atol, "maxiter": most, "M": precond.name, "dtype": dtype.name,
-        "columns": k, "storage": "operator" if matrix is None else "csr",
+        "columns": k, "storage": storage_name(matrix, 0),
     }  # fmt: skip
     x = np.zeros((n, k), dtype)
     if k == 0 or n == 0:
@@ -105,10 +105,14 @@ def cg_multi(
     tol = np.array([max(rtol * b_norms[j], _cg._ldexp(atol, int(shifts[j]))) for j in range(k)])
     solving = time.perf_counter()
 
-    product = None if matrix is not None else _matmat(operator, n, dtype)
+    product: Callable[[Array, Array], None] | None = None
+    if isinstance(matrix, (Blocks, Grid)):
+        product = _by_panels(matrix, threads)
+    elif matrix is None:
+        product = _matmat(operator, n, dtype)
     apply = _apply_multi(ks, M, precond, threads, dtype)
     inverse = precond.inverse if precond.code == _cg.JACOBI else np.empty(0, dtype)
-    if matrix is not None:
+    if isinstance(matrix, check.Csr):
         indptr, indices, data = matrix.indptr, matrix.indices, matrix.data
     else:
         indptr, indices, data = np.zeros(1, np.int32), np.zeros(0, np.int32), np.zeros(0, dtype)
@@ -124,12 +128,11 @@ def cg_multi(
             block = rhs if whole else np.ascontiguousarray(rhs[:, part])
             xs = x if whole else np.ascontiguousarray(x[:, part])
             zero_start = start is None or not xs.any()
-            outcomes, _, diagonals = panels.cg_multi(
+            outcomes, _, kept = panels.cg_multi(
                 indptr, indices, data, block, xs, inverse, product, apply, tol[part], min(most, 2**62), zero_start,
                 threads,
             )  # fmt: skip
-            if diagonals:
-                params["storage"] = f"{diagonals} diagonals"
+            params["storage"] = storage_name(matrix, kept)
             if not whole:
                 x[:, part] = xs
             for place, j in enumerate(part):
@@ -179,6 +182,15 @@ def cg_multi(
         x, columns, histories if residuals else None, int(matvecs), solving - started, time.perf_counter() - solving,
         params,
     )  # fmt: skip
+
+
+def _by_panels(matrix: Blocks | Grid, threads: int) -> Callable[[Array, Array], None]:
+    product, run = matrix.map(), kernels("solve_maps").apply_panel
+
+    def apply(x: Array, y: Array) -> None:
+        run(product, x, y, threads)
+
+    return apply
 
 
 def _matmat(operator: Any, n: int, dtype: np.dtype[Any]) -> Callable[[Array, Array], None]:

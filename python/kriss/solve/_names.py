@@ -10,6 +10,8 @@ from kriss.solve._chebyshev import Chebyshev
 from kriss.solve._factor import IC0, MIC
 from kriss.solve._fill import ICT
 from kriss.solve._precond import SSOR, Jacobi
+from kriss.solve._stencil import StencilSweeps
+from kriss.solve._storage import Blocks, Grid, Stored
 
 # Each is made from a checked CSR matrix that nobody changes while the preconditioner lives.
 BUILDERS: dict[str, Callable[[check.Csr], Any]] = {
@@ -22,9 +24,23 @@ BUILDERS: dict[str, Callable[[check.Csr], Any]] = {
 }
 
 
-def named(name: str, matrix: check.Csr | None) -> Any:
+# The same for a stencil that is not stored.
+STENCIL: dict[str, Callable[[Grid], Any]] = {
+    "ssor": lambda grid: StencilSweeps._over(grid, "ssor"),
+    "ic0": lambda grid: StencilSweeps._over(grid, "ic0"),
+    "mic": lambda grid: StencilSweeps._over(grid, "mic"),
+}
+
+
+def named(name: str, matrix: Stored | None) -> Any:
     """The preconditioner called `name`, built from `matrix`."""
     check.choice(name, "M", tuple(BUILDERS))
+    if isinstance(matrix, Grid):
+        if name not in STENCIL:
+            raise TypeError(f"M={name!r} needs the entries of A, which a StencilOperator does not store: use A.tocsr()")
+        return STENCIL[name](matrix)
+    if isinstance(matrix, Blocks):
+        matrix = matrix.tocsr()
     if matrix is None:
         raise TypeError(f"M={name!r} needs the entries of A, which is not a sparse matrix here: pass an operator as M")
     return BUILDERS[name](matrix)

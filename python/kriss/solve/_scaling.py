@@ -13,6 +13,7 @@ import scipy.sparse as sps
 from kriss import _validate as check
 from kriss.solve import _cg
 from kriss.solve._result import SolveResult
+from kriss.solve._storage import exponent
 
 
 def near_one(iterate: Callable[..., SolveResult]) -> Callable[..., SolveResult]:
@@ -68,6 +69,9 @@ def _shift(value: Any) -> int:
         values = np.asarray(value)
     except ValueError:
         return 0
-    if value is None or values.dtype.kind != "f" or values.dtype.itemsize not in (4, 8):
+    if value is None or values.dtype.kind != "f" or values.size == 0:
         return 0
-    return _cg._shift(values.astype(values.dtype.newbyteorder("="), copy=False))
+    if values.dtype.itemsize not in (4, 8):
+        return 0
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return exponent(max(float(values.max()), -float(values.min())), values.dtype)

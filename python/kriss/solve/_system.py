@@ -18,6 +18,8 @@ from kriss._backend import backend, kernels
 from kriss._device import any_device
 from kriss.solve import _cg
 from kriss.solve._result import STATUS, SolveResult
+from kriss.solve._stencil import StencilOperator, inverse_of
+from kriss.solve._storage import Blocks, Grid, Stored, blocks, is_blocks, shift_of, shifted, storage_name
 
 Array = npt.NDArray[Any]
 Callback = Callable[[Array], object]
@@ -84,7 +86,7 @@ class System:
     ks: Any
     n: int
     dtype: np.dtype[Any]
-    matrix: check.Csr | None
+    matrix: Stored | None
     A: Any
     M: Any
     b: Array
@@ -221,10 +223,9 @@ def prepare(
     most = 10 * n if maxiter is None else check.integer(maxiter, "maxiter", low=0)
     space = null_space(nullspace, n, dtype)
 
-    a_shift = 0 if matrix is None else _shift(matrix.data)
+    a_shift = 0 if matrix is None else shift_of(matrix)
     b_shift = _shift(rhs)
-    if a_shift and matrix is not None:
-        matrix = matrix._replace(data=ldexp(matrix.data, a_shift))
+    matrix = shifted(matrix, a_shift)
     if b_shift:
         rhs = ldexp(rhs, b_shift)
     if space is not None:
@@ -240,7 +241,7 @@ def prepare(
         precond = projected(ks, precond, space, n, dtype)
         params["nullspace"] = len(space)
     product = matrix_map(ks, matrix, operator, n, dtype)
-    params["storage"] = f"{product.diagonals} diagonals" if product.diagonals else "csr" if matrix else "operator"
+    params["storage"] = storage_name(matrix, product.storage)
     x = np.zeros(n, dtype) if start is None else ldexp(start, b_shift - a_shift)
     system = System(
         started, ks, n, dtype, matrix, product, precond, rhs, x, 0.0, 0.0, min(most, 2**62), threads, a_shift, b_shift,
@@ -252,14 +253,19 @@ def prepare(
     return system
 
 
-def resolve(A: Any, b: object, finite: bool) -> tuple[check.Csr | None, Any, np.dtype[Any]]:
-    """A as (checked CSR or None, operator or None, working dtype)."""
+def resolve(A: Any, b: object, finite: bool) -> tuple[Stored | None, Any, np.dtype[Any]]:
+    """A as (checked matrix or None, operator or None, working dtype)."""
     try:
         b_dtype = working_dtype(np.asarray(b).dtype, "b")
     except ValueError as exc:
         raise ValueError(f"b cannot be made an array: {exc}") from None
+    if isinstance(A, StencilOperator):
+        dtype = np.result_type(A.dtype, b_dtype)
+        return A.of_dtype(dtype), None, dtype
     if sps.issparse(A):
         dtype = np.result_type(working_dtype(A.dtype, "A"), b_dtype)
+        if is_blocks(A):
+            return blocks(A, "A", finite=finite, dtype=dtype), None, dtype
         return check.csr(A, "A", square=True, finite=finite, dtype=dtype), None, dtype
     if isinstance(A, (np.ndarray, list, tuple)):
         raw = np.asarray(A)
@@ -277,8 +283,10 @@ def resolve(A: Any, b: object, finite: bool) -> tuple[check.Csr | None, Any, np.
     return None, operator, np.result_type(a_dtype, b_dtype)
 
 
-def matrix_map(ks: Any, matrix: check.Csr | None, operator: Any, n: int, dtype: np.dtype[Any]) -> Any:
+def matrix_map(ks: Any, matrix: Stored | None, operator: Any, n: int, dtype: np.dtype[Any]) -> Any:
     """A as a map of the kernels."""
+    if isinstance(matrix, (Blocks, Grid)):
+        return matrix.map()
     if matrix is not None:
         return ks.csr_map(matrix.indptr, matrix.indices, matrix.data, True)
     return operator_map(ks, operator, "A", n, dtype)
@@ -322,7 +330,7 @@ def vector(value: object, name: str, n: int, dtype: np.dtype[Any]) -> Array:
 def precond_map(
     ks: Any,
     M: Any,
-    matrix: check.Csr | None,
+    matrix: Stored | None,
     n: int,
     dtype: np.dtype[Any],
     a_shift: int,
@@ -378,18 +386,11 @@ def _as_operator(ks: Any, M: Any, n: int, dtype: np.dtype[Any]) -> tuple[Any, st
     return operator_map(ks, operator, "M", n, dtype), type(M).__name__
 
 
-def _inverse_diagonal(matrix: check.Csr) -> Array:
-    n = matrix.shape[0]
-    diagonal = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape).diagonal()
-    with np.errstate(all="ignore"):
-        inverse = 1 / diagonal
-    bad = ~np.isfinite(inverse) | ~np.isfinite(diagonal)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ValueError(
-            f"A cannot be used: its diagonal entry in row {row} is {diagonal[row]}, expected a nonzero number"
-        )
-    return np.ascontiguousarray(inverse, dtype=matrix.data.dtype).reshape(n)
+def _inverse_diagonal(matrix: Stored) -> Array:
+    if isinstance(matrix, (Blocks, Grid)):
+        return inverse_of(matrix.diagonal(), "A")
+    csr = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    return inverse_of(csr.diagonal(), "A")
 
 
 def null_space(value: Any, n: int, dtype: np.dtype[Any]) -> Array | None:

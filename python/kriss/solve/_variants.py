@@ -18,6 +18,8 @@ from kriss.solve._fcg import run_fcg
 from kriss.solve._names import named
 from kriss.solve._precond import Sweeps
 from kriss.solve._result import SolveResult
+from kriss.solve._stencil import StencilOperator
+from kriss.solve._storage import Blocks, Grid, Stored, is_blocks
 
 
 def _is_complex(A: Any, *vectors: Any) -> bool:
@@ -71,7 +73,8 @@ def cg_variant(
         start = None if x0 is None else np.asarray(x0)
         if start is not None and start.shape != np.shape(b):
             raise ValueError(f"x0 has shape {start.shape}, expected {np.shape(b)}")
-        return _multi.cg_columns(functools.partial(_cg.cg, A, **(common | {"M": sweeps})), np.asarray(b), start)
+        once = A.tocsr() if is_blocks(A) else A
+        return _multi.cg_columns(functools.partial(_cg.cg, once, **(common | {"M": sweeps})), np.asarray(b), start)
     if two:
         return _multi.cg_multi(A, b, x0, **common)
     if mixed:
@@ -82,6 +85,18 @@ def cg_variant(
         system = _system.prepare(A, b, x0, callback=callback, method="cg", nullspace=nullspace, **common)
         return run_fcg(system, 1)
     return None
+
+
+def _lowered(matrix: Stored) -> Any:
+    """The same in float32, as an argument of `cg`."""
+    if isinstance(matrix, Grid):
+        return StencilOperator._over(matrix.astype(np.dtype(np.float32)))
+    data = matrix.data.astype(np.float32)
+    if isinstance(matrix, Blocks):
+        return sps.bsr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    low = sps.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    low.has_canonical_format = True
+    return low
 
 
 def _sweeps(A: Any, M: Any, finite: bool) -> Sweeps | None:
@@ -123,8 +138,8 @@ def _mixed(
     C. B. Moler, "Iterative refinement in floating point", J. ACM 14 (1967).
     """
     started = time.perf_counter()
-    if not sps.issparse(A):
-        raise TypeError(f"mixed needs A as a sparse matrix, not {type(A).__name__}")
+    if not sps.issparse(A) and not isinstance(A, StencilOperator):
+        raise TypeError(f"mixed needs A as a sparse matrix or a StencilOperator, not {type(A).__name__}")
     if M is not None and not isinstance(M, str):
         raise TypeError(f"mixed builds M in float32 itself: M must be None or a name, not {type(M).__name__}")
     system = _system.prepare(
@@ -136,11 +151,11 @@ def _mixed(
     system.params |= {"mixed": True, "M": M if isinstance(M, str) else "none"}
     if system.dtype != np.float64:
         raise ValueError(f"mixed is for float64 systems, not {system.dtype}")
-    inner_M: Any = None
-    low = sps.csr_array((m.data.astype(np.float32), m.indices, m.indptr), shape=m.shape)
-    low.has_canonical_format = True
-    if M is not None:  # built once for all corrections
-        inner_M = named(M, check.csr(low, "A", finite=check_finite))
+    low = _lowered(m)
+    inner_M = M
+    if M is not None and M != "jacobi":  # built once for all corrections
+        low = low.tocsr() if is_blocks(low) else low
+        inner_M = named(M, _cg._matrix(low, np.zeros(1, np.float32), check_finite)[0])
     setup = time.perf_counter() - started
     room = np.empty_like(system.b)
     system.x[:] = system.x if system.b_norm else 0.0

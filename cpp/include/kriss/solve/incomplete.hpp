@@ -18,6 +18,8 @@
 
 KRISS_NAMESPACE_BEGIN
 
+inline constexpr index_t poll_steps = 1 << 20;  // about as many updates lie between two looks for Ctrl-C
+
 // The first row i that closes a triangle i, j, k with i > j > k in the graph of A, or -1.
 // mark: (n) scratch.  O(sum of squared row lengths).
 template <class T, class I>
@@ -90,6 +92,7 @@ Info mic_factor(index_t n, const I* indptr, const I* indices, T* data, T relax, 
         diagonal[j] = data[indptr[j]];
         data[indptr[j]] = (T(1) + shift) * diagonal[j];
     }
+    index_t work = 0;
     for (index_t j = 0; j < n; ++j) {
         const index_t start = indptr[j];
         const index_t stop = indptr[j + 1];
@@ -122,8 +125,12 @@ Info mic_factor(index_t n, const I* indptr, const I* indices, T* data, T relax, 
                 }
             }
         }
-        if (j % 1024 == 1023 && ex.interrupted()) {
-            return {Status::interrupted, j};
+        work += (stop - start) * (stop - start);
+        if (work > poll_steps) {
+            work = 0;
+            if (ex.interrupted()) {
+                return {Status::interrupted, j};
+            }
         }
     }
     return {};
@@ -135,6 +142,7 @@ Info mic_factor(index_t n, const I* indptr, const I* indices, T* data, T relax, 
 template <class T, class I>
 Info ilu0_factor(index_t n, const I* indptr, const I* indices, T* data, const I* where, T tau, I* place,
                  const Executor& ex) {
+    index_t work = 0;
     for (index_t i = 0; i < n; ++i) {
         T largest = 0;
         for (index_t k = indptr[i]; k < indptr[i + 1]; ++k) {
@@ -160,8 +168,12 @@ Info ilu0_factor(index_t n, const I* indptr, const I* indices, T* data, const I*
         if (!(std::fabs(pivot) > tau * largest) || !std::isfinite(pivot)) {
             return {Status::singular, i};
         }
-        if (i % 4096 == 4095 && ex.interrupted()) {
-            return {Status::interrupted, i};
+        work += (where[i] - indptr[i] + 1) * (indptr[i + 1] - indptr[i]);
+        if (work > poll_steps) {
+            work = 0;
+            if (ex.interrupted()) {
+                return {Status::interrupted, i};
+            }
         }
     }
     return {};

@@ -28,14 +28,28 @@ struct DiagonalView {
     T constant[max_diagonals] = {};
 };
 
+// What a sum over diagonals needs of them: the first `count` items of arrays that somebody else owns.
+template <class T>
+struct DiagonalTerms {
+    int count = 0;
+    const index_t* offset = nullptr;
+    const T* const* stream = nullptr;  // null: a constant
+    const T* constant = nullptr;
+};
+
 }  // namespace kriss
 
 KRISS_NAMESPACE_BEGIN
 
+template <class T>
+KRISS_ALWAYS_INLINE DiagonalTerms<T> terms_of(const DiagonalView<T>& d) {
+    return {d.count, d.offset, d.stream, d.constant};
+}
+
 // y (+)= sum over the Count diagonals from number k on, for m rows from `begin`. Bit j of Streams says that diagonal
 // k + j is a stream, else it is a constant; both known at compile time, each combination is one vector loop.
 template <class T, int Count, unsigned Streams, bool First>
-KRISS_ALWAYS_INLINE void some_diagonals(const DiagonalView<T>& d, int k, index_t begin, index_t m, const T* x,
+KRISS_ALWAYS_INLINE void some_diagonals(const DiagonalTerms<T>& d, int k, index_t begin, index_t m, const T* x,
                                         T* KRISS_RESTRICT y) {
     const T* KRISS_RESTRICT stream[Count];
     const T* KRISS_RESTRICT shifted[Count];
@@ -46,9 +60,9 @@ KRISS_ALWAYS_INLINE void some_diagonals(const DiagonalView<T>& d, int k, index_t
         constant[j] = d.constant[k + j];
     }
     for (index_t i = 0; i < m; ++i) {
-        T s = First ? T(0) : y[i];
+        T s = First ? T{} : y[i];
         for (int j = 0; j < Count; ++j) {
-            s += ((Streams >> j & 1U) != 0 ? stream[j][i] : constant[j]) * shifted[j][i];
+            s = s + ((Streams >> j & 1U) != 0 ? stream[j][i] : constant[j]) * shifted[j][i];
         }
         y[i] = s;
     }
@@ -56,7 +70,7 @@ KRISS_ALWAYS_INLINE void some_diagonals(const DiagonalView<T>& d, int k, index_t
 
 // Turns the run-time pattern of streams into the template argument, one bit at a time.
 template <class T, int Count, bool First, int Bit = 0, unsigned Streams = 0>
-void pick_diagonals(const DiagonalView<T>& d, int k, index_t begin, index_t m, const T* x, T* y) {
+void pick_diagonals(const DiagonalTerms<T>& d, int k, index_t begin, index_t m, const T* x, T* y) {
     if constexpr (Bit == Count) {
         some_diagonals<T, Count, Streams, First>(d, k, begin, m, x, y);
     } else if (d.stream[k + Bit] != nullptr) {
@@ -67,9 +81,9 @@ void pick_diagonals(const DiagonalView<T>& d, int k, index_t begin, index_t m, c
 }
 
 // y = A x for at most solve_block rows from `begin`: five diagonals in the first pass, then three at a time.
-// y: the rows begin... of the result
+// y: the rows begin... of the result; at least one diagonal
 template <class T>
-void diagonal_block(const DiagonalView<T>& d, index_t begin, index_t m, const T* x, T* y) {
+void diagonal_block(const DiagonalTerms<T>& d, index_t begin, index_t m, const T* x, T* y) {
     int k = 5;
     switch (d.count) {
         case 1: pick_diagonals<T, 1, true>(d, 0, begin, m, x, y); return;
@@ -106,7 +120,7 @@ double diagonal_matvec_dot(const DiagonalView<T>& d, const T* x, T* y, double* p
         double wide_y[solve_block];
         for (index_t b = begin; b < end; b += solve_block) {
             const index_t m = b + solve_block < end ? solve_block : end - b;
-            diagonal_block(d, b, m, x, y + b);
+            diagonal_block(terms_of(d), b, m, x, y + b);
             add_products(as_double(x + b, m, wide_x), as_double(y + b, m, wide_y), m, s);
         }
         part[begin / solve_grain] = lane_sum(s);
