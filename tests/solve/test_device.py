@@ -21,6 +21,7 @@ from kriss.solve import (
     color_rows,
     from_pyamg,
     gauss_seidel,
+    gmres,
     jacobi,
     sor,
     ssor,
@@ -305,6 +306,9 @@ def test_preconditioners_refuse_what_they_cannot_use(device):  # noqa: F811
             M.apply(r, out)
     with pytest.raises(TypeError, match="r must be a CuPy array"):
         M.apply(np.ones(16), b)
+    for move in (M.matvec, lambda r: gmres(poisson2d(4), r, M=M)):
+        with pytest.raises(TypeError, match="nothing is moved between devices"):
+            move(np.ones(16))
     with pytest.raises(ValueError, match="omega must be below 2"):
         CudaSSOR(A, 2.0)
     for bad in ({"degree": 0}, {"ratio": 1.0}, {"bounds": (1.0, 0.5)}):

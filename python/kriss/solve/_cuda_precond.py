@@ -65,6 +65,8 @@ class CudaPreconditioner:
 
     def matvec(self, r: Any) -> Any:
         """``M^-1 r`` as a new array."""
+        if not _device.is_device_array(r):
+            raise TypeError(f"r must be a CuPy array, not {type(r).__name__}: nothing is moved between devices")
         cp = _device.cupy()
         r = cp.ascontiguousarray(r, dtype=self.dtype)
         return self.apply(r, cp.empty_like(r))
