@@ -1,16 +1,14 @@
-// Block conjugate gradients over linear maps, and preconditioner objects as maps.
+// Block conjugate gradients over linear maps.
 #include "solve_block.hpp"
 
 #include <cstdint>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "arrays.hpp"
 #include "families.hpp"
 #include "hook.hpp"
 #include "solve_krylov.hpp"
-#include "solve_native.hpp"
 
 namespace kriss::bind {
 
@@ -20,32 +18,7 @@ template <class T>
 using Map = std::shared_ptr<LinearMap<T>>;
 
 template <class T>
-class NativeMap : public LinearMap<T> {
-   public:
-    NativeMap(std::shared_ptr<NativePrecond<T>> object, T scale)
-        : object_(std::move(object)),
-          scale_(scale),
-          part_(static_cast<std::size_t>(chunk_count(object_->size())) + 1) {}
-    bool apply(const T* x, T* y, const Executor& ex) override {
-        object_->apply_dot(x, y, scale_, part_.data(), ex);
-        return true;
-    }
-    index_t size() const override { return object_->size(); }
-
-   private:
-    std::shared_ptr<NativePrecond<T>> object_;
-    T scale_;
-    std::vector<double> part_;
-};
-
-template <class T>
 void add_block(py::module_& m) {
-    m.def(
-        "native_map",
-        [](std::shared_ptr<NativePrecond<T>> object, double scale) -> Map<T> {
-            return std::make_shared<NativeMap<T>>(std::move(object), static_cast<T>(scale));
-        },
-        py::arg("object"), py::arg("scale"), "scale M^-1 of a preconditioner object as a map.");
     m.def(
         "block_cg",
         [](const Map<T>& a, const Map<T>& prec, const array<T>& b, array<T>& x, bool zero_start,

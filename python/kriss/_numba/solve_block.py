@@ -7,13 +7,9 @@ import numpy as np
 from numba import njit
 
 from kriss._numba.solve import GRAIN, LANES, _lane_sum
-from kriss._numba.solve_krylov import _Context, _Map
+from kriss._numba.solve_krylov import _Context
 
 OK, MAXITER, BREAKDOWN, MATRIX, PRECOND, NONFINITE = 0, 2, 3, 4, 5, 6
-
-
-def native_map(object, scale):
-    return _Map(object.size, lambda x, y: object.apply(x, y, scale, 0))
 
 
 @njit(cache=True, nogil=True)

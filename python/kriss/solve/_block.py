@@ -14,6 +14,7 @@ from kriss._backend import kernels
 from kriss.solve import _cg, _system
 from kriss.solve._multi import together
 from kriss.solve._result import STATUS, Column, SolveResult
+from kriss.solve._storage import shift_of, shifted, storage_name
 
 Array = npt.NDArray[Any]
 MOST = 64
@@ -46,18 +47,15 @@ def cg_block(
         raise ValueError(f"x0 has shape {start.shape}, expected {(n, k)}")
     most = min(10 * n if maxiter is None else check.integer(maxiter, "maxiter", low=0), 2**62)
 
-    a_shift = 0 if matrix is None else _cg._shift(matrix.data)
-    if a_shift and matrix is not None:
-        matrix = matrix._replace(data=np.ldexp(matrix.data, a_shift))
+    a_shift = 0 if matrix is None else shift_of(matrix)
+    matrix = shifted(matrix, a_shift)
     ks, blocks = kernels("solve_krylov"), kernels("solve_block")
-    M_map, name = _precond_map(ks, blocks, M, matrix, n, dtype, a_shift)
+    M_map, name = _system.precond_map(ks, M, matrix, n, dtype, a_shift, flexible=False, method="cg")
     A_map = _system.matrix_map(ks, matrix, operator, n, dtype)
     params: dict[str, Any] = {
         "method": "block cg", "rtol": rtol, "atol": atol, "maxiter": most, "M": name, "dtype": dtype.name,
-        "columns": k, "storage": "operator" if matrix is None else "csr",
+        "columns": k, "storage": storage_name(matrix, A_map.storage),
     }  # fmt: skip
-    if A_map.diagonals:
-        params["storage"] = f"{A_map.diagonals} diagonals"
 
     # Every column is scaled by a power of two to a largest entry in [1/2, 1); the block does not feel it otherwise.
     peaks = np.abs(rhs).max(axis=0, initial=0.0).astype(np.float64)
@@ -135,18 +133,6 @@ def cg_block(
         x, columns, kept if residuals and k else None, int(matvecs), solving - started, time.perf_counter() - solving,
         params,
     ) if k else together(x, [Column("converged", 0, 0.0)], None, 0, 0.0, 0.0, params)  # fmt: skip
-
-
-def _precond_map(
-    ks: Any, blocks: Any, M: Any, matrix: Any, n: int, dtype: np.dtype[Any], a_shift: int
-) -> tuple[Any, str]:
-    """M as a map of the kernels; an object of the kernels is applied without going through Python."""
-    if M is not None and not isinstance(M, str) and getattr(M, "is_linear", True) and getattr(M, "_native", None):
-        precond = _cg.preconditioner(M, matrix, n, dtype, a_shift)
-        if precond.native is not None:
-            object_, _, scale = precond.native
-            return blocks.native_map(object_, scale), precond.name
-    return _system.precond_map(ks, M, matrix, n, dtype, a_shift, flexible=False, method="cg")
 
 
 def _residuals(A_map: Any, B: Array, X: Array, threads: int) -> Array:

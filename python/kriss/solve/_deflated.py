@@ -279,5 +279,6 @@ def _diagonal(system: System) -> Array | None:
     m = system.matrix
     if m is None:
         return None
-    found = sps.csr_array((m.data, m.indices, m.indptr), shape=m.shape).diagonal().real
+    csr = isinstance(m, check.Csr)
+    found = (sps.csr_array((m.data, m.indices, m.indptr), shape=m.shape) if csr else m).diagonal().real
     return np.ascontiguousarray(found) if (found > 0).all() else None
