@@ -24,6 +24,11 @@
 #define KRISS_RESTRICT
 #endif
 
+// Vector types of GCC and Clang, which nvcc does not read.
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(__CUDACC__)
+#define KRISS_HAVE_VECTOR_TYPES
+#endif
+
 #ifndef KRISS_ISA
 #define KRISS_ISA base
 #endif

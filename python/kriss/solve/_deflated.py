@@ -276,9 +276,10 @@ def _choose(system: System, deflation: _Deflation, directions: list[Array], coun
 
 def _diagonal(system: System) -> Array | None:
     """diag(A) where it is known and positive."""
-    m = system.matrix
+    m: Any = system.matrix
     if m is None:
         return None
-    csr = isinstance(m, check.Csr)
-    found = (sps.csr_array((m.data, m.indices, m.indptr), shape=m.shape) if csr else m).diagonal().real
+    if isinstance(m, check.Csr):
+        m = sps.csr_array((m.data, m.indices, m.indptr), shape=m.shape)
+    found = np.asarray(m.diagonal()).real
     return np.ascontiguousarray(found) if (found > 0).all() else None

@@ -87,7 +87,7 @@ KRISS_ALWAYS_INLINE void chunk_sums(const double* part, index_t count, int width
     }
 }
 
-#if (defined(__GNUC__) || defined(__clang__)) && !defined(__CUDACC__)
+#if defined(KRISS_HAVE_VECTOR_TYPES)
 template <class T, int W>
 struct VectorOf {
     typedef T type __attribute__((vector_size(W * sizeof(T)), aligned(alignof(T)), may_alias));
@@ -111,7 +111,7 @@ struct PanelRow {
 #endif
     static constexpr int width = K < native ? K : native;
     static constexpr int parts = K / width;
-#if (defined(__GNUC__) || defined(__clang__)) && !defined(__CUDACC__)
+#if defined(KRISS_HAVE_VECTOR_TYPES)
     using Part = typename VectorOf<T, width>::type;
     Part v[parts];
 
@@ -247,7 +247,7 @@ template <class T, int K>
 void diagonal_panel_rows(const void* self, index_t begin, index_t rows, const T* x, T* y) {
     const auto& d = *static_cast<const DiagonalView<T>*>(self);
     if constexpr (K == 1) {
-        diagonal_block(d, begin, rows, x, y);
+        diagonal_block(terms_of(d), begin, rows, x, y);
     } else {
         int k = d.count < 5 ? d.count : 5;
         switch (k) {

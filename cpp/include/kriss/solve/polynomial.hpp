@@ -135,8 +135,9 @@ double poly_step_csr(const CsrView<T, I>& a, const PolyStep<T>& s, double* part,
 
 template <class T>
 double poly_step_diagonals(const DiagonalView<T>& a, const PolyStep<T>& s, double* part, const Executor& ex) {
-    return poly_rows<T>(a.n, s, part, ex,
-                        [&a](index_t begin, index_t m, const T* x, T* v) { diagonal_block(a, begin, m, x, v); });
+    return poly_rows<T>(a.n, s, part, ex, [&a](index_t begin, index_t m, const T* x, T* v) {
+        diagonal_block(terms_of(a), begin, m, x, v);
+    });
 }
 
 // out = c d r (d null: c r); returns r'out.  16 n bytes in float64, 24 n with d

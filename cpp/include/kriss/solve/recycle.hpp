@@ -23,7 +23,7 @@ inline constexpr int max_panel = 64;  // vectors that a change of basis makes
 
 KRISS_NAMESPACE_BEGIN
 
-inline constexpr index_t panel_block = 64;  // rows of a change of basis that are staged on the stack
+inline constexpr index_t staged_rows = 64;  // rows of a change of basis that are staged on the stack
 
 // out_ij = w_i^H u_j.  w: (p) vectors, u: (q) vectors, out: (p, q); part: (chunk_count(n), p q) scratch
 template <class T>
@@ -61,9 +61,9 @@ void panel_products(index_t n, int p, const T* const* w, int q, const T* const* 
 template <class T>
 void panel_change(index_t n, int p, const T* const* v, int k, const T* g, T* const* out, const Executor& ex) {
     ex.parallel_for(n, solve_grain, [=](index_t begin, index_t end) {
-        T stage[max_panel][panel_block];
-        for (index_t b = begin; b < end; b += panel_block) {
-            const index_t m = b + panel_block < end ? panel_block : end - b;
+        T stage[max_panel][staged_rows];
+        for (index_t b = begin; b < end; b += staged_rows) {
+            const index_t m = b + staged_rows < end ? staged_rows : end - b;
             for (int j = 0; j < k; ++j) {
                 T* KRISS_RESTRICT y = stage[j];
                 for (index_t r = 0; r < m; ++r) {

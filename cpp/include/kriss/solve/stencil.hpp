@@ -106,7 +106,7 @@ void diagonal_block(const DiagonalTerms<T>& d, index_t begin, index_t m, const T
 template <class T>
 void diagonal_rows(const DiagonalView<T>& d, const T* x, T* y, index_t begin, index_t end) {
     for (index_t b = begin; b < end; b += solve_block) {
-        diagonal_block(d, b, b + solve_block < end ? solve_block : end - b, x, y + b);
+        diagonal_block(terms_of(d), b, b + solve_block < end ? solve_block : end - b, x, y + b);
     }
 }
 
