@@ -1,8 +1,8 @@
 """PETSc as a peer: two MPI ranks of Debian's ``python3-petsc4py``, which wait in a read while others are timed.
 
 PETSc works in processes, not threads, and Debian builds it against another NumPy; so it runs beside the benchmark,
-under ``mpiexec``. Its matrix and right-hand side are in PETSc's own distributed format before any timing begins; a timed call
-sends one line to both ranks and waits for the answer of the first (some 0.1 ms).
+under ``mpiexec``. Its matrix and right-hand side are in PETSc's own distributed format before timing begins; a timed
+call sends one line to both ranks and waits for the answer of the first (some 0.1 ms).
 """
 
 from __future__ import annotations

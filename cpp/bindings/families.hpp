@@ -16,7 +16,7 @@ void add_spline_lsq(pybind11::module_& m);
 void add_sketch(pybind11::module_& m);
 void add_solve(pybind11::module_& m);
 void add_solve_amg(pybind11::module_& m);
-void add_solve_blocks(pybind11::module_& m);
+void add_solve_block_jacobi(pybind11::module_& m);
 void add_solve_block(pybind11::module_& m);
 void add_solve_multigrid(pybind11::module_& m);
 void add_solve_multi(pybind11::module_& m);

@@ -53,8 +53,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve_maps(maps);
     py::module_ factor = m.def_submodule("solve_factor", "Factorised preconditioners and triangular solves.");
     kriss::bind::add_solve_factor(factor);
-    py::module_ blocks = m.def_submodule("solve_blocks", "Block Jacobi.");
-    kriss::bind::add_solve_blocks(blocks);
+    py::module_ blocks = m.def_submodule("solve_block_jacobi", "Block Jacobi.");
+    kriss::bind::add_solve_block_jacobi(blocks);
     py::module_ fill = m.def_submodule("solve_fill", "Incomplete factorisations with fill.");
     kriss::bind::add_solve_fill(fill);
     py::module_ polynomial = m.def_submodule("solve_polynomial", "Polynomial preconditioners.");

@@ -12,7 +12,7 @@
 #include "kriss/solve/gather.hpp"
 #include "kriss/solve/select.hpp"
 #include "pool.hpp"
-#include "solve_blocks.hpp"
+#include "solve_block_jacobi.hpp"
 #include "solve_fill.hpp"
 
 using namespace kriss;

@@ -78,7 +78,7 @@ class BlockJacobi(NativePreconditioner):
     True
     """
 
-    _family = "solve_blocks"
+    _family = "solve_block_jacobi"
 
     def __init__(
         self,

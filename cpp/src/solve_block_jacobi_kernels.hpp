@@ -11,7 +11,7 @@
 namespace kriss {
 
 template <class T>
-struct BlockKernels {
+struct BlockJacobiKernels {
     unsigned char (*factor_i32)(const CsrView<T, std::int32_t>& a, const BlocksView<T>& blocks, index_t b,
                                 const index_t* label, const index_t* place, T* room, index_t* perm);
     unsigned char (*factor_i64)(const CsrView<T, std::int64_t>& a, const BlocksView<T>& blocks, index_t b,
@@ -30,23 +30,23 @@ struct BlockKernels {
     }
 };
 
-struct SolveBlocksKernels {
-    BlockKernels<float> f32;
-    BlockKernels<double> f64;
+struct SolveBlockJacobiKernels {
+    BlockJacobiKernels<float> f32;
+    BlockJacobiKernels<double> f64;
 };
 
 }  // namespace kriss
 
-KRISS_DECLARE_TABLE(SolveBlocksKernels, solve_blocks_kernels)
+KRISS_DECLARE_TABLE(SolveBlockJacobiKernels, solve_block_jacobi_kernels)
 
 namespace kriss {
 
 template <class T>
-const BlockKernels<T>& block_kernels() {
+const BlockJacobiKernels<T>& block_jacobi_kernels() {
     if constexpr (sizeof(T) == 4) {
-        return solve_blocks_kernels().f32;
+        return solve_block_jacobi_kernels().f32;
     } else {
-        return solve_blocks_kernels().f64;
+        return solve_block_jacobi_kernels().f64;
     }
 }
 

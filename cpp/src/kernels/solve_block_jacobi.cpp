@@ -1,4 +1,4 @@
-#include "solve_blocks_kernels.hpp"
+#include "solve_block_jacobi_kernels.hpp"
 
 #include "kriss/solve/block_jacobi.hpp"
 #include "kriss/solve/gather.hpp"
@@ -14,12 +14,12 @@ unsigned char factor(const CsrView<T, I>& a, const BlocksView<T>& blocks, index_
 }
 
 template <class T>
-constexpr BlockKernels<T> blocks() {
+constexpr BlockJacobiKernels<T> blocks() {
     return {&factor<T, std::int32_t>, &factor<T, std::int64_t>, &blocks_apply<T>, &gather_dot<T, index_t>};
 }
 
 }  // namespace
 
-const SolveBlocksKernels solve_blocks_kernels = {blocks<float>(), blocks<double>()};
+const SolveBlockJacobiKernels solve_block_jacobi_kernels = {blocks<float>(), blocks<double>()};
 
 }  // namespace kriss::tables::KRISS_ISA

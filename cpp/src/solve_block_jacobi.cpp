@@ -1,9 +1,9 @@
-#include "solve_blocks.hpp"
+#include "solve_block_jacobi.hpp"
 
 #include <algorithm>
 #include <cstdint>
 
-#include "solve_blocks_kernels.hpp"
+#include "solve_block_jacobi_kernels.hpp"
 
 namespace kriss {
 
@@ -70,8 +70,8 @@ typename BlockJacobi<T>::Outcome BlockJacobi<T>::setup(const CsrView<T, I>& a, c
         std::vector<T> room(at(largest * largest + 2 * largest));
         std::vector<index_t> perm(at(largest));
         for (index_t b = begin; b < end && !ex.interrupted(); ++b) {
-            kind[at(b)] =
-                block_kernels<T>().template factor<I>()(a, view_, b, label, inside.data(), room.data(), perm.data());
+            kind[at(b)] = block_jacobi_kernels<T>().template factor<I>()(a, view_, b, label, inside.data(), room.data(),
+                                                                         perm.data());
         }
     });
     definite_ = 0;
@@ -96,8 +96,9 @@ template <class T>
 double BlockJacobi<T>::apply_dot(const T* r, T* z, T scale, double* part, const Executor& ex) {
     const std::lock_guard lock(busy_);
     T* y = room_.empty() ? z : room_.data();
-    block_kernels<T>().apply(view_, uniform_, r, y, ex);
-    return block_kernels<T>().gather_dot(view_.n, place_.empty() ? nullptr : place_.data(), r, y, scale, z, part, ex);
+    block_jacobi_kernels<T>().apply(view_, uniform_, r, y, ex);
+    return block_jacobi_kernels<T>().gather_dot(view_.n, place_.empty() ? nullptr : place_.data(), r, y, scale, z, part,
+                                                ex);
 }
 
 template <class T>

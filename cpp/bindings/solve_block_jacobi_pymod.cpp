@@ -1,5 +1,5 @@
 // Block Jacobi as a preconditioner object.
-#include "solve_blocks.hpp"
+#include "solve_block_jacobi.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -50,7 +50,7 @@ void add_one(py::module_& m, const char* name) {
 
 }  // namespace
 
-void add_solve_blocks(py::module_& m) {
+void add_solve_block_jacobi(py::module_& m) {
     add_one<double>(m, "BlockJacobi");
     add_one<float>(m, "BlockJacobiF32");
 }
