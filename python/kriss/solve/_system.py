@@ -343,7 +343,7 @@ def precond_map(
         return None, "none"
     if not getattr(M, "is_linear", True):
         if not flexible:
-            other = "fcg" if method in ("cg", "minres") else "fgmres"
+            other = "fcg" if method in ("cg", "minres", "deflated_cg") else "fgmres"
             raise ValueError(
                 f"M says that it is not linear (M.is_linear is False); {method} needs a fixed linear M: use {other}"
             )
