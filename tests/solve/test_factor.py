@@ -445,7 +445,7 @@ def test_pivots_in_strips_are_those_of_the_rows(name, dtype, monkeypatch):
 
 
 def test_what_the_strips_refuse_is_told_as_before():
-    A = grid_matrix(20, 9, 2)
+    A = grid_matrix(20, 8, 2)
     for value, words in (
         (-1.0, "row 77 is -1.0"),
         (0.0, "row 77"),
@@ -465,6 +465,11 @@ def test_what_the_strips_refuse_is_told_as_before():
     with pytest.raises(ValueError, match="row 77"):
         M.update(bad.tocsr())
     assert_array_equal(M.pivots, pivots)
+    lazy = MIC(A)  # its pivots have not been asked for when an update fails
+    with pytest.raises(ValueError, match="row 77"):
+        lazy.update(bad.tocsr())
+    assert_array_equal(lazy.pivots, MIC(A).pivots)
+    assert_array_equal(lazy.apply(np.ones(320), np.empty(320)), MIC(A).apply(np.ones(320), np.empty(320)))
     M.update(A)
     assert M.shift == 0
     assert_array_equal(M.pivots, MIC(A).pivots)

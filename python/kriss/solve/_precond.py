@@ -240,6 +240,7 @@ class Sweeps(_Preconditioner):
         try:
             self._set(matrix)
         except BaseException:
+            self.__dict__.clear()  # arrays made on demand may have been made for the new A
             self.__dict__.update(before)
             raise
 
