@@ -44,10 +44,13 @@ METHODS: dict[str, Method] = {
     "cg of 3 columns": Method(solve.cg, columns=3, null=True),
     "cg mixed": Method(functools.partial(solve.cg, mixed=True), complex=False, operator=False, single=False),
     "fcg": Method(solve.fcg, flexible=True, null=True),
+    "cg in blocks": Method(functools.partial(solve.cg, block=True), columns=3, complex=False),
+    "deflated_cg": Method(solve.deflated_cg),
     "minres": Method(solve.minres, spd=False, null=True),
     "gmres": Method(solve.gmres, spd=False, general=True),
     "fgmres": Method(solve.fgmres, spd=False, general=True, flexible=True),
     "bicgstab": Method(solve.bicgstab, spd=False, general=True),
+    "gcrodr": Method(solve.gcrodr, spd=False, general=True, flexible=True),
     "jacobi": Method(solve.jacobi, spd=False, general=True, complex=False, precond=False, operator=False),
     "gauss_seidel": Method(solve.gauss_seidel, spd=False, general=True, complex=False, precond=False, operator=False),
     "sor": Method(

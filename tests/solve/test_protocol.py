@@ -30,6 +30,12 @@ BUILDERS = {
     "IC0": solve.IC0,
     "MIC": solve.MIC,
     "ILU0": solve.ILU0,
+    "ICT": solve.ICT,
+    "ILUT": solve.ILUT,
+    "BlockJacobi": lambda A: solve.BlockJacobi(A, N),
+    "Chebyshev": solve.Chebyshev,
+    "SymmetricPolynomial": lambda A: solve.SymmetricPolynomial(A, 2),
+    "GMRESPolynomial": lambda A: solve.GMRESPolynomial(A, 10, rng=0),
     "AdditiveTwoLevel": lambda A: AdditiveTwoLevel(A, 9),
     "AdditiveTwoLevel of SSOR": lambda A: AdditiveTwoLevel(A, 9, smoother="ssor"),
     "BlackBoxMG": lambda A: solve.black_box_mg(A, (N, N)),
@@ -38,7 +44,7 @@ BUILDERS = {
     "PyAMG K": hierarchy("K"),
 }
 # Those that keep a copy of A, or of its pattern.
-PATTERN = ["SSOR", "IC0", "MIC", "ILU0"]
+PATTERN = ["SSOR", "IC0", "MIC", "ILU0", "ICT", "ILUT"]
 UPDATES = [n for n in BUILDERS if not n.startswith("PyAMG")]
 every = pytest.mark.parametrize("name", BUILDERS)
 
