@@ -183,7 +183,7 @@ def test_arguments():
         (np.ones((25, 2)), {"nullspace": "constant"}),
         (np.ones((25, 2)) * 1j, {}),
     ):
-        with pytest.raises(ValueError, match="block takes real"):
+        with pytest.raises(ValueError, match="block takes"):
             cg(A, wrong, block=True, **options)
     with pytest.raises(ValueError, match="b has shape"):
         cg(A, np.ones((24, 2)), block=True)

@@ -320,8 +320,11 @@ def test_the_protocol(build):
     if build is ICT:
         assert_array_equal(M.H @ R, single)
     else:
-        with pytest.raises(NotImplementedError):
-            M.H @ R
+        dense = M @ np.eye(n)
+        assert_allclose(M.H @ R, dense.T @ R, rtol=0, atol=1e-13 * np.abs(dense).max() * n)
+        assert M.H.H is M and not M.H.is_spd
+        with pytest.raises(TypeError, match="update the preconditioner itself"):
+            M.H.update(A)
     # the matrix is copied
     kept = A.copy()
     A.data[:] = np.nan

@@ -1,7 +1,6 @@
 """GCRO-DR: against a textbook in NumPy, over sequences of related systems, and on spaces that are no use."""
 
 import os
-import pickle
 import signal
 import threading
 import time
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 import kriss
-from kriss.solve import RecycledSpace, cg, gcrodr, gmres
+from kriss.solve import cg, gcrodr, gmres
 from kriss.testing import convection_diffusion2d, gaussian_field, helmholtz2d, poisson2d
 from kriss.testing._grids import finite_volumes
 
@@ -273,37 +272,6 @@ def test_a_space_outlives_its_preconditioner_and_its_matrix():
     check(B, c, gcrodr(B, c, M="jacobi", rtol=1e-8, space=plain), 1e-8)
     check(B, c, gcrodr(B, c, M=sp.diags_array(1e9 / B.diagonal()), rtol=1e-8, space=space), 1e-8)
     check(1e120 * B, 1e120 * c, gcrodr(1e120 * B, 1e120 * c, M="jacobi", rtol=1e-8, space=space), 1e-8)
-
-
-def test_recycled_space_is_an_honest_object():
-    A, b = problem(np.float64)
-    result = gcrodr(A, b, M="jacobi", restart=12, recycle=4, rtol=1e-8)
-    space = result.recycled
-    assert repr(space) == "RecycledSpace(n=196, k=4, dtype=float64)"
-    assert space.nbytes == 2 * 196 * 4 * 8
-    with pytest.raises(ValueError, match="read-only"):
-        space.vectors[0, 0] = 1
-    with pytest.raises(AttributeError):
-        space.vectors = None
-    again = pickle.loads(pickle.dumps(space))
-    np.testing.assert_array_equal(again.vectors, space.vectors)
-    np.testing.assert_array_equal(again.directions, space.directions)
-    with pytest.raises(ValueError, match="read-only"):
-        again.vectors[0, 0] = 1
-    options = {"M": "jacobi", "restart": 12, "recycle": 4, "rtol": 1e-8}
-    x = gcrodr(A, b, space=space, **options).x
-    np.testing.assert_array_equal(gcrodr(A, b, space=again, **options).x, x)
-    for wrong, message in (((np.ones(3),), "shape"), ((np.ones((3, 2)), np.ones((3, 1))), r"expected \(3, 2\)")):
-        with pytest.raises(ValueError, match=message):
-            RecycledSpace(*wrong)
-
-
-@pytest.mark.parametrize("space", ["recycled", "array"])
-def test_a_space_that_does_not_fit_is_refused(space):
-    A, b = problem(np.float64)
-    other = gcrodr(*problem(np.float64, 8), restart=12, recycle=4).recycled
-    with pytest.raises(ValueError, match=r"space has shape \(64, 4\), expected \(196, k\)"):
-        gcrodr(A, b, space=other if space == "recycled" else np.asarray(other.vectors))
 
 
 def test_what_is_refused():

@@ -45,6 +45,8 @@ BUILDERS = {
 }
 # Those that keep a copy of A, or of its pattern.
 PATTERN = ["SSOR", "IC0", "MIC", "ILU0", "ICT", "ILUT"]
+# Those that need products only, and so take any operator.
+OPERATORS = ["Chebyshev", "SymmetricPolynomial", "GMRESPolynomial"]
 UPDATES = [n for n in BUILDERS if not n.startswith("PyAMG")]
 every = pytest.mark.parametrize("name", BUILDERS)
 
@@ -129,8 +131,9 @@ def test_update_equals_rebuilding(name, A, rng):
     assert_array_equal(M.apply(r, np.empty(SIZE)), BUILDERS[name](B).apply(r, np.empty(SIZE)))
     with pytest.raises(ValueError, match="A has shape"):
         M.update(A[:-1, :-1])
-    with pytest.raises(TypeError, match="A must be"):
-        M.update(np.eye(SIZE))
+    if name not in OPERATORS:
+        with pytest.raises(TypeError, match="A must be"):
+            M.update(np.eye(SIZE))
     spoilt = A.copy()
     spoilt.data[5] = np.nan
     with pytest.raises(ValueError, match=r"A\.data"):

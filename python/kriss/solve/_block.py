@@ -48,6 +48,7 @@ def cg_block(
     most = min(10 * n if maxiter is None else check.integer(maxiter, "maxiter", low=0), 2**62)
 
     a_shift = 0 if matrix is None else shift_of(matrix)
+    a_shift -= a_shift % 2  # so that the square roots of Cholesky's factors scale exactly
     matrix = shifted(matrix, a_shift)
     ks, blocks = kernels("solve_krylov"), kernels("solve_block")
     M_map, name = _system.precond_map(ks, M, matrix, n, dtype, a_shift, flexible=False, method="cg")

@@ -33,22 +33,13 @@ class NativePreconditioner(_Preconditioner):
         self._native.apply(r, out, float(np.ldexp(1.0, self._shift)), self._workers)
         return out
 
-    def apply_multi(self, R: Array, out: Array) -> Array:
-        """``out = M^-1 R`` column by column; returns `out`. Both are contiguous (n, k) arrays of this dtype."""
-        for name, value in (("R", R), ("out", out)):
-            found = getattr(value, "shape", type(value).__name__)
-            if not isinstance(value, np.ndarray) or value.ndim != 2 or value.shape[0] != self.shape[0]:
-                raise ValueError(f"{name} is {found}, expected a {self.dtype} array of shape ({self.shape[0]}, k)")
-            if value.dtype != self.dtype or not value.flags.c_contiguous or not value.flags.aligned:
-                raise ValueError(f"{name} must be a contiguous, aligned {self.dtype} array")
-        if R.shape != out.shape:
-            raise ValueError(f"out has shape {out.shape}, expected {R.shape}")
-        if not out.flags.writeable:
-            raise ValueError("out is read-only")
-        if np.may_share_memory(R, out):
-            raise ValueError("out must not overlap R")
-        self._native.apply_multi(R, out, float(np.ldexp(1.0, self._shift)), self._workers)
-        return out
+    def _multi(self, R: Array, out: Array) -> None:
+        R = np.require(R, requirements=["C", "A"])
+        direct = out.flags.c_contiguous and out.flags.aligned
+        room = out if direct else np.empty(out.shape, self.dtype)
+        self._native.apply_multi(R, room, float(np.ldexp(1.0, self._shift)), self._workers)
+        if not direct:
+            out[:] = room
 
     def _matmat(self, X: Array) -> Array:
         R = np.require(X, self.dtype, ["C", "A"])

@@ -296,7 +296,7 @@ def padded_vectors(count: int, n: int, halo: int, dtype: np.dtype[Any]) -> list[
     """`count` vectors of one allocation, each on a cache line and between `halo` zeros; not initialised."""
     line = 64 // dtype.itemsize
     pad = -(-halo // line) * line
-    step = -(-n // line) * line + pad
+    step = max(-(-n // line) * line + pad, line)  # no items: vectors of no length
     room = np.empty(pad + step * count + line, dtype)
     first = -(room.ctypes.data // dtype.itemsize) % line
     room = room[first:]

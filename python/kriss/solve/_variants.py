@@ -57,8 +57,10 @@ def cg_variant(
     complex_ = _is_complex(A, b, x0)
     extra = {"nullspace": nullspace, "mixed": mixed, "callback": callback}
     if block:
-        if not two or mixed or nullspace is not None or complex_:
-            raise ValueError("block takes real b of shape (n, k), neither mixed nor with a nullspace")
+        if not two:
+            raise ValueError(f"b has shape {np.shape(b)}, expected (n, k): block takes several right-hand sides")
+        if mixed or nullspace is not None or complex_:
+            raise ValueError("block takes real systems, neither mixed nor with a nullspace")
         return _block.cg_block(A, b, x0, callback=callback, **common)
     if two and (mixed or complex_ or nullspace is not None or callback is not None) and np.shape(b)[1] > 0:
         dtype = np.complex128 if complex_ else None
