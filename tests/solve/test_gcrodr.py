@@ -340,31 +340,6 @@ def test_a_space_that_holds_the_solution(dtype):
         assert result.iterations == 0 and result.recycled.k == space.reshape(196, -1).shape[1]
 
 
-def test_columns_that_are_no_use():
-    A, b = problem(np.float64)
-    good = np.random.default_rng(0).standard_normal((196, 2))
-    alone = gcrodr(A, b, space=good, rtol=1e-8, maxiter=1)
-    zero = np.zeros((196, 1))
-    for bad in (zero, good[:, :1] + good[:, 1:], 1e-300 * good[:, :1], good[:, :1] * (1 + 1e-14)):
-        for place in (0, 1, 2):
-            space = np.insert(good, [place], bad, axis=1)
-            result = gcrodr(A, b, space=space, rtol=1e-8, maxiter=1)
-            assert result.residual_norm <= alone.residual_norm * (1 + 1e-6)
-            check(A, b, gcrodr(A, b, space=space, rtol=1e-8), 1e-8)
-    for value in (np.nan, np.inf):
-        for place in (0, 1, 2):
-            space = np.insert(good, [place], zero + value, axis=1)
-            result = gcrodr(A, b, space=space, rtol=1e-8, maxiter=1, check_finite=False)
-            assert result.residual_norm == pytest.approx(alone.residual_norm, rel=1e-9)
-    for scale in (2.0**-1000, 2.0**1000):
-        result = gcrodr(A, b, space=scale * good, rtol=1e-8, maxiter=1)
-        np.testing.assert_array_equal(result.x, gcrodr(A, b, space=good, rtol=1e-8, maxiter=1).x)
-    nothing = gcrodr(A, b, space=np.zeros((196, 3)), rtol=1e-8)
-    np.testing.assert_array_equal(nothing.x, gcrodr(A, b, rtol=1e-8).x)
-    many = np.random.default_rng(1).standard_normal((196, 40))
-    check(A, b, gcrodr(A, b, space=many, rtol=1e-8), 1e-8)
-
-
 def test_null_vectors_are_not_kept():
     """A singular, consistent system: A maps the constant to zero, in the given space and in what is found."""
     L = sp.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(60, 60)).tolil()

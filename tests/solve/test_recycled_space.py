@@ -10,6 +10,11 @@ from kriss.solve import RecycledSpace, gcrodr
 from kriss.testing import poisson2d
 
 
+def check(A, b, result, tol):
+    assert result.status == "converged"
+    assert np.linalg.norm(b - A @ result.x) <= 1.01 * tol * np.linalg.norm(b)
+
+
 def problem(size=14):
     n = size * size
     A = poisson2d(size) + sp.diags_array([-0.4, 0.4], offsets=[-1, 1], shape=(n, n))
@@ -45,3 +50,28 @@ def test_a_space_that_does_not_fit_is_refused(space):
     other = gcrodr(*problem(8), restart=12, recycle=4).recycled
     with pytest.raises(ValueError, match=r"space has shape \(64, 4\), expected \(196, k\)"):
         gcrodr(A, b, space=other if space == "recycled" else np.asarray(other.vectors))
+
+
+def test_columns_that_are_no_use():
+    A, b = problem()
+    good = np.random.default_rng(0).standard_normal((196, 2))
+    alone = gcrodr(A, b, space=good, rtol=1e-8, maxiter=1)
+    zero = np.zeros((196, 1))
+    for bad in (zero, good[:, :1] + good[:, 1:], 1e-300 * good[:, :1], good[:, :1] * (1 + 1e-14)):
+        for place in (0, 1, 2):
+            space = np.insert(good, [place], bad, axis=1)
+            result = gcrodr(A, b, space=space, rtol=1e-8, maxiter=1)
+            assert result.residual_norm <= alone.residual_norm * (1 + 1e-6)
+            check(A, b, gcrodr(A, b, space=space, rtol=1e-8), 1e-8)
+    for value in (np.nan, np.inf):
+        for place in (0, 1, 2):
+            space = np.insert(good, [place], zero + value, axis=1)
+            result = gcrodr(A, b, space=space, rtol=1e-8, maxiter=1, check_finite=False)
+            assert result.residual_norm == pytest.approx(alone.residual_norm, rel=1e-9)
+    for scale in (2.0**-1000, 2.0**1000):
+        result = gcrodr(A, b, space=scale * good, rtol=1e-8, maxiter=1)
+        np.testing.assert_array_equal(result.x, gcrodr(A, b, space=good, rtol=1e-8, maxiter=1).x)
+    nothing = gcrodr(A, b, space=np.zeros((196, 3)), rtol=1e-8)
+    np.testing.assert_array_equal(nothing.x, gcrodr(A, b, rtol=1e-8).x)
+    many = np.random.default_rng(1).standard_normal((196, 40))
+    check(A, b, gcrodr(A, b, space=many, rtol=1e-8), 1e-8)

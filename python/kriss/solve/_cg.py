@@ -389,7 +389,9 @@ def preconditioner(
     if isinstance(M, Sweeps) and M.swept:
         inside = M._matrix
         if lean and inside is matrix and M.ready(matrix):
-            return Precond(type(M).__name__.lower(), SSOR_CODE, none, None, places, M.omega, None, None, M, 0, _reported(M))
+            return Precond(
+                type(M).__name__.lower(), SSOR_CODE, none, None, places, M.omega, None, None, M, 0, _reported(M)
+            )
         data, inverse, where = np.asarray(inside.data, dtype), np.asarray(M.inverse, dtype), M._where
         if a_shift:
             data, inverse = np.ldexp(data, a_shift), np.ldexp(inverse, -a_shift)

@@ -136,11 +136,11 @@ class PolynomialPreconditioner(NativePreconditioner):
             out[:] = evaluate(self._form, self._start, self._rows, self._product, self._d, r)
         return out
 
-    def apply_multi(self, R: Array, out: Array) -> Array:
-        """``out = M^-1 R`` column by column; returns `out`. Both are contiguous (n, k) arrays of this dtype."""
+    def _multi(self, R: Array, out: Array) -> None:
         if self._csr is not None:
-            return super().apply_multi(R, out)
-        return super(NativePreconditioner, self).apply_multi(R, out)
+            super()._multi(R, out)
+        else:
+            super(NativePreconditioner, self)._multi(R, out)  # column by column
 
     def _product(self, x: Array) -> Array:
         from kriss.solve._cg import vector
