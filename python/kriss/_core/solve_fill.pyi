@@ -64,42 +64,42 @@ def factors(first_indptr: numpy.typing.NDArray[numpy.int64], first_indices: nump
     Two strict triangles and their inverse diagonals (empty: ones) as a preconditioner; empty rows and columns: no permutations.
     """
 @typing.overload
-def ict_factor(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], where: numpy.typing.NDArray[numpy.int32], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple:
+def ict_factor(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], where: numpy.typing.NDArray[numpy.int32], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
     """
     U of M = U'U: (status, row, strict rows of U, its diagonal).
     """
 @typing.overload
-def ict_factor(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], where: numpy.typing.NDArray[numpy.int64], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple:
+def ict_factor(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], where: numpy.typing.NDArray[numpy.int64], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
     """
     U of M = U'U: (status, row, strict rows of U, its diagonal).
     """
 @typing.overload
-def ict_factor(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], where: numpy.typing.NDArray[numpy.int32], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple:
+def ict_factor(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], where: numpy.typing.NDArray[numpy.int32], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
     """
     U of M = U'U: (status, row, strict rows of U, its diagonal).
     """
 @typing.overload
-def ict_factor(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], where: numpy.typing.NDArray[numpy.int64], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple:
+def ict_factor(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], where: numpy.typing.NDArray[numpy.int64], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, shift: typing.SupportsFloat | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
     """
     U of M = U'U: (status, row, strict rows of U, its diagonal).
     """
 @typing.overload
-def ilut_factor(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple:
+def ilut_factor(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
     """
     (0, -1, strict rows of L, strict rows of U, inverse diagonal of U), or (status, row, pivot, None, None).
     """
 @typing.overload
-def ilut_factor(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple:
+def ilut_factor(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
     """
     (0, -1, strict rows of L, strict rows of U, inverse diagonal of U), or (status, row, pivot, None, None).
     """
 @typing.overload
-def ilut_factor(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple:
+def ilut_factor(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
     """
     (0, -1, strict rows of L, strict rows of U, inverse diagonal of U), or (status, row, pivot, None, None).
     """
 @typing.overload
-def ilut_factor(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple:
+def ilut_factor(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], drop: typing.SupportsFloat | typing.SupportsIndex, fill: typing.SupportsInt | typing.SupportsIndex, tau: typing.SupportsFloat | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
     """
     (0, -1, strict rows of L, strict rows of U, inverse diagonal of U), or (status, row, pivot, None, None).
     """
