@@ -107,6 +107,11 @@ class Chebyshev(PolynomialPreconditioner):
         self._given = diagonal
         self._make(A)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes."""
+        return super().nbytes
+
     def _default(self) -> None:
         self.degree, self.ratio, self._asked, self._given = 4, _RATIO, None, None
 

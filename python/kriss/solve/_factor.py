@@ -362,6 +362,11 @@ class ILU0(TrianglePair):
         self._set(matrix)
         super().__init__(matrix.data.dtype, matrix.shape)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes."""
+        return super().nbytes
+
     def _set(self, matrix: check.Csr) -> None:
         ks = kernels("solve_factor")
         where, _ = _diagonal(matrix, "A")

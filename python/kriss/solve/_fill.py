@@ -138,6 +138,11 @@ class ICT(_Filled):
         LinearOperator.__init__(made, matrix.data.dtype, matrix.shape)
         return made
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes."""
+        return super().nbytes
+
     def _set(self, matrix: check.Csr) -> None:
         self._remember(matrix)
         where, inverse = _diagonal(matrix, "A")
@@ -239,6 +244,11 @@ class ILUT(_Filled):
         matrix = check.csr(A, "A", square=True)
         self._set(matrix)
         super().__init__(matrix.data.dtype, matrix.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes."""
+        return super().nbytes
 
     def _set(self, matrix: check.Csr) -> None:
         self._remember(matrix)

@@ -98,6 +98,11 @@ class GMRESPolynomial(PolynomialPreconditioner):
         self._start = 1.0
         self._make(A)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes."""
+        return super().nbytes
+
     def _design(self) -> None:
         if self.shape[0] == 0:
             self._use([1.0 + 0j], 0)

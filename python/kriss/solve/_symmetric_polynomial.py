@@ -115,6 +115,11 @@ class SymmetricPolynomial(PolynomialPreconditioner):
         self._seed = check.seed64(rng)
         self._make(A)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory held, in bytes."""
+        return super().nbytes
+
     def _design(self) -> None:
         n, t = self.shape[0], self.degree
         if t >= n:
