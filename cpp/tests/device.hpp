@@ -98,7 +98,8 @@ template <class T>
 std::vector<T> inverse_diagonal(const Sparse<T>& a, std::vector<I>* where = nullptr) {
     std::vector<T> inverse(at(a.n));
     std::vector<I> places(at(a.n));
-    KRISS_CHECK(csr_diagonal(a.view(), places.data(), inverse.data()).status == Status::ok);
+    std::vector<index_t> bad(at(chunk_count(a.n)) + 1);
+    KRISS_CHECK(csr_diagonal(a.view(), places.data(), inverse.data(), bad.data(), Executor()).status == Status::ok);
     if (where != nullptr) {
         *where = places;
     }

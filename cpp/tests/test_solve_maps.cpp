@@ -146,7 +146,8 @@ void grid(index_t n0, index_t n1, index_t n2) {
     grid_matmat<T, 1>(g, x.data(), y.data(), ex);
     KRISS_CHECK(y == expected);
     std::vector<std::int32_t> where(static_cast<std::size_t>(n));
-    KRISS_CHECK(csr_diagonal(c.view(), where.data(), inverse.data()).status == Status::ok);
+    std::vector<index_t> bad(static_cast<std::size_t>(chunk_count(n)) + 1);
+    KRISS_CHECK(csr_diagonal(c.view(), where.data(), inverse.data(), bad.data(), Executor()).status == Status::ok);
     const SsorView<T, std::int32_t> m{c.view(), where.data(), inverse.data(), T(1.5)};
     ssor_apply_dot(m, x.data(), expected.data(), part.data(), ex);
     grid_sweeps(g, inverse.data(), T(1.5), x.data(), y.data(), ex);

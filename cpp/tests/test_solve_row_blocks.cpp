@@ -74,6 +74,9 @@ void same_bits(index_t nx, index_t ny, bool skew) {
     RowSchedule schedule = row_schedule(a.view());
     const RowBlocks blocks = schedule.view();
     KRISS_CHECK(blocks.count > 0);
+    if (blocks.count == 0) {
+        return;
+    }
     KRISS_CHECK(schedule.nbytes() > 0);
     for (int workers : {2, 4}) {
         std::vector<T> serial(at(a.n), T(0));
@@ -82,7 +85,7 @@ void same_bits(index_t nx, index_t ny, bool skew) {
             const bool forward = turn % 2 == 0;
             a.rows(serial, 0, a.n, forward);
             std::vector<int> visits(at(a.n), 0);
-            block_sweep(blocks, a.n, forward, on_pool(workers), [&](index_t begin, index_t end) {
+            block_sweep(blocks, forward, on_pool(workers), [&](index_t begin, index_t end) {
                 for (index_t i = begin; i < end; ++i) {
                     ++visits[at(i)];
                 }

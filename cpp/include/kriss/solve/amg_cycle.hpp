@@ -147,7 +147,7 @@ void amg_gauss_seidel(const AmgLevel<T>& g, const T* b, T* x, const Executor& ex
         amg_rows<T, Forward, Far, Last>(g, b, x, 0, g.a.rows);
         return;
     }
-    block_sweep(g.blocks, g.a.rows, Forward, ex,
+    block_sweep(g.blocks, Forward, ex,
                 [&g, b, x](index_t begin, index_t end) { amg_rows<T, Forward, Far, Last>(g, b, x, begin, end); });
 }
 

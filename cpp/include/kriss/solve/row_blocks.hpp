@@ -18,7 +18,7 @@ namespace kriss {
 
 struct RowBlocks {
     index_t count = 0;                      // 0: not worth it, sweep serially
-    index_t rows = 0;                       // per block; the last may be shorter
+    const std::int32_t* start = nullptr;    // (count + 1) first rows
     const std::int32_t* order[2] = {};      // (count) for a forward, a backward sweep: blocks by level
     const std::int32_t* coupled = nullptr;  // neighbours of each block, increasing
     const std::int32_t* first = nullptr;    // (count + 1) where those of a block begin
@@ -32,10 +32,10 @@ inline constexpr index_t row_block_stride = 8;  // a cache line between two flag
 
 KRISS_NAMESPACE_BEGIN
 
-// range(begin, end) for each block of rows of an (n, n) matrix: at most ex.workers at a time, coupled ones in the order
+// range(begin, end) for each block of rows: at most ex.workers at a time, coupled ones in the order
 // of the sweep. Inside a range a backward sweep goes from end - 1 down to begin.
 template <class Range>
-void block_sweep(const RowBlocks& s, index_t n, bool forward, const Executor& ex, Range range) {
+void block_sweep(const RowBlocks& s, bool forward, const Executor& ex, Range range) {
     const index_t base = ++*s.epoch;
     index_t* claims = s.done + s.count * row_block_stride;
     *claims = 0;
@@ -57,8 +57,7 @@ void block_sweep(const RowBlocks& s, index_t n, bool forward, const Executor& ex
                     return;
                 }
             }
-            const index_t begin = block * s.rows;
-            range(begin, begin + s.rows < n ? begin + s.rows : n);
+            range(index_t(s.start[block]), index_t(s.start[block + 1]));
             __atomic_store_n(s.done + block * row_block_stride, base, __ATOMIC_RELEASE);
         }
     });
