@@ -141,14 +141,22 @@ void amg_rows(const AmgLevel<T>& g, const T* b, T* x, index_t begin, index_t end
     }
 }
 
+// A struct, as the name of a lambda in a lambda's template argument is more than demanglers read.
+template <class T, bool Forward, AmgFar Far, bool Last>
+struct AmgRows {
+    const AmgLevel<T>& g;
+    const T* b;
+    T* x;
+    void operator()(index_t begin, index_t end) const { amg_rows<T, Forward, Far, Last>(g, b, x, begin, end); }
+};
+
 template <class T, bool Forward, AmgFar Far, bool Last>
 void amg_gauss_seidel(const AmgLevel<T>& g, const T* b, T* x, const Executor& ex) {
     if (g.blocks.count == 0 || ex.run == nullptr || ex.workers < 2) {
         amg_rows<T, Forward, Far, Last>(g, b, x, 0, g.a.rows);
         return;
     }
-    block_sweep(g.blocks, Forward, ex,
-                [&g, b, x](index_t begin, index_t end) { amg_rows<T, Forward, Far, Last>(g, b, x, begin, end); });
+    block_sweep(g.blocks, Forward, ex, AmgRows<T, Forward, Far, Last>{g, b, x});
 }
 
 template <class T, bool Forward>
