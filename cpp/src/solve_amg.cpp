@@ -9,15 +9,6 @@
 
 namespace kriss {
 
-namespace {
-
-template <class T>
-bool sweeps(const AmgSmoother<T>& s) {
-    return s.iterations > 0 && s.sweep != AmgSweep::none && s.sweep != AmgSweep::jacobi;
-}
-
-}  // namespace
-
 template <class T>
 template <class U>
 U* Amg<T>::keep(std::vector<std::vector<U>>& where, index_t n, const U* from) {
@@ -64,11 +55,6 @@ index_t Amg<T>::add(const Matrix& a, const Matrix* p, const Matrix* r, AmgSmooth
         g.inverse = inverse;
         g.residual = keep<T>(numbers_, n, nullptr);
         g.half = keep<T>(numbers_, n, nullptr);
-        if (sweeps(pre) || sweeps(post)) {
-            schedules_.push_back(std::make_unique<RowSchedule>(row_schedule(g.a)));
-            g.blocks = schedules_.back()->view();
-            bytes_ += schedules_.back()->nbytes();
-        }
     }
     if (!levels_.empty() || p == nullptr) {
         g.x = keep<T>(numbers_, n, nullptr);

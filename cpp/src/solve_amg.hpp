@@ -1,13 +1,11 @@
 // An algebraic multigrid hierarchy and its memory: numerics in kriss/solve/amg_cycle.hpp.
 #pragma once
 
-#include <memory>
 #include <mutex>
 #include <vector>
 
 #include "kriss/solve/amg_cycle.hpp"
 #include "solve_native.hpp"
-#include "solve_row_blocks.hpp"
 
 namespace kriss {
 
@@ -36,7 +34,6 @@ class Amg final : public NativePrecond<T> {
     std::vector<AmgLevel<T>> levels_;
     std::vector<std::vector<T>> numbers_;
     std::vector<std::vector<std::int32_t>> indices_;
-    std::vector<std::unique_ptr<RowSchedule>> schedules_;
     std::vector<double> part_;
     AmgHierarchy<T> hierarchy_;
     std::size_t bytes_ = 0;

@@ -159,8 +159,8 @@ def test_workers_and_backends_agree_in_every_bit(cycle, dtype):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("sweep", ["forward", "backward", "symmetric"])
-def test_blocks_of_rows_side_by_side_have_the_bits_of_the_natural_order(method, sweep):
-    """Large enough for the sweeps to run on several threads."""
+def test_a_large_hierarchy_has_the_same_bits_for_any_number_of_workers(method, sweep):
+    """Large enough for products and transfers to run on several threads."""
     smoother = ("gauss_seidel", {"sweep": sweep})
     ml = hierarchy(method, A=diffusion2d(150, 1e3), presmoother=smoother, postsmoother=smoother)
     r = np.random.default_rng(0).standard_normal(22500)

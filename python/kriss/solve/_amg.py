@@ -163,10 +163,9 @@ def from_pyamg(
 
     Notes
     -----
-    V and W are PyAMG's own cycles but for rounding. Gauss-Seidel gives the iterates of PyAMG's order; blocks of rows
-    that are not coupled, where the matrix leaves any, run side by side on all workers, and so do products and
-    transfers. Opposite sweeps in a row share half of their sums, and so does the residual: three products per
-    symmetric cycle and level instead of five.
+    V and W are PyAMG's own cycles but for rounding. Gauss-Seidel runs in PyAMG's order on one thread, but opposite
+    sweeps in a row share half of their sums, and so does the residual: three products per symmetric cycle and level
+    instead of five. Products and transfers use all workers.
 
     PyAMG is not needed by KRISS; this function only reads the hierarchy's attributes.
 

@@ -19,7 +19,6 @@
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
 #include "kriss/solve/reduce.hpp"
-#include "kriss/solve/row_blocks.hpp"
 #include "kriss/status.hpp"
 #include "kriss/view.hpp"
 
@@ -51,7 +50,6 @@ struct AmgLevel {
     T* residual = nullptr;
     T* half = nullptr;
     T* k[4] = {};  // two directions of the K cycle and their products
-    RowBlocks blocks;
 };
 
 template <class T>
@@ -101,21 +99,15 @@ void amg_product(const CsrView<T, std::int32_t>& m, const T* x, T* y, const Exec
 // What a sweep knows of the sums over the columns on the far side of the diagonal.
 enum class AmgFar { zero, kept, unknown };  // x is 0 there; in half; to be computed
 
-// The rows [begin, end) of one sweep, forward or backward. Afterwards half holds the near sums for an opposite sweep,
-// or (last) the far sums. The entry just computed, where the row couples to it, is kept in a register and enters last:
-// the chain from one row to the next is then one product and one difference.
+// One sweep, forward or backward. Afterwards half holds the near sums for an opposite sweep, or (last) the far sums.
+// The entry just computed, where the row couples to it, is kept in a register and enters last: the chain from one row
+// to the next is then one product and one difference.
 template <class T, bool Forward, AmgFar Far, bool Last>
-void amg_rows(const AmgLevel<T>& g, const T* b, T* x, index_t begin, index_t end) {
+void amg_gauss_seidel(const AmgLevel<T>& g, const T* b, T* x) {
     const auto& a = g.a;
     T newest = T(0);
-    if (Forward ? begin > 0 : end < a.rows) {  // only if it is coupled to the first row: else its block may be at work
-        const index_t d = g.place[Forward ? begin : end - 1];
-        const index_t other = Forward ? begin - 1 : end;
-        const bool inside = Forward ? d > a.indptr[begin] : d + 1 < a.indptr[end];
-        newest = inside && a.indices[Forward ? d - 1 : d + 1] == other ? x[other] : T(0);
-    }
-    for (index_t q = begin; q < end; ++q) {
-        const index_t i = Forward ? q : end - 1 - (q - begin);
+    for (index_t q = 0; q < a.rows; ++q) {
+        const index_t i = Forward ? q : a.rows - 1 - q;
         const index_t d = g.place[i];
         const index_t before = a.indptr[i];
         const index_t after = a.indptr[i + 1];
@@ -141,35 +133,17 @@ void amg_rows(const AmgLevel<T>& g, const T* b, T* x, index_t begin, index_t end
     }
 }
 
-// A struct, as the name of a lambda in a lambda's template argument is more than demanglers read.
-template <class T, bool Forward, AmgFar Far, bool Last>
-struct AmgRows {
-    const AmgLevel<T>& g;
-    const T* b;
-    T* x;
-    void operator()(index_t begin, index_t end) const { amg_rows<T, Forward, Far, Last>(g, b, x, begin, end); }
-};
-
-template <class T, bool Forward, AmgFar Far, bool Last>
-void amg_gauss_seidel(const AmgLevel<T>& g, const T* b, T* x, const Executor& ex) {
-    if (g.blocks.count == 0 || ex.run == nullptr || ex.workers < 2) {
-        amg_rows<T, Forward, Far, Last>(g, b, x, 0, g.a.rows);
-        return;
-    }
-    block_sweep(g.blocks, Forward, ex, AmgRows<T, Forward, Far, Last>{g, b, x});
-}
-
 template <class T, bool Forward>
-void amg_pick(const AmgLevel<T>& g, const T* b, T* x, AmgFar far, bool last, const Executor& ex) {
+void amg_pick(const AmgLevel<T>& g, const T* b, T* x, AmgFar far, bool last) {
     if (far == AmgFar::zero) {
-        last ? amg_gauss_seidel<T, Forward, AmgFar::zero, true>(g, b, x, ex)
-             : amg_gauss_seidel<T, Forward, AmgFar::zero, false>(g, b, x, ex);
+        last ? amg_gauss_seidel<T, Forward, AmgFar::zero, true>(g, b, x)
+             : amg_gauss_seidel<T, Forward, AmgFar::zero, false>(g, b, x);
     } else if (far == AmgFar::kept) {
-        last ? amg_gauss_seidel<T, Forward, AmgFar::kept, true>(g, b, x, ex)
-             : amg_gauss_seidel<T, Forward, AmgFar::kept, false>(g, b, x, ex);
+        last ? amg_gauss_seidel<T, Forward, AmgFar::kept, true>(g, b, x)
+             : amg_gauss_seidel<T, Forward, AmgFar::kept, false>(g, b, x);
     } else {
-        last ? amg_gauss_seidel<T, Forward, AmgFar::unknown, true>(g, b, x, ex)
-             : amg_gauss_seidel<T, Forward, AmgFar::unknown, false>(g, b, x, ex);
+        last ? amg_gauss_seidel<T, Forward, AmgFar::unknown, true>(g, b, x)
+             : amg_gauss_seidel<T, Forward, AmgFar::unknown, false>(g, b, x);
     }
 }
 
@@ -227,7 +201,7 @@ int amg_smooth(const AmgLevel<T>& g, const AmgSmoother<T>& s, const T* b, T* x, 
     bool forward = s.sweep != AmgSweep::backward;
     for (int turn = 0; turn < sweeps; ++turn) {
         const bool last = turn + 1 == sweeps || !both;
-        forward ? amg_pick<T, true>(g, b, x, far, last, ex) : amg_pick<T, false>(g, b, x, far, last, ex);
+        forward ? amg_pick<T, true>(g, b, x, far, last) : amg_pick<T, false>(g, b, x, far, last);
         far = both ? AmgFar::kept : AmgFar::unknown;
         if (turn + 1 < sweeps && both) {
             forward = !forward;
