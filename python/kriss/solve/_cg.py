@@ -23,7 +23,7 @@ from kriss.solve._native import NativePreconditioner
 from kriss.solve._precond import Jacobi, Sweeps, _Preconditioner
 from kriss.solve._result import STATUS, SolveResult
 from kriss.solve._stencil import StencilOperator, inverse_of
-from kriss.solve._storage import Blocks, Grid, Stored, blocks, is_blocks, shift_of, shifted, storage_name
+from kriss.solve._storage import Blocks, Grid, Stored, blocks, exponent, is_blocks, shift_of, shifted, storage_name
 
 Array = npt.NDArray[Any]
 Callback = Callable[[Array], object]
@@ -340,16 +340,7 @@ def _shift(values: Array) -> int:
     """The power of two that brings the largest magnitude near 1; 0 if it is not far from it or not finite."""
     if values.size == 0:
         return 0
-    return _shift_of(float(kernels("solve").largest(np.ravel(values), 0)), values.dtype)
-
-
-def _shift_of(largest: float, dtype: np.dtype[Any]) -> int:
-    """The same for a largest magnitude."""
-    limit = 100 if dtype == np.float64 else 20
-    if not math.isfinite(largest) or largest == 0.0:
-        return 0
-    exponent = math.frexp(largest)[1]
-    return -exponent if abs(exponent) > limit else 0
+    return exponent(float(kernels("solve").largest(np.ravel(values), 0)), values.dtype)
 
 
 def _ldexp(value: float, shift: int) -> float:

@@ -15,7 +15,7 @@ from kriss import _validate as check
 from kriss._backend import backend, kernels
 from kriss.solve import _cg
 from kriss.solve._result import STATUS, Column, SolveResult
-from kriss.solve._storage import Blocks, Grid, shift_of, shifted, storage_name
+from kriss.solve._storage import Blocks, Grid, exponent, shift_of, shifted, storage_name
 
 Array = npt.NDArray[Any]
 PANEL = 8
@@ -95,7 +95,7 @@ def cg_multi(
     panels.column_scan(rhs, squares, peaks, threads)
     if check_finite and not np.isfinite(squares).all():
         check.check_finite(rhs, "b")
-    shifts = np.array([0 if math.isnan(s) else _cg._shift_of(p, dtype) for s, p in zip(squares, peaks, strict=True)])
+    shifts = np.array([0 if math.isnan(s) else exponent(p, dtype) for s, p in zip(squares, peaks, strict=True)])
     if shifts.any():
         rhs = np.ldexp(rhs, shifts)
         panels.column_scan(rhs, squares, peaks, threads)

@@ -63,12 +63,10 @@ def cg_variant(
             raise ValueError("block takes real systems, neither mixed nor with a nullspace")
         return _block.cg_block(A, b, x0, callback=callback, **common)
     if two and (mixed or complex_ or nullspace is not None or callback is not None) and np.shape(b)[1] > 0:
-        dtype = np.complex128 if complex_ else None
         columns = np.asarray(b)
         start = None if x0 is None else np.asarray(x0)
         if start is not None and start.shape != columns.shape:
             raise ValueError(f"x0 has shape {start.shape}, expected {columns.shape}")
-        del dtype
         return _multi.cg_columns(functools.partial(_cg.cg, A, **common, **extra), columns, start)
     if two and np.shape(b)[1] > 0 and (sweeps := _sweeps(A, options["M"], check_finite)) is not None:
         # an iteration in Eisenstat's form costs no more than a column of the panel with its textbook sweeps
