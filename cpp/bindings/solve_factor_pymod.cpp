@@ -6,6 +6,7 @@
 
 #include "arrays.hpp"
 #include "families.hpp"
+#include "solve.hpp"
 #include "solve_eisenstat.hpp"
 #include "solve_factor_kernels.hpp"
 #include "solve_grid.hpp"
@@ -170,18 +171,24 @@ void add_factors(py::module_& m) {
         "z = T^-1 r, rows in natural order: strict triangle, inverse diagonal (empty: ones); r, z: (n) or (n, k).");
     m.def(
         "triangle_levels",
-        [](const array<I>& indptr, const array<I>& indices, const array<T>& data, bool lower, array<I>& level) {
+        [](const array<I>& indptr, const array<I>& indices, const array<T>& data, bool lower, array<I>& level,
+           int workers) {
             const TriangleView<T, I> a{square(indptr, indices, data), nullptr, lower};
             expect(static_cast<index_t>(level.size()) == a.strict.rows, "level must be (n)");
-            return static_cast<std::int64_t>(factor_kernels<T, I>().levels(a, level.mutable_data()));
+            I* out = level.mutable_data();
+            return call(workers, [&](const Executor& ex) {
+                return static_cast<std::int64_t>(
+                    factor_kernels<T, I>().levels(a, out, for_size(ex, a.strict.indptr[a.strict.rows])));
+            });
         },
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(), py::arg("lower"),
-        py::arg("level").noconvert(), "The level of each row of a strict triangle; returns how many there are.");
+        py::arg("level").noconvert(), py::arg("workers"),
+        "The level of each row of a strict triangle; returns how many there are.");
     m.def(
         "level_schedule",
         [](const array<I>& indptr, const array<I>& indices, const array<T>& data, const array<I>& level,
            std::int64_t levels, array<I>& order, array<I>& sorted_indptr, array<I>& sorted_indices,
-           array<T>& sorted_data, array<I>& need) {
+           array<T>& sorted_data, array<I>& need, int workers) {
             const auto a = square(indptr, indices, data);
             const index_t n = a.rows;
             expect(static_cast<index_t>(level.size()) == n && static_cast<index_t>(order.size()) == n &&
@@ -193,18 +200,23 @@ void add_factors(py::module_& m) {
                 expect(level.data()[i] >= 0 && level.data()[i] < levels, "level must be below levels");
             }
             std::vector<I> scratch(static_cast<std::size_t>(std::max<index_t>(levels + 1, n)));
-            factor_kernels<T, I>().level_order(n, levels, level.data(), scratch.data(), order.mutable_data());
+            I* rows = order.mutable_data();
             I* ptr = sorted_indptr.mutable_data();
             I* to = sorted_indices.mutable_data();
             T* value = sorted_data.mutable_data();
-            factor_kernels<T, I>().level_rows(a, order.data(), ptr, to, value);
-            factor_kernels<T, I>().level_needs({n, n, ptr, to, value}, order.data(), scratch.data(),
-                                               need.mutable_data());
+            I* waits = need.mutable_data();
+            call(workers, [&](const Executor& given) {
+                const Executor ex = for_size(given, a.indptr[n]);
+                factor_kernels<T, I>().level_order(n, levels, level.data(), scratch.data(), rows);
+                factor_kernels<T, I>().level_rows(a, rows, ptr, to, value, ex);
+                factor_kernels<T, I>().level_needs({n, n, ptr, to, value}, rows, scratch.data(), waits, ex);
+            });
         },
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
         py::arg("level").noconvert(), py::arg("levels"), py::arg("order").noconvert(),
         py::arg("sorted_indptr").noconvert(), py::arg("sorted_indices").noconvert(), py::arg("sorted_data").noconvert(),
-        py::arg("need").noconvert(), "Rows of a triangle sorted by level, and what each chunk of rows waits for.");
+        py::arg("need").noconvert(), py::arg("workers"),
+        "Rows of a triangle sorted by level, and what each chunk of rows waits for.");
     m.def(
         "triangle_solve_levels",
         [](const array<I>& indptr, const array<I>& indices, const array<T>& data, const array<T>& inverse, bool lower,

@@ -93,7 +93,7 @@ void add_sweeps(py::module_& m) {
     m.def(
         "sweep_needs",
         [](const array<I>& indptr, const array<I>& indices, const array<T>& data, const array<I>& rows, bool backward,
-           array<I>& need) {
+           array<I>& need, int workers) {
             const auto a = square(indptr, indices, data);
             expect(static_cast<index_t>(rows.size()) == a.rows &&
                        static_cast<index_t>(need.size()) == (a.rows + sweep_chunk - 1) / sweep_chunk,
@@ -102,21 +102,29 @@ void add_sweeps(py::module_& m) {
                 expect(rows.data()[k] >= 0 && rows.data()[k] < a.rows, "rows must be below n");
             }
             std::vector<I> place(static_cast<std::size_t>(a.rows));
-            stationary_kernels<T, I>().needs(a, rows.data(), backward, place.data(), need.mutable_data());
+            I* waits = need.mutable_data();
+            call(workers, [&](const Executor& ex) {
+                stationary_kernels<T, I>().needs(a, rows.data(), backward, place.data(), waits,
+                                                 for_size(ex, a.indptr[a.rows]));
+            });
         },
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
-        py::arg("rows").noconvert(), py::arg("backward"), py::arg("need").noconvert(),
+        py::arg("rows").noconvert(), py::arg("backward"), py::arg("need").noconvert(), py::arg("workers"),
         "What each chunk of an order of rows waits for.");
     m.def(
         "greedy_colors",
-        [](const array<I>& indptr, const array<I>& indices, const array<T>& data, array<I>& color) {
+        [](const array<I>& indptr, const array<I>& indices, const array<T>& data, array<I>& color, int workers) {
             const auto a = square(indptr, indices, data);
             expect(static_cast<index_t>(color.size()) == a.rows, "color must be (n)");
-            std::vector<I> mark(static_cast<std::size_t>(a.rows + 1));
-            return static_cast<std::int64_t>(stationary_kernels<T, I>().colors(a, color.mutable_data(), mark.data()));
+            I* out = color.mutable_data();
+            return call(workers, [&](const Executor& ex) {
+                return static_cast<std::int64_t>(
+                    stationary_kernels<T, I>().colors(a, out, for_size(ex, a.indptr[a.rows])));
+            });
         },
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
-        py::arg("color").noconvert(), "Greedy colouring in natural order; returns how many colours there are.");
+        py::arg("color").noconvert(), py::arg("workers"),
+        "Greedy colouring in natural order; returns how many colours there are.");
     m.def(
         "pattern_symmetric",
         [](const array<I>& indptr, const array<I>& indices, const array<T>& data, int workers) {

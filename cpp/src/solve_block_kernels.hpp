@@ -17,23 +17,23 @@ struct BlockOps {
     void (*solve)(index_t n, int k, T* const* v, const double* r, const Executor& ex);
 };
 
-struct BlockKernels {
+struct BlockCgKernels {
     BlockOps<float> f32;
     BlockOps<double> f64;
 };
 
 }  // namespace kriss
 
-KRISS_DECLARE_TABLE(BlockKernels, block_kernels)
+KRISS_DECLARE_TABLE(BlockCgKernels, block_cg_kernels)
 
 namespace kriss {
 
 template <class T>
 const BlockOps<T>& block_ops() {
     if constexpr (sizeof(T) == 4) {
-        return block_kernels().f32;
+        return block_cg_kernels().f32;
     } else {
-        return block_kernels().f64;
+        return block_cg_kernels().f64;
     }
 }
 

@@ -35,10 +35,10 @@ struct FactorKernels {
                         const Executor& ex);
     void (*solve)(const TriangleView<T, I>& a, const T* r, T* z, const Executor& ex);
     void (*solve_multi)(const TriangleView<T, I>& a, index_t columns, const T* r, T* z, const Executor& ex);
-    index_t (*levels)(const TriangleView<T, I>& a, I* level);
+    index_t (*levels)(const TriangleView<T, I>& a, I* level, const Executor& ex);
     void (*level_order)(index_t n, index_t levels, const I* level, I* counts, I* order);
-    void (*level_rows)(const CsrView<T, I>& a, const I* order, I* indptr, I* indices, T* data);
-    void (*level_needs)(const CsrView<T, I>& sorted, const I* order, I* place, I* need);
+    void (*level_rows)(const CsrView<T, I>& a, const I* order, I* indptr, I* indices, T* data, const Executor& ex);
+    void (*level_needs)(const CsrView<T, I>& sorted, const I* order, I* place, I* need, const Executor& ex);
     void (*solve_levels)(const LevelView<T, I>& a, const T* r, T* z, index_t* done, const Executor& ex);
 };
 

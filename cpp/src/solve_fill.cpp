@@ -124,14 +124,14 @@ Info ilut(const CsrView<T, I>& a, const FillOptions& opt, StrictRows<T, I>& l, S
 }
 
 template <class T, class I>
-void TriangleSolver<T, I>::plan() {
+void TriangleSolver<T, I>::plan(const Executor& ex) {
     planned_ = true;
     const CsrView<T, I>& m = a_.strict;
     const index_t n = m.rows;
     std::vector<I> level(at(n));
     const auto& ks = factor_kernels<T, I>();
-    const index_t levels = ks.levels(a_, level.data());
-    by_levels_ = n >= wide * levels;
+    const index_t levels = ks.levels(a_, level.data(), ex);
+    by_levels_ = levels >= 0 && n >= wide * levels;
     if (!by_levels_) {
         return;
     }
@@ -139,11 +139,11 @@ void TriangleSolver<T, I>::plan() {
     order_.resize(at(n));
     ks.level_order(n, levels, level.data(), scratch.data(), order_.data());
     start(sorted_, n, m.indptr[n]);
-    ks.level_rows(m, order_.data(), sorted_.indptr.data(), sorted_.indices.data(), sorted_.data.data());
+    ks.level_rows(m, order_.data(), sorted_.indptr.data(), sorted_.indices.data(), sorted_.data.data(), ex);
     const index_t chunks = (n + level_chunk - 1) / level_chunk;
     need_.resize(at(chunks));
     const CsrView<T, I> sorted{n, n, sorted_.indptr.data(), sorted_.indices.data(), sorted_.data.data()};
-    ks.level_needs(sorted, order_.data(), scratch.data(), need_.data());
+    ks.level_needs(sorted, order_.data(), scratch.data(), need_.data(), ex);
     done_.resize(at(chunks + 1));
     view_ = {{sorted, a_.inverse, a_.lower}, order_.data(), need_.data(), chunks};
 }
@@ -151,7 +151,7 @@ void TriangleSolver<T, I>::plan() {
 template <class T, class I>
 void TriangleSolver<T, I>::solve(const T* r, T* z, const Executor& ex) {
     if (ex.workers >= parallel_threads && rows() >= parallel_rows && !planned_) {
-        plan();
+        plan(ex);
     }
     if (ex.workers >= parallel_threads && by_levels_) {
         factor_kernels<T, I>().solve_levels(view_, r, z, done_.data(), ex);

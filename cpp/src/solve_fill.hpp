@@ -45,7 +45,7 @@ class TriangleSolver {
     static constexpr index_t wide = 1024;  // rows to a level
 
    private:
-    void plan();
+    void plan(const Executor& ex);
 
     TriangleView<T, I> a_;
     bool planned_ = false;

@@ -16,8 +16,8 @@ struct StationaryKernels {
     void (*relax)(const CsrView<T, I>& a, const T* inverse, T omega, const T* b, T* x, const SweepOrder<I>& order,
                   index_t* done, const Executor& ex);
     void (*jacobi)(const CsrView<T, I>& a, const T* inverse, T omega, const T* b, const T* x, T* y, const Executor& ex);
-    void (*needs)(const CsrView<T, I>& a, const I* rows, bool backward, I* place, I* need);
-    index_t (*colors)(const CsrView<T, I>& a, I* color, I* mark);
+    void (*needs)(const CsrView<T, I>& a, const I* rows, bool backward, I* place, I* need, const Executor& ex);
+    index_t (*colors)(const CsrView<T, I>& a, I* color, const Executor& ex);
     void (*range)(const CsrView<T, I>& a, const T* inverse, T omega, const T* b, T* x, index_t first, index_t last,
                   const Executor& ex);
     bool (*symmetric)(const CsrView<T, I>& a, unsigned char* bad, const Executor& ex);

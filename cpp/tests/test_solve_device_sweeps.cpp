@@ -37,8 +37,7 @@ Groups grouped(index_t count, const std::vector<I>& color) {
 template <class T>
 Groups colored(const Sparse<T>& a) {
     std::vector<I> color(at(a.n));
-    std::vector<I> mark(at(a.n + 1));
-    const index_t count = greedy_colors(a.view(), color.data(), mark.data());
+    const index_t count = greedy_colors(a.view(), color.data(), Executor());
     return grouped(count, color);
 }
 
@@ -169,7 +168,7 @@ void triangles() {
             const auto strict = strict_part(a, whole, lower, false);
             const TriangleView<T, I> view{strict.view(), inverse.data(), lower};
             std::vector<I> level(at(a.n));
-            const index_t count = triangle_levels(view, level.data());
+            const index_t count = triangle_levels(view, level.data(), Executor());
             const Groups g = grouped(count, level);
             Sparse<T> sorted;
             for (I i : g.order) {

@@ -211,8 +211,13 @@ void test_triangles() {
         triangle_solve(t, r.data(), z.data(), Executor());
 
         std::vector<I> level(at(a.n)), scratch(at(a.n + 1)), order(at(a.n)), need(at(a.n / level_chunk + 1));
-        const index_t levels = triangle_levels(t, level.data());
+        const index_t levels = triangle_levels(t, level.data(), Executor());
         KRISS_CHECK(levels == 13 + 9 + 20 - 2);
+        for (int workers = 2; workers <= 4; ++workers) {
+            std::vector<I> again(at(a.n));
+            KRISS_CHECK(triangle_levels(t, again.data(), on_pool(workers)) == levels);
+            KRISS_CHECK(again == level);
+        }
         level_order(a.n, levels, level.data(), scratch.data(), order.data());
         Matrix<T, I> sorted;
         sorted.n = a.n;
@@ -223,7 +228,8 @@ void test_triangles() {
             }
             sorted.indptr.push_back(static_cast<I>(sorted.indices.size()));
         }
-        level_needs(sorted.view(), order.data(), scratch.data(), need.data());
+        int three = 3;
+        level_needs(sorted.view(), order.data(), scratch.data(), need.data(), on_pool(three));
         const index_t chunks = (a.n + level_chunk - 1) / level_chunk;
         const LevelView<T, I> by_level{{sorted.view(), inverse.data(), lower}, order.data(), need.data(), chunks};
         std::vector<index_t> done(at(chunks + 1));
@@ -275,7 +281,12 @@ void test_sweeps() {
     }
     const auto b = noise<T>(a.n, 7);
     std::vector<std::int32_t> color(at(a.n)), scratch(at(a.n + 1)), rows(at(a.n)), need(at(a.n / sweep_chunk + 1));
-    KRISS_CHECK(greedy_colors(a.view(), color.data(), scratch.data()) == 2);
+    for (int workers = 4; workers >= 1; --workers) {
+        KRISS_CHECK(greedy_colors(a.view(), color.data(), on_pool(workers)) == 2);
+        for (index_t i = 0; i < a.n; ++i) {
+            KRISS_CHECK(color[at(i)] == (i + i / 12) % 2);
+        }
+    }
     std::size_t filled = 0;
     for (std::int32_t c = 0; c < 2; ++c) {
         for (index_t i = 0; i < a.n; ++i) {
@@ -291,7 +302,8 @@ void test_sweeps() {
             relax_row(a.view(), inverse.data(), T(1.3), b.data(), expected.data(),
                       index_t(rows[at(backward ? a.n - 1 - k : k)]));
         }
-        sweep_needs(a.view(), rows.data(), backward, scratch.data(), need.data());
+        int three = 3;
+        sweep_needs(a.view(), rows.data(), backward, scratch.data(), need.data(), on_pool(three));
         for (int workers = 1; workers <= 4; ++workers) {
             std::vector<T> x(at(a.n), T(0));
             relax_sweep(a.view(), inverse.data(), T(1.3), b.data(), x.data(),
@@ -311,8 +323,8 @@ void test_stored_sweeps(index_t nx, index_t ny, index_t nz) {
     }
     const auto b = noise<T>(a.n, 7);
     const auto start = noise<T>(a.n, 8);
-    std::vector<I> color(at(a.n)), mark(at(a.n + 1));
-    const index_t colors = greedy_colors(a.view(), color.data(), mark.data());
+    std::vector<I> color(at(a.n));
+    const index_t colors = greedy_colors(a.view(), color.data(), Executor());
     unsigned char bad = 0;
     KRISS_CHECK(pattern_symmetric(a.view(), &bad, Executor{}));
     const auto natural = [&](bool backward, index_t turn) { return backward ? a.n - 1 - turn : turn; };

@@ -140,7 +140,7 @@ def test_bytes_per_product(rng):
     assert cg(A, b, maxiter=1).params["product_bytes"] == 2 * 400 * 8
 
 
-@pytest.mark.parametrize("M", ["jacobi", "ssor", "ic0", "mic"])
+@pytest.mark.parametrize("M", ["jacobi", "ssor", "ic0", "mic", "chebyshev"])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("scale", [1.0, 1e-140])
 def test_named_preconditioners(M, method, scale, rng):

@@ -11,6 +11,6 @@ constexpr BlockOps<T> ops() {
 
 }  // namespace
 
-const BlockKernels block_kernels = {ops<float>(), ops<double>()};
+const BlockCgKernels block_cg_kernels = {ops<float>(), ops<double>()};
 
 }  // namespace kriss::tables::KRISS_ISA

@@ -151,22 +151,22 @@ def ilu0_factor(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing
     L (unit diagonal, not stored) and U in place of A; returns the failing row, or -1.
     """
 @typing.overload
-def level_schedule(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], level: numpy.typing.NDArray[numpy.int32], levels: typing.SupportsInt | typing.SupportsIndex, order: numpy.typing.NDArray[numpy.int32], sorted_indptr: numpy.typing.NDArray[numpy.int32], sorted_indices: numpy.typing.NDArray[numpy.int32], sorted_data: numpy.typing.NDArray[numpy.float64], need: numpy.typing.NDArray[numpy.int32]) -> None:
+def level_schedule(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], level: numpy.typing.NDArray[numpy.int32], levels: typing.SupportsInt | typing.SupportsIndex, order: numpy.typing.NDArray[numpy.int32], sorted_indptr: numpy.typing.NDArray[numpy.int32], sorted_indices: numpy.typing.NDArray[numpy.int32], sorted_data: numpy.typing.NDArray[numpy.float64], need: numpy.typing.NDArray[numpy.int32], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Rows of a triangle sorted by level, and what each chunk of rows waits for.
     """
 @typing.overload
-def level_schedule(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], level: numpy.typing.NDArray[numpy.int64], levels: typing.SupportsInt | typing.SupportsIndex, order: numpy.typing.NDArray[numpy.int64], sorted_indptr: numpy.typing.NDArray[numpy.int64], sorted_indices: numpy.typing.NDArray[numpy.int64], sorted_data: numpy.typing.NDArray[numpy.float64], need: numpy.typing.NDArray[numpy.int64]) -> None:
+def level_schedule(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], level: numpy.typing.NDArray[numpy.int64], levels: typing.SupportsInt | typing.SupportsIndex, order: numpy.typing.NDArray[numpy.int64], sorted_indptr: numpy.typing.NDArray[numpy.int64], sorted_indices: numpy.typing.NDArray[numpy.int64], sorted_data: numpy.typing.NDArray[numpy.float64], need: numpy.typing.NDArray[numpy.int64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Rows of a triangle sorted by level, and what each chunk of rows waits for.
     """
 @typing.overload
-def level_schedule(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], level: numpy.typing.NDArray[numpy.int32], levels: typing.SupportsInt | typing.SupportsIndex, order: numpy.typing.NDArray[numpy.int32], sorted_indptr: numpy.typing.NDArray[numpy.int32], sorted_indices: numpy.typing.NDArray[numpy.int32], sorted_data: numpy.typing.NDArray[numpy.float32], need: numpy.typing.NDArray[numpy.int32]) -> None:
+def level_schedule(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], level: numpy.typing.NDArray[numpy.int32], levels: typing.SupportsInt | typing.SupportsIndex, order: numpy.typing.NDArray[numpy.int32], sorted_indptr: numpy.typing.NDArray[numpy.int32], sorted_indices: numpy.typing.NDArray[numpy.int32], sorted_data: numpy.typing.NDArray[numpy.float32], need: numpy.typing.NDArray[numpy.int32], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Rows of a triangle sorted by level, and what each chunk of rows waits for.
     """
 @typing.overload
-def level_schedule(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], level: numpy.typing.NDArray[numpy.int64], levels: typing.SupportsInt | typing.SupportsIndex, order: numpy.typing.NDArray[numpy.int64], sorted_indptr: numpy.typing.NDArray[numpy.int64], sorted_indices: numpy.typing.NDArray[numpy.int64], sorted_data: numpy.typing.NDArray[numpy.float32], need: numpy.typing.NDArray[numpy.int64]) -> None:
+def level_schedule(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], level: numpy.typing.NDArray[numpy.int64], levels: typing.SupportsInt | typing.SupportsIndex, order: numpy.typing.NDArray[numpy.int64], sorted_indptr: numpy.typing.NDArray[numpy.int64], sorted_indices: numpy.typing.NDArray[numpy.int64], sorted_data: numpy.typing.NDArray[numpy.float32], need: numpy.typing.NDArray[numpy.int64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Rows of a triangle sorted by level, and what each chunk of rows waits for.
     """
@@ -231,22 +231,22 @@ def mic_plan(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.ND
     eisenstat_plan with the pivots of modified incomplete Cholesky; None off grids, or if a pivot is not sound.
     """
 @typing.overload
-def triangle_levels(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], lower: bool, level: numpy.typing.NDArray[numpy.int32]) -> int:
+def triangle_levels(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], lower: bool, level: numpy.typing.NDArray[numpy.int32], workers: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     The level of each row of a strict triangle; returns how many there are.
     """
 @typing.overload
-def triangle_levels(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], lower: bool, level: numpy.typing.NDArray[numpy.int64]) -> int:
+def triangle_levels(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], lower: bool, level: numpy.typing.NDArray[numpy.int64], workers: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     The level of each row of a strict triangle; returns how many there are.
     """
 @typing.overload
-def triangle_levels(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], lower: bool, level: numpy.typing.NDArray[numpy.int32]) -> int:
+def triangle_levels(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], lower: bool, level: numpy.typing.NDArray[numpy.int32], workers: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     The level of each row of a strict triangle; returns how many there are.
     """
 @typing.overload
-def triangle_levels(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], lower: bool, level: numpy.typing.NDArray[numpy.int64]) -> int:
+def triangle_levels(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], lower: bool, level: numpy.typing.NDArray[numpy.int64], workers: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     The level of each row of a strict triangle; returns how many there are.
     """

@@ -175,22 +175,22 @@ def color_sweeps(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typin
     The matrix with its rows sorted by colour.
     """
 @typing.overload
-def greedy_colors(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], color: numpy.typing.NDArray[numpy.int32]) -> int:
+def greedy_colors(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], color: numpy.typing.NDArray[numpy.int32], workers: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     Greedy colouring in natural order; returns how many colours there are.
     """
 @typing.overload
-def greedy_colors(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], color: numpy.typing.NDArray[numpy.int64]) -> int:
+def greedy_colors(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], color: numpy.typing.NDArray[numpy.int64], workers: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     Greedy colouring in natural order; returns how many colours there are.
     """
 @typing.overload
-def greedy_colors(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], color: numpy.typing.NDArray[numpy.int32]) -> int:
+def greedy_colors(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], color: numpy.typing.NDArray[numpy.int32], workers: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     Greedy colouring in natural order; returns how many colours there are.
     """
 @typing.overload
-def greedy_colors(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], color: numpy.typing.NDArray[numpy.int64]) -> int:
+def greedy_colors(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], color: numpy.typing.NDArray[numpy.int64], workers: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
     Greedy colouring in natural order; returns how many colours there are.
     """
@@ -275,22 +275,22 @@ def relax_sweeps(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typin
     count times a forward and/or a backward SOR sweep over x, rows in the order given (empty: natural).
     """
 @typing.overload
-def sweep_needs(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], rows: numpy.typing.NDArray[numpy.int32], backward: bool, need: numpy.typing.NDArray[numpy.int32]) -> None:
+def sweep_needs(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], rows: numpy.typing.NDArray[numpy.int32], backward: bool, need: numpy.typing.NDArray[numpy.int32], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     What each chunk of an order of rows waits for.
     """
 @typing.overload
-def sweep_needs(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], rows: numpy.typing.NDArray[numpy.int64], backward: bool, need: numpy.typing.NDArray[numpy.int64]) -> None:
+def sweep_needs(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], rows: numpy.typing.NDArray[numpy.int64], backward: bool, need: numpy.typing.NDArray[numpy.int64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     What each chunk of an order of rows waits for.
     """
 @typing.overload
-def sweep_needs(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], rows: numpy.typing.NDArray[numpy.int32], backward: bool, need: numpy.typing.NDArray[numpy.int32]) -> None:
+def sweep_needs(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float32], rows: numpy.typing.NDArray[numpy.int32], backward: bool, need: numpy.typing.NDArray[numpy.int32], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     What each chunk of an order of rows waits for.
     """
 @typing.overload
-def sweep_needs(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], rows: numpy.typing.NDArray[numpy.int64], backward: bool, need: numpy.typing.NDArray[numpy.int64]) -> None:
+def sweep_needs(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], rows: numpy.typing.NDArray[numpy.int64], backward: bool, need: numpy.typing.NDArray[numpy.int64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     What each chunk of an order of rows waits for.
     """

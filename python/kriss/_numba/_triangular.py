@@ -82,12 +82,12 @@ def _levels(indptr, indices, lower, level):
     return most
 
 
-def triangle_levels(indptr, indices, data, lower, level):
+def triangle_levels(indptr, indices, data, lower, level, workers):
     return _levels(indptr, indices, lower, level)
 
 
 def level_schedule(
-    indptr, indices, data, level, levels, order, sorted_indptr, sorted_indices, sorted_data, need
+    indptr, indices, data, level, levels, order, sorted_indptr, sorted_indices, sorted_data, need, workers
 ):  # fmt: skip
     order[:] = np.argsort(level, kind="stable")
     counts = np.diff(indptr)[order]

@@ -129,7 +129,7 @@ def _needs(indptr, indices, rows, backward, need):
         need[c] = most
 
 
-def sweep_needs(indptr, indices, data, rows, backward, need):
+def sweep_needs(indptr, indices, data, rows, backward, need, workers):
     _needs(indptr, indices, rows, backward, need)
 
 
@@ -151,5 +151,5 @@ def _colors(indptr, indices, color):
     return most
 
 
-def greedy_colors(indptr, indices, data, color):
+def greedy_colors(indptr, indices, data, color, workers):
     return _colors(indptr, indices, color)

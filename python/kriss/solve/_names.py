@@ -10,7 +10,7 @@ from kriss.solve._chebyshev import Chebyshev
 from kriss.solve._factor import IC0, MIC
 from kriss.solve._fill import ICT
 from kriss.solve._precond import SSOR, Jacobi
-from kriss.solve._stencil import StencilSweeps
+from kriss.solve._stencil import StencilOperator, StencilSweeps
 from kriss.solve._storage import Blocks, Grid, Stored
 
 # Each is made from a checked CSR matrix that nobody changes while the preconditioner lives.
@@ -29,6 +29,7 @@ STENCIL: dict[str, Callable[[Grid], Any]] = {
     "ssor": lambda grid: StencilSweeps._over(grid, "ssor"),
     "ic0": lambda grid: StencilSweeps._over(grid, "ic0"),
     "mic": lambda grid: StencilSweeps._over(grid, "mic"),
+    "chebyshev": lambda grid: Chebyshev(StencilOperator._over(grid), diagonal=grid.diagonal()),
 }
 
 

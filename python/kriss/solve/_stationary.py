@@ -48,7 +48,7 @@ class Order:
         indptr = np.zeros(n + 1, itype)
         np.cumsum(np.bincount(rows[keep], minlength=n), out=indptr[1:])
         indices = pattern.indices[keep]
-        count = kernels("solve_factor").triangle_levels(indptr, indices, np.zeros(indices.size), True, group)
+        count = kernels("solve_factor").triangle_levels(indptr, indices, np.zeros(indices.size), True, group, threads)
         if n < WIDE * count:
             return  # too few rows per level: one thread is faster, and the result is the same
         self.groups = int(count)
@@ -56,13 +56,13 @@ class Order:
         chunks = -(-n // ks.sweep_chunk)
         self.need, self.back_need = np.empty(chunks, itype), np.empty(chunks, itype)
         for backward, need in ((False, self.need), (True, self.back_need)):
-            ks.sweep_needs(pattern.indptr, pattern.indices, pattern.data, self.rows, backward, need)
+            ks.sweep_needs(pattern.indptr, pattern.indices, pattern.data, self.rows, backward, need, threads)
 
 
 def _colors(matrix: check.Csr, threads: int) -> tuple[int, npt.NDArray[Any]]:
     pattern = symmetric_pattern(matrix, threads)
     color = np.empty(matrix.shape[0], matrix.indices.dtype)
-    count = kernels("solve_stationary").greedy_colors(pattern.indptr, pattern.indices, pattern.data, color)
+    count = kernels("solve_stationary").greedy_colors(pattern.indptr, pattern.indices, pattern.data, color, threads)
     return int(count), color
 
 

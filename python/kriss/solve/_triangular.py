@@ -49,25 +49,27 @@ class Triangle:
         """Memory held, in bytes, without a schedule."""
         return int(self.indptr.nbytes + self.indices.nbytes + self.data.nbytes + self.inverse.nbytes)
 
-    def levels(self) -> tuple[int, npt.NDArray[Any]]:
+    def levels(self, workers: int = 0) -> tuple[int, npt.NDArray[Any]]:
         """How many levels there are, and the level of each row."""
         if self._levels is None:
             level = np.empty(self.indptr.size - 1, self.indices.dtype)
-            count = kernels("solve_factor").triangle_levels(self.indptr, self.indices, self.data, self.lower, level)
+            count = kernels("solve_factor").triangle_levels(
+                self.indptr, self.indices, self.data, self.lower, level, workers
+            )
             self._levels = int(count), level
         return self._levels
 
-    def schedule(self) -> tuple[Any, ...]:
+    def schedule(self, workers: int = 0) -> tuple[Any, ...]:
         """Rows sorted by level: (levels, order, indptr, indices, data, need)."""
         if self._schedule is None:
             ks = kernels("solve_factor")
             n, itype = self.indptr.size - 1, self.indices.dtype
-            count, level = self.levels()
+            count, level = self.levels(workers)
             order, indptr = np.empty(n, itype), np.empty(n + 1, itype)
             indices, data = np.empty_like(self.indices), np.empty_like(self.data)
             need = np.empty(-(-n // ks.level_chunk), itype)
             ks.level_schedule(
-                self.indptr, self.indices, self.data, level, count, order, indptr, indices, data, need
+                self.indptr, self.indices, self.data, level, count, order, indptr, indices, data, need, workers
             )  # fmt: skip
             self._schedule = (count, order, indptr, indices, data, need)
         return self._schedule
@@ -79,9 +81,9 @@ class Triangle:
         if levels is None:
             threads = workers or get_num_threads()
             levels = r.ndim == 1 and threads >= PARALLEL_THREADS and n >= PARALLEL_ROWS
-            levels = levels and n >= WIDE * self.levels()[0]
+            levels = levels and n >= WIDE * self.levels(workers)[0]
         if levels:
-            _, order, indptr, indices, data, need = self.schedule()
+            _, order, indptr, indices, data, need = self.schedule(workers)
             ks.triangle_solve_levels(indptr, indices, data, self.inverse, self.lower, order, need, r, z, workers)
         else:
             ks.triangle_solve(self.indptr, self.indices, self.data, self.inverse, self.lower, r, z, workers)

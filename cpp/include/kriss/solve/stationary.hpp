@@ -8,7 +8,9 @@
 // of workers, provided that the pattern of A is symmetric.
 #pragma once
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
@@ -103,13 +105,14 @@ void jacobi_sweep(const CsrView<T, I>& a, const T* inverse, T omega, const T* b,
 
 // need of an order, or of its reverse.  place: (n) scratch.  O(nnz).
 template <class T, class I>
-void sweep_needs(const CsrView<T, I>& a, const I* rows, bool backward, I* place, I* need) {
+void sweep_needs(const CsrView<T, I>& a, const I* rows, bool backward, I* place, I* need, const Executor& ex) {
     const index_t n = a.rows;
-    for (index_t at = 0; at < n; ++at) {
-        place[rows[backward ? n - 1 - at : at]] = static_cast<I>(at);
-    }
-    for (index_t first = 0; first < n; first += sweep_chunk) {
-        const index_t last = first + sweep_chunk < n ? first + sweep_chunk : n;
+    ex.parallel_for(n, 16384, [=](index_t first, index_t last) {
+        for (index_t at = first; at < last; ++at) {
+            place[rows[backward ? n - 1 - at : at]] = static_cast<I>(at);
+        }
+    });
+    ex.parallel_for(n, sweep_chunk, [=, &a](index_t first, index_t last) {
         const index_t c = first / sweep_chunk;
         index_t most = 0;
         for (index_t at = first; at < last; ++at) {
@@ -120,7 +123,7 @@ void sweep_needs(const CsrView<T, I>& a, const I* rows, bool backward, I* place,
             }
         }
         need[c] = static_cast<I>(most);
-    }
+    });
 }
 
 // Whether each entry (i, j) has its counterpart (j, i); rows sorted.  bad: ((n + 4095) / 4096) scratch
@@ -148,23 +151,52 @@ bool pattern_symmetric(const CsrView<T, I>& a, unsigned char* bad, const Executo
 }
 
 // Greedy colouring in natural order: the smallest colour that no neighbour of smaller number has. Returns how many
-// colours there are.  color: (n); mark: (n + 1) scratch.  O(nnz); at most one more than the largest degree.
+// colours there are (-1: stopped). Workers take the rows in order and wait for the neighbours of smaller number that
+// are still in other hands, so the colours do not depend on their number.  color: (n).  O(nnz); at most one more than
+// the largest degree.
 template <class T, class I>
-index_t greedy_colors(const CsrView<T, I>& a, I* color, I* mark) {
-    for (index_t i = 0; i <= a.rows; ++i) {
-        mark[i] = I(-1);
+index_t greedy_colors(const CsrView<T, I>& a, I* color, const Executor& ex) {
+    const auto row = [=, &a](index_t i, auto&& color_of) {
+        for (I base = 0;; base += 64) {
+            std::uint64_t taken = 0;
+            for (index_t k = a.indptr[i]; k < a.indptr[i + 1] && a.indices[k] < i; ++k) {
+                const I c = color_of(color + a.indices[k]);
+                if (c < 0) {
+                    return I(-1);
+                }
+                taken |= c >= base && c < base + 64 ? std::uint64_t(1) << (c - base) : 0;
+            }
+            if (~taken != 0) {
+                return static_cast<I>(base + std::countr_one(taken));
+            }
+        }
+    };
+    if (ex.workers <= 1) {
+        for (index_t i = 0; i < a.rows; ++i) {
+            color[i] = row(i, [](const I* place) { return *place; });
+        }
+    } else {
+        ex.parallel_for(a.rows, 65536, [=](index_t first, index_t last) {
+            for (index_t i = first; i < last; ++i) {
+                color[i] = I(-1);
+            }
+        });
+        index_t claims = 0;
+        self_scheduled(a.rows, 512, false, &claims, ex, [=, &ex](index_t i) {
+            const I c = row(i, [&ex](const I* place) { return awaited(place, ex); });
+            if (c < 0) {
+                return false;
+            }
+            __atomic_store_n(color + i, c, __ATOMIC_RELEASE);
+            return true;
+        });
     }
     index_t most = 0;
     for (index_t i = 0; i < a.rows; ++i) {
-        for (index_t k = a.indptr[i]; k < a.indptr[i + 1] && a.indices[k] < i; ++k) {
-            mark[color[a.indices[k]]] = static_cast<I>(i);
+        if (color[i] < 0) {
+            return -1;
         }
-        I c = 0;
-        while (mark[c] == static_cast<I>(i)) {
-            ++c;
-        }
-        color[i] = c;
-        most = c + 1 > most ? c + 1 : most;
+        most = color[i] + 1 > most ? color[i] + 1 : most;
     }
     return most;
 }

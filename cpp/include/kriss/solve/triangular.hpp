@@ -129,20 +129,49 @@ void triangle_solve_multi(const TriangleView<T, I>& a, index_t columns, const T*
     }
 }
 
-// level[i] from 0, and how many levels there are.  O(nnz).
+// level[i] from 0, and how many levels there are (-1: stopped). Workers take the rows in order and wait, row by row,
+// for those that are still in other hands: as parallel as the triangle is.  O(nnz).
 template <class T, class I>
-index_t triangle_levels(const TriangleView<T, I>& a, I* level) {
+index_t triangle_levels(const TriangleView<T, I>& a, I* level, const Executor& ex) {
     const CsrView<T, I>& m = a.strict;
-    index_t most = 0;
-    for (index_t turn = 0; turn < m.rows; ++turn) {
-        const index_t i = a.lower ? turn : m.rows - 1 - turn;
+    const auto row = [=, &m](index_t i, auto&& level_of) {
         I l = 0;
         for (index_t k = m.indptr[i]; k < m.indptr[i + 1]; ++k) {
-            const I other = level[m.indices[k]] + 1;
-            l = other > l ? other : l;
+            const I other = level_of(level + m.indices[k]);
+            if (other < 0) {
+                return I(-1);
+            }
+            l = other + 1 > l ? other + 1 : l;
         }
-        level[i] = l;
-        most = l + 1 > most ? l + 1 : most;
+        return l;
+    };
+    if (ex.workers <= 1) {
+        for (index_t turn = 0; turn < m.rows; ++turn) {
+            const index_t i = a.lower ? turn : m.rows - 1 - turn;
+            level[i] = row(i, [](const I* place) { return *place; });
+        }
+    } else {
+        ex.parallel_for(m.rows, 65536, [=](index_t first, index_t last) {
+            for (index_t i = first; i < last; ++i) {
+                level[i] = I(-1);
+            }
+        });
+        index_t claims = 0;
+        self_scheduled(m.rows, 512, !a.lower, &claims, ex, [=, &ex](index_t i) {
+            const I l = row(i, [&ex](const I* place) { return awaited(place, ex); });
+            if (l < 0) {
+                return false;
+            }
+            __atomic_store_n(level + i, l, __ATOMIC_RELEASE);
+            return true;
+        });
+    }
+    index_t most = 0;
+    for (index_t i = 0; i < m.rows; ++i) {
+        if (level[i] < 0) {
+            return -1;
+        }
+        most = level[i] + 1 > most ? level[i] + 1 : most;
     }
     return most;
 }
@@ -166,16 +195,20 @@ void level_order(index_t n, index_t levels, const I* level, I* counts, I* order)
 
 // The rows of a in that order.  indptr: (n + 1); indices, data: as many as a has
 template <class T, class I>
-void level_rows(const CsrView<T, I>& a, const I* order, I* indptr, I* indices, T* data) {
+void level_rows(const CsrView<T, I>& a, const I* order, I* indptr, I* indices, T* data, const Executor& ex) {
     indptr[0] = 0;
     for (index_t at = 0; at < a.rows; ++at) {
-        I end = indptr[at];
-        for (index_t k = a.indptr[order[at]]; k < a.indptr[order[at] + 1]; ++k, ++end) {
-            indices[end] = a.indices[k];
-            data[end] = a.data[k];
-        }
-        indptr[at + 1] = end;
+        indptr[at + 1] = static_cast<I>(indptr[at] + (a.indptr[order[at] + 1] - a.indptr[order[at]]));
     }
+    ex.parallel_for(a.rows, 4096, [=, &a](index_t first, index_t last) {
+        for (index_t at = first; at < last; ++at) {
+            index_t end = indptr[at];
+            for (index_t k = a.indptr[order[at]]; k < a.indptr[order[at] + 1]; ++k, ++end) {
+                indices[end] = a.indices[k];
+                data[end] = a.data[k];
+            }
+        }
+    });
 }
 
 // z = T^-1 r, level by level on all workers.  done: (chunks + 1) scratch
@@ -218,20 +251,21 @@ void triangle_solve_levels(const LevelView<T, I>& a, const T* r, T* z, index_t* 
 
 // need[c] for the order given; place: (n) scratch, the position of each row
 template <class T, class I>
-void level_needs(const CsrView<T, I>& sorted, const I* order, I* place, I* need) {
+void level_needs(const CsrView<T, I>& sorted, const I* order, I* place, I* need, const Executor& ex) {
     const index_t n = sorted.rows;
-    for (index_t at = 0; at < n; ++at) {
-        place[order[at]] = static_cast<I>(at);
-    }
-    for (index_t first = 0; first < n; first += level_chunk) {
-        const index_t last = first + level_chunk < n ? first + level_chunk : n;
+    ex.parallel_for(n, 16384, [=](index_t first, index_t last) {
+        for (index_t at = first; at < last; ++at) {
+            place[order[at]] = static_cast<I>(at);
+        }
+    });
+    ex.parallel_for(n, level_chunk, [=, &sorted](index_t first, index_t last) {
         index_t most = 0;
         for (index_t k = sorted.indptr[first]; k < sorted.indptr[last]; ++k) {
             const index_t c = place[sorted.indices[k]] / level_chunk;
             most = c < first / level_chunk && c + 1 > most ? c + 1 : most;
         }
         need[first / level_chunk] = static_cast<I>(most);
-    }
+    });
 }
 
 KRISS_NAMESPACE_END

@@ -26,4 +26,35 @@ KRISS_ALWAYS_INLINE bool wait_until(Ready ready, const Executor& ex) {
     return true;
 }
 
+// f(i) for the rows 0, 1, ..., n - 1 (backward: n - 1, ..., 0), each of which may wait in it for the rows before it. A
+// worker claims the next `grain` rows when it is done with its own, so that the rows that somebody waits for are always
+// in somebody's hands. f returns false to stop.  claims: one number, 0 beforehand
+template <class F>
+void self_scheduled(index_t n, index_t grain, bool backward, index_t* claims, const Executor& ex, F f) {
+    ex.parallel_for(ex.workers, 1, [=, &ex](index_t, index_t) {
+        for (;;) {
+            const index_t first = __atomic_fetch_add(claims, grain, __ATOMIC_RELAXED);
+            if (first >= n || ex.interrupted()) {
+                return;
+            }
+            const index_t last = first + grain < n ? first + grain : n;
+            for (index_t turn = first; turn < last; ++turn) {
+                if (!f(backward ? n - 1 - turn : turn)) {
+                    return;
+                }
+            }
+        }
+    });
+}
+
+// What another worker stores in *place, waited for while it is negative; negative if the work was stopped.
+template <class I>
+KRISS_ALWAYS_INLINE I awaited(const I* place, const Executor& ex) {
+    I v = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+    if (v < 0) {
+        wait_until([&] { return (v = __atomic_load_n(place, __ATOMIC_ACQUIRE)) >= 0; }, ex);
+    }
+    return v;
+}
+
 KRISS_NAMESPACE_END
