@@ -162,6 +162,14 @@ class Solver:
         return float(s[0] / s[-1]) if s[-1] > 0 else float("inf")
 
 
+def complement(vt: Number) -> Number:
+    """Orthonormal columns orthogonal to the orthonormal rows given. (n, n - k)."""
+    k, n = vt.shape
+    if k == 0:
+        return np.eye(n, dtype=vt.dtype)
+    return np.ascontiguousarray(np.linalg.qr(vt.conj().T, mode="complete")[0][:, k:])
+
+
 def project(z: Number, null: Number | None, scale: Array) -> Number:
     """z whose x = D·z has no part along the null vectors."""
     if null is None:
@@ -264,14 +272,17 @@ def null_vectors(
     p: Problem, known: Known, correct: Callable[[Number], Number], single: bool
 ) -> tuple[Number | None, str]:
     """An orthonormal basis in x of what A maps to nothing: the sketch's, corrected and checked with A itself."""
-    v = known.vt[known.keep :].conj().T
+    v = complement(known.vt[: known.keep])
     ulps = NULL_ULPS[np.dtype(np.float32 if single else np.float64)]
     eps = float(np.finfo(np.float32 if single else np.float64).eps)
     limit = ulps * eps * float(np.linalg.norm(known.s))
+    # Twofold arithmetic, as A v is all rounding: the right-hand side is zero.
+    zero, one = np.broadcast_to(np.zeros(1, p.b.dtype), (p.matrix.m, v.shape[1])), np.ones(v.shape[1])
     for _ in range(2):
-        g, _rr = p.matrix.normal(p.scale, v, p.workers)
-        v = np.linalg.qr(v - correct(g))[0]
-    size = float(np.sqrt(p.matrix.normal(p.scale, v, p.workers)[1].max()))
+        g = p.matrix.residual(zero, p.scale, one, v, np.zeros_like(v), p.workers).g
+        v = np.linalg.qr(v + correct(g))[0]
+    done = p.matrix.residual(zero, p.scale, one, v, np.zeros_like(v), p.workers)
+    size = float(np.sqrt(done.rr.max()))
     if not size <= limit:
         return None, (
             f"the scaled condition number is about {known.condition:.2g} and |A v| = {size:.2g} for a doubtful "
@@ -457,7 +468,7 @@ def sharpened(p: Problem, solver: Solver, start: Refined, accept: float) -> Refi
     """x to its last digits: the iterate is a sum of two numbers as well. None if that does not converge."""
     z, low = start.z, np.zeros_like(start.z)
     old = np.inf
-    it = 0
+    it = stalls = 0
     while it < 4 * MAXREF:
         it += 1
         now, _ = p.residual(z, low)
@@ -468,11 +479,14 @@ def sharpened(p: Problem, solver: Solver, start: Refined, accept: float) -> Refi
             ratio = np.abs(step) / np.maximum(np.abs(z), EPS * np.linalg.norm(z, axis=0))
         size = float(np.nanmax(np.where(np.abs(step) == 0.0, 0.0, ratio), initial=0.0))
         if not size < old / 2:
-            if old > 1e-3:
-                return None
-            break
+            # One step may be spoilt by the rounding of the one before; a second one means that this is the end.
+            stalls += 1
+            if stalls == 2 or not size < 1.0:
+                if not old < 1e-3:
+                    return None
+                break
         z, low = twofold_sum(z, low, step, np.zeros_like(step))
-        old = size
+        old = min(old, size)
         if size <= EPS / 16:
             break
     z, x = p.rounded(z + low)

@@ -78,6 +78,7 @@ def _sparse(a: Any, root: npt.NDArray[np.float64] | None, finite: bool) -> tuple
     if kind.kind == "c":
         complex_array(np.empty(0, kind), "a", 1)
         # The checks are those of real matrices: both parts have the same pattern.
+        _validate._check_indices(a, "a")
         re, im = (_validate.csr(part, "a", dtype=np.float64, finite=finite) for part in (a.real, a.imag))
         csr = re._replace(data=re.data + 1j * im.data)
         out = kind

@@ -17,6 +17,7 @@ from kriss.sketch._engine import (
     Refined,
     Solver,
     certificate,
+    complement,
     project,
     refine,
 )
@@ -122,6 +123,8 @@ def _tall(
     plain = r * (p.scale.min() / p.scale)
     u, s, vh = sla.svd(plain, full_matrices=False, check_finite=False)
     s_plain = s / p.scale.min()
+    if p.damp > 0:
+        s_plain = np.sqrt(np.maximum(s_plain**2 - p.damp**2, 0.0))[: min(p.matrix.m, n)]
     kind = np.dtype(np.float32 if single else np.float64)
     ulps = NULL_ULPS[kind] * float(np.finfo(np.float32 if single else np.float64).eps)
     if cond is not None:
@@ -137,7 +140,7 @@ def _tall(
         # x of minimum norm with the singular values of A itself cut, as LAPACK's drivers do it.
         y = vh[:keep].conj().T @ ((u[:, :keep].conj().T @ c) / s[:keep, None])
         x = (y * p.scale.min() / p.bscale).astype(p.dtype)
-        z, _ = p.rounded((y * (p.scale.min() / p.scale[:, None])))
+        z, _ = p.rounded(y * (p.scale.min() / p.scale[:, None]))
         done, rr = p.residual(z, np.zeros_like(z))
         be = certificate(p, spec, z, done.g, rr)
         return Refined(x, z, done.rr, be, 0), s_plain, keep, None
@@ -168,7 +171,7 @@ def _solver(p: Problem, r: Number, spec: Spectrum, keep: int) -> Solver:
     v = spec.vt[:keep].conj().T
     s2 = spec.s[:keep, None] ** 2
     common = p.scale / p.scale.max()
-    null = np.linalg.qr(common[:, None] * spec.vt[keep:].conj().T)[0]
+    null = np.linalg.qr(common[:, None] * complement(spec.vt[:keep]))[0]
     kept = Spectrum(spec.vt[:keep], spec.s[:keep], spec.norm)
     return Solver(
         "lapack",

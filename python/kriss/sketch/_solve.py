@@ -106,7 +106,7 @@ def not_tall(left: Left, options: Options, rows: int) -> str | None:
         return f"{m} rows are too few for {n} columns and a sketch of {rows} rows"
     if options.method == "auto" and left.dense and m < 8 * n:
         return f"{m} rows are fewer than 8 times {n} columns"
-    if options.method == "auto" and m * n < SMALL:
+    if options.method == "auto" and m * n < SMALL and can_be_written_out(left):
         return f"{m * n} entries are few"
     if rows * n > SKETCH_LIMIT and not left.dense:
         return f"a sketch of {rows} rows and {n} columns is too large"
@@ -194,7 +194,7 @@ def solve(left: Left, b: Number, dtype: np.dtype[Any], options: Options, sketch:
                     found, failure = refine(p, solver, z, options.tol, options.precise)
                     answer = Answer(left, solver.method, reasons, p, solver, found)
                     if not failure:
-                        reasons.append(f"{solver.method}: {_about(solver)}")
+                        reasons.append(f"{solver.method}: {about(solver)}")
                         return answer
                     if best is None or best.found is None or not best.found.be <= found.be:
                         best = answer
@@ -214,7 +214,8 @@ def solve(left: Left, b: Number, dtype: np.dtype[Any], options: Options, sketch:
     return by_gradients(left, b, dtype, options, reasons, str(why))
 
 
-def _about(solver: Solver) -> str:
+def about(solver: Solver) -> str:
+    """What speaks for it."""
     if solver.rank < solver.scale.size:
         return f"rank {solver.rank} of {solver.scale.size}, confirmed on A"
     return f"scaled condition number {solver.condition:.2g}"
@@ -246,8 +247,8 @@ def by_gradients(left: Left, b: Number, dtype: np.dtype[Any], options: Options, 
     zero = np.zeros((matrix.n, b.shape[1]), np.complex128 if matrix.complex else np.float64)
     first = solver.correct(p.residual(zero, zero)[0].g)
     found, failure = refine(p, solver, first, options.tol, False)
-    about = failure or "the certificate holds"
-    reasons.append(f"cg: {why}; conjugate gradients with scaled columns instead: {about}; the rank was not looked at")
+    how = failure or "the certificate holds"
+    reasons.append(f"cg: {why}; conjugate gradients with scaled columns instead: {how}; the rank was not looked at")
     return Answer(left, "cg", reasons, p, solver, found)
 
 
