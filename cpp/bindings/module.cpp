@@ -5,6 +5,7 @@
 #include "cpu.hpp"
 #include "families.hpp"
 #include "pool.hpp"
+#include "sketch_lstsq_pymod.hpp"
 #include "solve_recycle_pymod.hpp"
 
 namespace py = pybind11;
@@ -36,6 +37,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_spline_lsq(spline_lsq);
     py::module_ sketch = m.def_submodule("sketch", "Sketches and least squares.");
     kriss::bind::add_sketch(sketch);
+    py::module_ sketch_lstsq = m.def_submodule("sketch_lstsq", "Passes of the least-squares solvers.");
+    kriss::bind::add_sketch_lstsq(sketch_lstsq);
     py::module_ solve = m.def_submodule("solve", "Sparse iterative solvers.");
     kriss::bind::add_solve(solve);
     py::module_ multigrid = m.def_submodule("solve_multigrid", "Multigrid preconditioners.");

@@ -61,7 +61,7 @@ def _stacked(mirror):
     def adapted(a, b, *args, lapack_driver=None, **kwargs):
         left, right = np.asarray(a), np.asarray(b)
         usable = left.ndim == 2 and right.ndim in (1, 2) and left.size and right.size and len(left) == len(right)
-        usable = usable and left.dtype in (np.float32, np.float64) and right.dtype in (np.float32, np.float64)
+        usable = usable and left.dtype.char in "fdFD" and right.dtype.char in "fdFD"
         usable = usable and left.shape[1] <= min(left.shape[0], 50)  # larger ones take long
         if not usable or lapack_driver not in (None, "gelsd", "gelss"):
             return mirror(a, b, *args, lapack_driver=lapack_driver, **kwargs)
@@ -69,7 +69,7 @@ def _stacked(mirror):
         k = 1
         while k * m < max(8 * n, 512):
             k *= 4
-        scale = left.dtype.type(k**-0.5)
+        scale = np.float32(k**-0.5)  # a power of two, and no change of dtype
         kept, module.SMALL = module.SMALL, 0
         try:
             x, residues, rank, s = mirror(

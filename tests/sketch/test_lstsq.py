@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import kriss
 from kriss import datasets
 from kriss.sketch import LstsqResult, backward_error, lstsq
-from kriss.sketch import _lstsq as module
+from kriss.sketch._rows import DenseMatrix
 
 EPS = np.finfo(float).eps
 
@@ -251,18 +251,32 @@ def test_residual_orthogonal_to_the_range(rng):
 # --- rank -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spoil", ["zero", "duplicate", "denormal", "sum"])
-def test_rank_deficient_goes_to_lapack(rng, spoil):
+@pytest.mark.parametrize("method", ["auto", "spir", "lapack"])
+@pytest.mark.parametrize("spoil", ["zero", "duplicate", "denormal", "sum", "two"])
+def test_rank_deficient_has_minimum_norm(rng, spoil, method):
     A = rng.standard_normal((8000, 15))
-    A[:, 4] = {"zero": 0.0, "duplicate": A[:, 9], "denormal": 1e-310, "sum": A[:, 1] + A[:, 2]}[spoil]
+    A[:, 4] = {"zero": 0.0, "duplicate": A[:, 9], "denormal": 1e-310}.get(spoil, A[:, 1] + A[:, 2])
+    if spoil == "two":
+        A[:, 14] = 3 * A[:, 0] - A[:, 7]
+    rank = 13 if spoil == "two" else 14
     b = rng.standard_normal(8000)
-    fit = lstsq(A, b, rng=0)
-    x, _, rank, s = sla.lstsq(A, b, cond=1e-13)
-    assert fit.method == "lapack" and fit.rank == rank == 14 and math.isinf(fit.condition)
+    fit = lstsq(A, b, method=method, rng=0)
+    x, _, found, s = sla.lstsq(A, b, cond=1e-13)
+    assert fit.method == {"auto": "preconditioned-gram"}.get(method, method), fit.reason
+    assert fit.rank == found == rank and math.isinf(fit.condition)
     assert np.allclose(fit.x, x, rtol=0, atol=1e-12)
-    assert np.allclose(fit.s, s, rtol=0, atol=1e-12 * s[0])
-    assert fit.backward_error < 100 * EPS
+    assert np.linalg.norm(fit.x) <= np.linalg.norm(x) * (1 + 1e-12)
+    loose = 0.2 if method == "spir" else 1e-12  # the sketch's singular values stand for A's
+    assert np.allclose(fit.s, s, rtol=0, atol=loose * s[0])
+    assert fit.backward_error < EPS
     assert fit.residues == pytest.approx(np.linalg.norm(b - A @ x) ** 2)
+
+
+def test_neither_deficient_nor_of_full_rank_goes_to_lapack(rng):
+    A, _ = conditioned(rng, 8000, 15, 3e14)
+    fit = lstsq(A, rng.standard_normal(8000), rng=0)
+    assert fit.method == "lapack" and fit.rank == 15 and fit.backward_error <= EPS
+    assert "neither full rank nor deficient" in fit.reason
 
 
 @pytest.mark.parametrize("m", [40, 9000])
@@ -409,8 +423,13 @@ def test_bad_arguments(rng):
         (TypeError, "cond", lambda: lstsq(A, b, cond="x")),
         (ValueError, "tol", lambda: lstsq(A, b, tol=0.0)),
         (ValueError, "workers", lambda: lstsq(A, b, workers=0)),
-        (TypeError, "sparse", lambda: lstsq(sps.csr_array(A), b)),
-        (TypeError, "complex", lambda: lstsq(A * 1j, b)),
+        (TypeError, "b is sparse", lambda: lstsq(A, sps.csr_array(A))),
+        (TypeError, "a has dtype complex256", lambda: lstsq(A.astype(np.clongdouble), b)),
+        (ValueError, "damp", lambda: lstsq(A, b, damp=-1.0)),
+        (TypeError, "damp", lambda: lstsq(A, b, damp="1")),
+        (ValueError, "sample_weight has shape", lambda: lstsq(A, b, sample_weight=np.ones(299))),
+        (ValueError, "sample_weight contains -1.0 at index 0", lambda: lstsq(A, b, sample_weight=-np.ones(300))),
+        (ValueError, "sample_weight contains nan", lambda: lstsq(A, b, sample_weight=np.full(300, np.nan))),
         (TypeError, "object", lambda: lstsq(A.astype(object), b)),
         (TypeError, "dtype", lambda: lstsq(A, b.astype(np.longdouble))),
         (ValueError, "masked", lambda: lstsq(np.ma.masked_less(A, 0), b)),
@@ -445,13 +464,13 @@ def test_backends_agree(rng):
 
 def test_a_solution_that_is_not_finite_is_never_certified(rng, monkeypatch):
     """A residual pass that returns NaN must end at LAPACK, not in a result."""
-    real = module.tall_pass
+    real = DenseMatrix.residual
 
     def broken(*args, **kwargs):
         out = real(*args, **kwargs)
-        return out._replace(g=out.g * np.nan) if not kwargs.get("want_gram") else out
+        return out._replace(g=out.g * np.nan)
 
-    monkeypatch.setattr(module, "tall_pass", broken)
+    monkeypatch.setattr(DenseMatrix, "residual", broken)
     A, b = rng.standard_normal((6000, 20)), rng.standard_normal(6000)
     fit = lstsq(A, b, rng=0)
     assert fit.method == "lapack"

@@ -20,8 +20,8 @@ EMPTY = np.empty((0, 0))
 class Pass(NamedTuple):
     """What one pass over A returns, in scaled variables."""
 
-    gram: Array  # (n, n) or empty
-    g: Array  # (n, nrhs): (A D)' R
+    gram: npt.NDArray[Any]  # (n, n) or empty
+    g: npt.NDArray[Any]  # (n, nrhs): (A D)' R
     rr: Array  # (nrhs): |R|^2
 
 
@@ -68,15 +68,15 @@ def power_of_two(x: Array) -> Array:
     return out
 
 
-def sketched_factor(sa: Array) -> tuple[Array, Array]:
+def sketched_factor(sa: npt.NDArray[Any]) -> tuple[Array, npt.NDArray[Any]]:
     """Column scales (reciprocal powers of two) and the triangular factor of a sketch's scaled columns.
 
     Columns below 1e-290 count as zero: their reciprocal overflows.
     """
-    largest = np.abs(sa).max(axis=0, initial=0.0)
+    largest = np.maximum(np.abs(sa.real), np.abs(sa.imag)).max(axis=0, initial=0.0)
     first = power_of_two(np.where(largest < 1e-290, 0.0, largest))
     scaled = sa * first
-    second = power_of_two(np.sqrt(np.sum(scaled * scaled, axis=0)))
+    second = power_of_two(np.sqrt(np.sum(np.abs(scaled) ** 2, axis=0)))
     scale = first * np.where(largest < 1e-290, 1.0, second)
     return scale, scaled * np.where(largest < 1e-290, 1.0, second)
 
@@ -84,18 +84,18 @@ def sketched_factor(sa: Array) -> tuple[Array, Array]:
 class Spectrum(NamedTuple):
     """Right singular vectors and singular values of A·diag(scale)."""
 
-    vt: Array  # (k, n)
+    vt: npt.NDArray[Any]  # (k, n)
     s: Array  # (k), falling
     norm: float  # Frobenius norm
 
 
-def spectrum(r: Array) -> Spectrum:
+def spectrum(r: npt.NDArray[Any]) -> Spectrum:
     """Of the matrix whose triangular (or any) factor is `r`."""
     vt, s = _dense.svd(r)
     return Spectrum(vt, s, float(np.linalg.norm(s)))
 
 
-def karlson_walden(k: Spectrum, z: Array, g: Array, rr: Array, bnorm: Array) -> Array:
+def karlson_walden(k: Spectrum, z: npt.NDArray[Any], g: npt.NDArray[Any], rr: Array, bnorm: Array) -> Array:
     """Karlson and Waldén's estimate of the backward error, relative to the norm of A, one per right-hand side.
 
     The smallest ``norm([E, t f]) / norm(A)`` (Frobenius) such that z solves the problem with A + E and b + f exactly,
@@ -255,9 +255,10 @@ def brought_near_one(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int]:
 
 def right_scales(b: npt.NDArray[Any]) -> tuple[Array, Array]:
     """Reciprocal powers of two that bring b's columns near 1, and the norms of the scaled columns."""
-    largest = np.maximum(b.max(axis=0, initial=0), -b.min(axis=0, initial=0)).astype(np.float64)
-    scale = power_of_two(largest)
-    norm = np.sqrt([np.sum(np.square(b[:, q] * scale[q])) for q in range(b.shape[1])])
+    parts = [b] if b.dtype.kind == "f" else [b.real, b.imag]
+    largest = np.max([np.maximum(p.max(axis=0, initial=0), -p.min(axis=0, initial=0)) for p in parts], axis=0)
+    scale = power_of_two(largest.astype(np.float64))
+    norm = np.sqrt([sum(np.sum(np.square(p[:, q] * scale[q])) for p in parts) for q in range(b.shape[1])])
     return scale, norm
 
 

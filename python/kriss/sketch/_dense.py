@@ -1,9 +1,12 @@
 """The n x n steps between two passes over a tall matrix: serial kernels up to `LIMIT` columns, LAPACK above.
 
-A threaded BLAS would leave its threads spinning into the next pass; see cpp/include/kriss/sketch/dense.hpp.
+A threaded BLAS would leave its threads spinning into the next pass; see cpp/include/kriss/sketch/dense.hpp. Complex
+matrices go to LAPACK whatever their size.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,23 +15,28 @@ import scipy.linalg as sla
 from kriss import _backend
 
 Array = npt.NDArray[np.float64]
+Number = npt.NDArray[Any]  # float64 or complex128
 LIMIT = 200
 
 
-def qr_r(a: Array, steps: int) -> Array:
+def _ours(a: Number, size: int) -> bool:
+    return size <= LIMIT and a.dtype == np.float64
+
+
+def qr_r(a: Number, steps: int) -> Number:
     """R of the QR factorisation of the first `steps` columns, and Q' times the others: (steps, cols)."""
     rows, cols = a.shape
-    if cols <= LIMIT and rows >= steps:
+    if rows >= steps and _ours(a, cols):
         work = np.array(a, order="C")
         _backend.kernels("sketch").householder_r(work, steps)
         return work[:steps]
     return np.asarray(sla.qr(a, mode="r", check_finite=False)[0])[:steps]
 
 
-def cholesky(g: Array) -> Array | None:
+def cholesky(g: Number) -> Number | None:
     """The upper factor, or None if a pivot is not positive."""
-    if g.shape[0] <= LIMIT:
-        u = np.array(g, order="C")
+    if _ours(g, g.shape[0]):
+        u: Number = np.array(g, order="C")
         return None if _backend.kernels("sketch").cholesky_upper(u) >= 0 else u
     try:
         u = np.ascontiguousarray(sla.cholesky(g, check_finite=False))
@@ -37,27 +45,27 @@ def cholesky(g: Array) -> Array | None:
     return u if np.isfinite(u).all() else None
 
 
-def solve(u: Array, b: Array, transposed: bool = False) -> Array:
-    """u^-1 b, or u^-T b."""
-    if u.shape[0] <= LIMIT:
+def solve(u: Number, b: Number, transposed: bool = False) -> Number:
+    """u^-1 b, or u^-H b."""
+    if u.dtype == b.dtype and _ours(u, u.shape[0]):
         out = np.array(b, order="C")
         _backend.kernels("sketch").solve_upper(np.ascontiguousarray(u), out, transposed)
         return out
-    return np.asarray(sla.solve_triangular(u, b, trans="T" if transposed else "N", check_finite=False))
+    return np.asarray(sla.solve_triangular(u, b, trans="C" if transposed else "N", check_finite=False))
 
 
-def multiply(u: Array, x: Array) -> Array:
+def multiply(u: Number, x: Number) -> Number:
     """u x for upper triangular u."""
-    if u.shape[0] <= LIMIT:
+    if u.dtype == x.dtype and _ours(u, u.shape[0]):
         out = np.empty(x.shape)
         _backend.kernels("sketch").multiply_upper(np.ascontiguousarray(u), np.ascontiguousarray(x), out, False)
         return out
     return np.asarray(u @ x)
 
 
-def svd(r: Array) -> tuple[Array, Array]:
+def svd(r: Number) -> tuple[Number, Array]:
     """Right singular vectors as rows, and singular values, of any matrix."""
-    if r.shape[0] == r.shape[1] <= LIMIT and np.isfinite(r).all():
+    if r.shape[0] == r.shape[1] and _ours(r, r.shape[0]) and np.isfinite(r).all():
         vt = np.array(r, order="C")
         s = np.empty(r.shape[0])
         if _backend.kernels("sketch").jacobi_rows(vt, s) >= 0:
