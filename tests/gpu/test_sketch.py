@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kriss.sketch import SparseSign, sketch
+from kriss.sketch import SparseSign, lstsq, sketch
 
 pytestmark = pytest.mark.gpu
 
@@ -46,3 +46,26 @@ def test_bad_input(cp):
         sketch(cp.full((10, 2), cp.nan), 8)
     with pytest.raises(TypeError, match="GPU"):
         SparseSign(8).apply(cp.ones((3, 2)), out=np.zeros((8, 2)))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("method", ["gram", "preconditioned-gram", "spir", "lapack"])
+def test_lstsq(cp, rng, dtype, order, method):
+    A = np.asarray(rng.standard_normal((30_000, 40)), dtype, order=order)
+    b = rng.standard_normal((30_000, 11)).astype(dtype)
+    there = lstsq(cp.asarray(A, order=order), cp.asarray(b), method=method, rng=0)
+    here = lstsq(A, b, method=method, rng=0)
+    assert isinstance(there.x, cp.ndarray) and there.method == method
+    assert there.backward_error <= np.finfo(dtype).eps
+    np.testing.assert_allclose(cp.asnumpy(there.x), here.x, rtol=0, atol=30 * np.finfo(dtype).eps * abs(here.x).max())
+
+
+def test_lstsq_of_deficient_rank(cp, rng):
+    A = rng.standard_normal((20_000, 12))
+    A = np.hstack([A, A[:, :3] @ rng.standard_normal((3, 2)), np.zeros((20_000, 1))])
+    b = rng.standard_normal(20_000)
+    there = lstsq(cp.asarray(A), cp.asarray(b), rng=0)
+    expected, _, rank, _ = np.linalg.lstsq(A, b)
+    assert there.rank == rank == 12 and there.backward_error <= 2.3e-16
+    np.testing.assert_allclose(cp.asnumpy(there.x), expected, rtol=0, atol=1e-12 * abs(expected).max())

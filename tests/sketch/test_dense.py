@@ -49,3 +49,14 @@ def test_failures_are_said():
     assert _dense.cholesky(np.array([[np.nan]])) is None
     vt, s = _dense.svd(np.zeros((3, 3)))
     assert not s.any()
+
+
+def test_svd_completes_the_vectors_of_zero_values(rng):
+    r = np.triu(rng.standard_normal((9, 9)))
+    r[:, 4] = 0.0
+    r[7:] = 0.0
+    vt, s = _dense.svd(r)
+    assert np.count_nonzero(s) <= 7
+    np.testing.assert_allclose(vt @ vt.T, np.eye(9), atol=1e-14)
+    assert np.linalg.norm(r @ vt[7:].T) <= 1e-14 * s[0]
+    np.testing.assert_array_equal(_dense.svd(np.zeros((3, 3)))[0] ** 2, np.eye(3))

@@ -69,6 +69,9 @@ def svd(r: Number) -> tuple[Number, Array]:
         vt = np.array(r, order="C")
         s = np.empty(r.shape[0])
         if _backend.kernels("sketch").jacobi_rows(vt, s) >= 0:
+            known = int(np.count_nonzero(s))
+            if known < s.size:  # a zero value leaves its vector open: any that is orthogonal to the others
+                vt[known:] = np.linalg.qr(vt[:known].T, mode="complete")[0][:, known:].T
             return vt, s
     _, s, vt = sla.svd(r, full_matrices=False, check_finite=False, lapack_driver="gesdd")
     return vt, s

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import scipy.linalg as sla
 
 from kriss.sketch import _dense
-from kriss.sketch._certificate import Array, Spectrum, karlson_walden, right_scales, sketched_factor, spectrum
-from kriss.sketch._rows import Matrix, Number, Residual, sketch_dense, twofold_product, twofold_sum
+from kriss.sketch._certificate import Array, Spectrum, karlson_walden, sketched_factor, spectrum
+from kriss.sketch._rows import Matrix, Number, Residual, twofold_product, twofold_sum
 from kriss.sketch._sparse_sign import SparseSign
 
 EPS = float(np.finfo(np.float64).eps)
@@ -84,7 +84,7 @@ class Problem:
 
 def problem_of(matrix: Matrix, b: Number, scale: Array, damp: float, dtype: np.dtype[Any], workers: int) -> Problem:
     """With the scales of b worked out."""
-    bscale, bnorm = right_scales(b)
+    bscale, bnorm = matrix.right_scales(b)
     return Problem(matrix, b, scale, bscale, bnorm, damp, dtype, workers)
 
 
@@ -116,13 +116,13 @@ class Known:
 def look(matrix: Matrix, b: Number, sketch: SparseSign, damp: float, single: bool, workers: int) -> Known | None:
     """Sketch [A b]; None if the sketch is not finite or below 1e-290."""
     sa = matrix.sketch(sketch, workers)
-    sb = sketch_dense(b, sketch, workers)
+    sb = matrix.sketch_right(b, sketch, workers)
     if not (np.isfinite(sa).all() and np.isfinite(sb).all()):
         return None
     if not np.abs(sa).max() >= 1e-290:
         return None  # too small for column scales
     scale, scaled = sketched_factor(sa)
-    bscale, _ = right_scales(b)
+    bscale, _ = matrix.right_scales(b)
     right = sb * bscale
     if damp > 0:
         scaled = np.vstack([scaled, np.diag(damp * scale)])

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.linalg as sla
 
 from kriss.sketch import _dense
-from kriss.sketch._certificate import Array, Spectrum, brought_near_one, right_scales, sketched_factor, spectrum
+from kriss.sketch._certificate import Array, Spectrum, brought_near_one, sketched_factor, spectrum
 from kriss.sketch._engine import (
     NULL_ULPS,
     RANK_LIMIT,
@@ -67,7 +67,7 @@ def shifted(values: Number, power: int) -> Number:
 
 
 def direct(
-    a: Number,
+    a: Any,
     b: Number,
     *,
     dtype: np.dtype[Any],
@@ -79,21 +79,30 @@ def direct(
     workers: int,
     reasons: list[str],
 ) -> Direct:
-    """Solve with any dense A: QR if it is not wide, the singular value decomposition (gelsd) if it is."""
-    a, a_shift = near_one(a)
-    b, b_shift = near_one(b)
+    """Solve with any dense A: QR if it is not wide, the singular value decomposition (gelsd) if it is.
+
+    a: an array, or a matrix on a device, which is not wide.
+    """
+    if isinstance(a, Matrix):
+        a, b, a_shift, b_shift = a.near_one(b)  # type: ignore[attr-defined]
+        matrix: Matrix = a
+        scale = matrix.column_scales()  # type: ignore[attr-defined]
+        columns = np.empty((0, 0))
+    else:
+        a, a_shift = near_one(a)
+        b, b_shift = near_one(b)
+        matrix = as_matrix(a)
+        scale, columns = sketched_factor(a.astype(np.complex128 if matrix.complex else np.float64))
     scaled_damp = float(np.ldexp(damp, a_shift)) if damp else 0.0
-    matrix = as_matrix(a)
-    m, n = a.shape
-    wide_type = np.complex128 if matrix.complex else np.float64
-    scale, columns = sketched_factor(a.astype(wide_type))
-    bscale, bnorm = right_scales(b)
+    m, n = matrix.m, matrix.n
+    bscale, bnorm = matrix.right_scales(b)
     p = Problem(matrix, b, scale, bscale, bnorm, scaled_damp, dtype, workers)
     if m < n and damp == 0.0:
         found, s, rank = _wide(p, a, columns, cond, single)
         solver = None
     else:
-        found, s, rank, solver = _tall(p, columns, cond, single, tol, precise, reasons)
+        both = matrix.triangle(p) if matrix.on_device else triangle(p, columns)  # type: ignore[attr-defined]
+        found, s, rank, solver = _tall(p, both, cond, single, tol, precise, reasons)
     x = shifted(found.x, a_shift - b_shift)
     if np.isfinite(found.x).all() and not np.isfinite(x).all():
         raise OverflowError(f"the solution is beyond the range of {x.dtype}: scale a up or b down")
@@ -104,21 +113,27 @@ def direct(
     return Direct(x, s, rr, found.be, rank, condition, found.iterations, solver, p, found.rr, a_shift - b_shift)
 
 
-def _tall(
-    p: Problem, columns: Number, cond: float | None, single: bool, tol: float | None, precise: bool, reasons: list[str]
-) -> tuple[Refined, Array, int, Solver | None]:
-    """At least as many rows as columns (or a ridge): R and Qᴴb from one factorisation."""
-    n = p.matrix.n
+def triangle(p: Problem, columns: Number) -> Number:
+    """The triangular factor of [A·D, b'] with damp·D below A·D, (at most n + nrhs, n + nrhs)."""
     right = p.b * p.bscale
     if p.damp > 0:
         columns = np.vstack([columns, np.diag(p.damp * p.scale).astype(columns.dtype)])
-        right = np.vstack([right, np.zeros((n, right.shape[1]))])
-    both = sla.qr(np.hstack([columns, right]), mode="r", check_finite=False, overwrite_a=True)[0][:n]
+        right = np.vstack([right, np.zeros((p.matrix.n, right.shape[1]))])
+    both = np.hstack([columns, right])
+    return np.asarray(sla.qr(both, mode="r", check_finite=False, overwrite_a=True)[0])
+
+
+def _tall(
+    p: Problem, both: Number, cond: float | None, single: bool, tol: float | None, precise: bool, reasons: list[str]
+) -> tuple[Refined, Array, int, Solver | None]:
+    """At least as many rows as columns (or a ridge): R and Qᴴb from one factorisation."""
+    n = p.matrix.n
+    both = both[:n]
     r, c = np.ascontiguousarray(both[:, :n]), both[:, n:]
     if not np.isfinite(both).all():
-        nothing = np.full((n, right.shape[1]), np.nan, p.dtype)
-        z = nothing.astype(columns.dtype)
-        return Refined(nothing, z, np.full(right.shape[1], np.nan), float("nan"), 0), np.full(n, np.nan), 0, None
+        nothing = np.full(c.shape, np.nan, p.dtype)
+        z = nothing.astype(both.dtype)
+        return Refined(nothing, z, np.full(c.shape[1], np.nan), float("nan"), 0), np.full(n, np.nan), 0, None
     spec = spectrum(r)
     plain = r * (p.scale.min() / p.scale)
     u, s, vh = sla.svd(plain, full_matrices=False, check_finite=False)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kriss import _validate
+from kriss import _device, _validate
 from kriss._validate import RngLike
+from kriss.sketch._cuda_lstsq import device_sides, on_device
 from kriss.sketch._input import left_side, right_side
 from kriss.sketch._solve import METHODS, Options, fields, nothing, sketch_rows, solve
 from kriss.sketch._sparse_sign import SparseSign
@@ -53,7 +54,7 @@ class LstsqResult:
         that of the ridge estimator for its effective number of parameters. NaN if m is not above the rank, or if the
         singular values are not known. With ``"spir"`` from the sketch, so to a few percent.
     backend : str
-        ``"compiled"`` or ``"numba"``.
+        ``"compiled"``, ``"numba"`` or, for arrays on a GPU, ``"cuda"``.
     reason : str
         Why this method, and which ones gave up before it.
     """
@@ -125,7 +126,7 @@ def lstsq(
     Parameters
     ----------
     a : array_like, sparse matrix or LinearOperator, shape (m, n)
-        Real or complex. Arrays in C and Fortran order are both read in place (complex ones in Fortran order are
+        Real or complex. Real CuPy arrays with m >= n stay on their device, and so does x. Arrays in C and Fortran order are both read in place (complex ones in Fortran order are
         copied). Two arguments of single precision give a solution of single precision that was refined with
         double-precision sums. Operators need ``matvec`` and ``rmatvec``, or their matrix forms.
     b : array_like, shape (m,) or (m, k)
@@ -210,12 +211,19 @@ def lstsq(
     True
     """
     chosen = options(method, sketch_size, zeta, cond, damp, tol, precise, workers, check_finite)
-    left = left_side(a, sample_weight, chosen.check_finite)
-    right, one_d, dtype, left = right_side(b, left)
+    there = _device.any_device(a=a, b=b)
+    if there:
+        left, right, one_d, dtype = device_sides(a, b, sample_weight)
+    else:
+        left = left_side(a, sample_weight, chosen.check_finite)
+        right, one_d, dtype, left = right_side(b, left)
     if chosen.sketch_size is not None:
         _validate.integer(chosen.sketch_size, "sketch_size", low=left.matrix.n + 1)
     sketch = SparseSign(sketch_rows(left, chosen), chosen.zeta, rng=rng)
     if min(left.matrix.m, left.matrix.n, right.shape[1]) == 0:
+        if there:
+            raise ValueError(f"a has shape {(left.matrix.m, left.matrix.n)}, expected no empty arrays on the GPU")
         return LstsqResult(**nothing(left, right, one_d, dtype))
     answer = solve(left, right, dtype, chosen, sketch)
-    return LstsqResult(**fields(answer, right, one_d, dtype, chosen))
+    found = fields(answer, right, one_d, dtype, chosen)
+    return LstsqResult(**(on_device(found) if there else found))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _backend, _validate
-from kriss.sketch._certificate import Pass, padded, tall_pass
+from kriss.sketch._certificate import Pass, padded, right_scales, tall_pass
 from kriss.sketch._sparse_sign import SparseSign
 
 Number = npt.NDArray[Any]  # float64 or complex128
@@ -50,8 +50,25 @@ class Matrix:
 
     kind = "dense"
     complex = False
+    on_device = False
     m: int
     n: int
+
+    def check_finite(self) -> None:
+        """Refuse NaN and infinity in A."""
+        _validate.check_finite(self.dense(), "a")
+
+    def check_right(self, b: Number) -> None:
+        """Refuse NaN and infinity in b."""
+        _validate.check_finite(b, "b")
+
+    def sketch_right(self, b: Number, s: SparseSign, workers: int) -> Number:
+        """S·b in double precision."""
+        return sketch_dense(b, s, workers)
+
+    def right_scales(self, b: Number) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Reciprocal powers of two that bring b's columns near 1, and the norms of the scaled columns."""
+        return right_scales(b)
 
     def sketch(self, s: SparseSign, workers: int) -> Number:
         """S·A, (d, n)."""

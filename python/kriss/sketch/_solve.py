@@ -167,14 +167,14 @@ def solve(left: Left, b: Number, dtype: np.dtype[Any], options: Options, sketch:
     single = is_single(left)
     reasons: list[str] = []
     if options.check_finite:
-        _validate.check_finite(b, "b")
+        matrix.check_right(b)
     why = not_tall(left, options, sketch.d)
     best: Answer | None = None
     if why is None:
         known = look(matrix, b, sketch, options.damp, single, options.workers)
         if known is None:
             if options.check_finite and left.dense:
-                _validate.check_finite(matrix.dense(), "a")
+                matrix.check_finite()
             why = "the sketch is not finite, or below 1e-290"
         else:
             why = near_cut(known, options.cond)
@@ -202,7 +202,7 @@ def solve(left: Left, b: Number, dtype: np.dtype[Any], options: Options, sketch:
                 _log.info("lstsq: %s gave up: %s", tier, failure)
             why = "the sketched solvers gave up"
     elif options.check_finite and left.dense:
-        _validate.check_finite(matrix.dense(), "a")
+        matrix.check_finite()
     if can_be_written_out(left):
         reasons.append(f"lapack: {why}")
         return by_lapack(left, b, dtype, options, reasons)
@@ -223,11 +223,14 @@ def about(solver: Solver) -> str:
 
 def by_lapack(left: Left, b: Number, dtype: np.dtype[Any], options: Options, reasons: list[str]) -> Answer:
     """QR of all of A."""
-    a = left.matrix.dense()
-    if options.check_finite and not left.dense:
-        _validate.check_finite(a, "a")
+    if left.matrix.on_device:
+        source: Any = left.matrix
+    else:
+        source = left.matrix.dense()
+        if options.check_finite and not left.dense:
+            _validate.check_finite(source, "a")
     done = direct(
-        a, b, dtype=dtype, single=is_single(left), cond=options.cond, damp=options.damp, tol=options.tol,
+        source, b, dtype=dtype, single=is_single(left), cond=options.cond, damp=options.damp, tol=options.tol,
         precise=options.precise, workers=options.workers, reasons=reasons,
     )  # fmt: skip
     return Answer(left, "lapack", reasons, lapack=done)
