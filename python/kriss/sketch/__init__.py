@@ -6,6 +6,20 @@ certifies the result; `backward_error` judges anybody's solution.
 
 from kriss.sketch._certificate import backward_error
 from kriss.sketch._lstsq import LstsqResult, lstsq
+from kriss.sketch._refinement import Refinement, StreamResult
 from kriss.sketch._sparse_sign import SparseSign, sketch
+from kriss.sketch._state import SketchSolution, SketchState
+from kriss.sketch._stream import lstsq_stream
 
-__all__ = ["LstsqResult", "SparseSign", "backward_error", "lstsq", "sketch"]
+__all__ = [
+    "LstsqResult",
+    "Refinement",
+    "SketchSolution",
+    "SketchState",
+    "SparseSign",
+    "StreamResult",
+    "backward_error",
+    "lstsq",
+    "lstsq_stream",
+    "sketch",
+]
