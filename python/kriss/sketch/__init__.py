@@ -4,6 +4,10 @@
 certifies the result; `backward_error` judges anybody's solution.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 from kriss.sketch._certificate import backward_error
 from kriss.sketch._lstsq import LstsqResult, lstsq
 from kriss.sketch._refinement import Refinement, StreamResult
@@ -16,6 +20,8 @@ __all__ = [
     "Refinement",
     "SketchSolution",
     "SketchState",
+    "SketchedLinearRegression",
+    "SketchedRidge",
     "SparseSign",
     "StreamResult",
     "backward_error",
@@ -23,3 +29,16 @@ __all__ = [
     "lstsq_stream",
     "sketch",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # These need scikit-learn, which is optional.
+    if name in ("SketchedLinearRegression", "SketchedRidge"):
+        from kriss.sketch._estimators import estimator
+
+        return estimator(name)
+    raise AttributeError(f"module 'kriss.sketch' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

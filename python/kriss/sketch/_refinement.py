@@ -86,6 +86,8 @@ class Refinement:
         No further pass is needed.
     passes : int
         Passes over the rows so far, that of the sketch included.
+    observations : int
+        Rows that count for standard errors: all, unless some were given no weight and this is set to less.
 
     Notes
     -----
@@ -118,6 +120,7 @@ class Refinement:
     def __init__(self, state: SketchState, penalty: _factored.Penalty, tol: float | None) -> None:
         self._problem = state._factored(penalty)
         self._rows = state._given.copy()
+        self.observations = self._rows.count()
         self._targets = state.n_targets
         self._group = state.group
         self._tol = tol
@@ -265,9 +268,7 @@ class Refinement:
         kept = self._spectrum
         assert kept is not None
         full = p.rank == len(p.scale)
-        with np.errstate(all="ignore"):
-            factor = (kept.s[:, None] * kept.vt) if p.rank else np.zeros((0, len(p.scale)))
-            s = _factored.singular_values(p, factor)
+        s = _factored.singular_values(p, kept.s[:, None] * kept.vt)
         return StreamResult(
             x=_factored.shaped(x, one_d),
             coefficient_se=_factored.shaped(self._standard_errors(rr), one_d),
@@ -283,6 +284,22 @@ class Refinement:
             rows=rows,
             backend=_backend.backend(),
         )
+
+    def plain_factor(self) -> tuple[Array, float]:
+        """A factor of A in the user's units, times the power of two that comes with it.
+
+        Returns
+        -------
+        factor : ndarray, shape (rank, n)
+            F with ``F.T @ F`` equal to ``unit**2 * (A.T @ A + damp**2 * I)``.
+        unit : float
+            The power of two.
+        """
+        p, kept = self._problem, self._spectrum
+        assert kept is not None
+        common = float(p.scale.min())
+        with np.errstate(over="ignore", under="ignore"):
+            return kept.s[:, None] * kept.vt * (common / p.scale), common
 
     def _spec(self, columns: npt.NDArray[np.intp] | None, precond: Array | None) -> PassSpec:
         p = self._problem
@@ -349,7 +366,7 @@ class Refinement:
         with np.errstate(all="ignore"):
             w = p.inverse(self._factor) if p.rank else np.zeros((len(p.scale), 0))
             spread = _factored.row_norms(w)
-            free = float(self._rows.count() - p.rank)
+            free = float(self.observations - p.rank)
             if p.penalty.active:
                 pen = p.penalty.weights
                 free += float(np.sum((pen * spread) ** 2))
