@@ -40,6 +40,15 @@ SWAPPABLE: dict[str, tuple[str, ...]] = {
         "scipy.sparse.linalg._isolve.iterative",
         "scipy.sparse.linalg._eigen.arpack.arpack",
     ),
+    "sparse.linalg.lsmr": (
+        "scipy.sparse.linalg._isolve",
+        "scipy.sparse.linalg._isolve.lsmr",
+        "scipy.optimize._lsq.dogbox",
+        "scipy.optimize._lsq.lsq_linear",
+        "scipy.optimize._lsq.trf",
+        "scipy.optimize._lsq.trf_linear",
+    ),
+    "sparse.linalg.lsqr": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.lsqr"),
     "sparse.linalg.minres": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.minres"),
 }
 

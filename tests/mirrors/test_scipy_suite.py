@@ -169,6 +169,21 @@ SUITES = {
         on_our_kernels=0,
         on_our_kernels_adapted=22,
     ),
+    "sparse.linalg.lsmr": Suite(
+        ("scipy.sparse.linalg._isolve.tests.test_lsmr", "scipy.optimize.tests.test_lsq_linear"),
+        passed=30,
+        through_ours=18,
+        # All of SciPy's systems are small, and one test compares numbers of steps: tests/mirrors/test_lsqr.py has more.
+        on_our_kernels=0,
+    ),
+    "sparse.linalg.lsqr": Suite(
+        ("scipy.sparse.linalg._isolve.tests.test_lsqr",),
+        passed=5,
+        through_ours=5,
+        # All of SciPy's systems are small: see the adapted run.
+        on_our_kernels=0,
+        on_our_kernels_adapted=1,
+    ),
     "sparse.linalg.spilu": Suite(
         ("scipy.sparse.linalg._dsolve.tests.test_linsolve",),
         passed=14,

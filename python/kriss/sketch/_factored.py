@@ -1,0 +1,178 @@
+"""What a sketch of [A b] says about the least-squares problem: scales, rank, first solution and its error bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.linalg as sla
+
+from kriss.sketch import _dense
+from kriss.sketch._certificate import power_of_two, sketched_factor
+
+Array = npt.NDArray[np.float64]
+
+# Singular values of the scaled columns below this times the largest count as zero.
+CUT = 1e-13
+# A matrix whose entries are all smaller cannot be scaled by a normal number.
+TINY = 1e-290
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """What is added to the problem: rows diag(weights) below A, and columns that have no part in the minimum norm."""
+
+    weights: Array  # (n), not negative
+    free: npt.NDArray[np.bool_]  # (n)
+
+    @property
+    def active(self) -> bool:
+        """Whether there are rows at all."""
+        return bool(self.weights.any())
+
+
+def ridge(n: int, damp: float, intercept: bool = False) -> Penalty:
+    """damp on every column; none on the last one, and that one free, if it is an intercept."""
+    weights = np.full(n, damp)
+    free = np.zeros(n, bool)
+    if intercept:
+        weights[-1] = 0.0
+        free[-1] = True
+    return Penalty(weights, free)
+
+
+@dataclass(frozen=True)
+class Factored:
+    """The sketched problem, factorised. In scaled variables z, x = scale z / bscale."""
+
+    scale: Array  # (n) reciprocal powers of two
+    bscale: Array  # (k) reciprocal powers of two
+    penalty: Penalty
+    columns: npt.NDArray[np.intp]  # (rank) columns that span the range, in the order of `r`
+    r: Array  # (rank, rank) upper triangular factor of these columns
+    full: Array  # (rank, n) factor of all columns
+    null: Array | None  # (n, n - rank) null space in the units of x up to a factor, every column's largest entry 1
+    z0: Array  # (n, k) solution of the sketched problem
+    condition: float  # of the scaled sketch
+    sketch_residual: Array  # (k) norm of S (b - A x), in the units of b
+    d: int
+
+    @property
+    def rank(self) -> int:
+        """Numerical rank."""
+        return len(self.columns)
+
+    def to_x(self, z: Array) -> Array:
+        """Back to the user's units."""
+        out: Array = self.scale[:, None] * z / self.bscale
+        return out
+
+    def to_z(self, x: Array) -> Array:
+        """To scaled variables."""
+        out: Array = x / self.scale[:, None] * self.bscale
+        return out
+
+    def shortest(self, x: Array) -> Array:
+        """The point of minimum norm (free columns left out) with the same A x."""
+        if self.null is None:
+            return x
+        normed = ~self.penalty.free
+        q, r = np.linalg.qr(self.null[normed])
+        return np.asarray(x - self.null @ np.linalg.solve(r, q.T @ x[normed]))
+
+    def inverse(self, factor: Array) -> Array:
+        """W with W W' = (A'A)^-1 in the units of x, or its pseudo-inverse; `factor` stands for `r`."""
+        k, n = self.full.shape
+        if k == 0:
+            return np.zeros((n, 0))
+        w = np.zeros((n, k))
+        w[self.columns] = _dense.solve(factor, np.eye(k))
+        return self.shortest(w * self.scale[:, None])
+
+
+def factorise(sa: Array, sb: Array, largest_b: Array, penalty: Penalty) -> Factored:
+    """From S A, S b and the largest entry of each column of b."""
+    n = sa.shape[1]
+    if sa.size and np.abs(sa).max() < TINY and sa.any() and not penalty.active:
+        raise ValueError(f"A has no entry above {TINY}: multiply it by a power of two")
+    rows, right = sa, sb
+    if penalty.active:
+        rows = np.vstack([sa, np.diag(penalty.weights)])
+        right = np.vstack([sb, np.zeros((n, sb.shape[1]))])
+    scale, scaled = sketched_factor(rows)
+    bscale = power_of_two(largest_b)
+    right = right * bscale
+    both = _dense.qr_r(np.hstack([scaled, right]), n)
+    r, qb = np.ascontiguousarray(both[:, :n]), both[:, n:]
+    sv = _dense.svd(r)[1] if n else np.zeros(0)
+    rank = int((sv > CUT * sv[0]).sum()) if n and sv[0] > 0 else 0
+    columns = np.arange(n)
+    full, null = r, None
+    z0 = np.zeros((n, sb.shape[1]))
+    if rank == n:
+        if n:
+            z0 = _dense.solve(r, qb)
+    else:
+        q2, pivoted, columns = sla.qr(r, pivoting=True, check_finite=False)
+        r = np.ascontiguousarray(pivoted[:rank, :rank])
+        rest = pivoted[:rank, rank:]
+        full = np.zeros((rank, n))
+        full[:, columns] = pivoted[:rank]
+        null = np.zeros((n, n - rank))
+        null[columns[rank:], np.arange(n - rank)] = 1.0
+        if rank:
+            null[columns[:rank]] = -_dense.solve(r, rest)
+            z0[columns[:rank]] = _dense.solve(r, (q2.T @ qb)[:rank])
+        null *= scale[:, None] / scale.max()
+        null *= power_of_two(np.abs(null).max(axis=0))
+        columns = columns[:rank]
+    with np.errstate(over="ignore"):
+        leftover = right[: sa.shape[0]] - scaled[: sa.shape[0]] @ z0
+        out = Factored(
+            scale,
+            bscale,
+            penalty,
+            columns,
+            r,
+            full,
+            null,
+            z0,
+            float(sv[0] / sv[-1]) if rank == n and n else float("inf"),
+            np.asarray(np.sqrt(np.sum(leftover * leftover, axis=0)) / bscale),
+            sa.shape[0],
+        )
+    return out
+
+
+def solution(problem: Factored, z: Array) -> Array:
+    """x of minimum norm; OverflowError if it leaves the range of float64."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        x = problem.shortest(problem.to_x(z))
+    if np.isfinite(z).all() and not np.isfinite(x).all():
+        raise OverflowError("the solution is beyond the range of float64: scale A up or b down")
+    return x
+
+
+def singular_values(problem: Factored, factor: Array) -> Array:
+    """Of A (and the rows of the penalty) in the user's units, n of them; `factor` stands for `full`."""
+    n = len(problem.scale)
+    out = np.zeros(n)
+    if len(factor):
+        common = problem.scale.min()
+        with np.errstate(over="ignore", under="ignore"):
+            s = _dense.svd(factor * (common / problem.scale))[1] / common
+        out[: len(s)] = s
+    return out
+
+
+def row_norms(w: Array) -> Array:
+    """Of each row, without squares that leave the range."""
+    unit = power_of_two(np.abs(w).max(axis=1, initial=0.0))
+    return np.asarray(np.sqrt(np.sum((w * unit[:, None]) ** 2, axis=1)) / unit)
+
+
+def shaped(values: npt.NDArray[Any], one_d: bool) -> npt.NDArray[Any]:
+    """The last axis (right-hand sides) dropped for a one-dimensional b."""
+    return values[..., 0] if one_d else values
