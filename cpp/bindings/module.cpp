@@ -36,6 +36,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_spline_lsq(spline_lsq);
     py::module_ sketch = m.def_submodule("sketch", "Sketches and least squares.");
     kriss::bind::add_sketch(sketch);
+    py::module_ sketch_transform = m.def_submodule("sketch_transform", "Dense sketches and random features.");
+    kriss::bind::add_sketch_transform(sketch_transform);
     py::module_ solve = m.def_submodule("solve", "Sparse iterative solvers.");
     kriss::bind::add_solve(solve);
     py::module_ multigrid = m.def_submodule("solve_multigrid", "Multigrid preconditioners.");
