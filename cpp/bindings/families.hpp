@@ -14,6 +14,7 @@ void add_spline_hermite(pybind11::module_& m);
 void add_spline_tensor(pybind11::module_& m);
 void add_spline_lsq(pybind11::module_& m);
 void add_sketch(pybind11::module_& m);
+void add_sketch_transform(pybind11::module_& m);
 void add_solve(pybind11::module_& m);
 void add_solve_amg(pybind11::module_& m);
 void add_solve_block_jacobi(pybind11::module_& m);

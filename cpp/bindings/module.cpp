@@ -39,6 +39,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_sketch(sketch);
     py::module_ sketch_lstsq = m.def_submodule("sketch_lstsq", "Passes of the least-squares solvers.");
     kriss::bind::add_sketch_lstsq(sketch_lstsq);
+    py::module_ sketch_transform = m.def_submodule("sketch_transform", "Dense sketches and random features.");
+    kriss::bind::add_sketch_transform(sketch_transform);
     py::module_ solve = m.def_submodule("solve", "Sparse iterative solvers.");
     kriss::bind::add_solve(solve);
     py::module_ multigrid = m.def_submodule("solve_multigrid", "Multigrid preconditioners.");

@@ -29,6 +29,7 @@ SWAPPABLE: dict[str, tuple[str, ...]] = {
     "interpolate.UnivariateSpline": ("scipy.interpolate._fitpack2",),
     "interpolate.splev": ("scipy.interpolate._fitpack_py",),
     "interpolate.splrep": ("scipy.interpolate._fitpack_py",),
+    "linalg.clarkson_woodruff_transform": ("scipy.linalg._sketches",),
     "linalg.lstsq": ("scipy.linalg._basic",),
     "sparse.linalg.bicgstab": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.iterative"),
     "sparse.linalg.cg": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.iterative"),

@@ -153,6 +153,15 @@ SUITES = {
         through_ours=42,
         on_our_kernels=28,
     ),
+    "linalg.clarkson_woodruff_transform": Suite(
+        (
+            "scipy.linalg.tests.test_sketches",
+            "scipy.linalg.tests.test_batch::TestBatch::test_clarkson_woodruff_transform",
+        ),
+        passed=5,
+        through_ours=4,
+        on_our_kernels=4,
+    ),
     "linalg.lstsq": Suite(
         (
             "scipy.linalg.tests.test_basic::TestLstsq",

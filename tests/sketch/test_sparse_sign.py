@@ -194,7 +194,7 @@ def test_bad_arguments():
         (TypeError, lambda: sketch(A, 16.0)),
         (TypeError, lambda: sketch(A, True)),
         (ValueError, lambda: sketch(A, 16, zeta=0)),
-        (ValueError, lambda: sketch(A, 16, kind="srht")),
+        (ValueError, lambda: sketch(A, 16, kind="hadamard")),
         (ValueError, lambda: sketch(A, 16, rng=-1)),
         (TypeError, lambda: sketch(A, 16, rng="0")),
         (ValueError, lambda: sketch(A, 16, workers=0)),

@@ -1,7 +1,11 @@
 """Randomized sketching and the regression that is built on it.
 
-`sketch` and `SparseSign` compress the rows of a tall matrix; `lstsq` solves least-squares problems with it and
-certifies the result, `factor` prepares it for many of them; `backward_error` judges anybody's solution.
+`sketch` and the classes `SparseSign`, `SRHT`, `TensorSRHT`, `Gaussian` and `CountSketch` compress the rows of a tall
+matrix. `lstsq` solves least-squares problems with a sketch and certifies the result, `factor` prepares it for many of
+them, `lstsq_stream` and `SketchState` do it for rows that arrive in blocks, `SketchedLinearRegression` and
+`SketchedRidge` under the names of scikit-learn; `linf_lstsq` solves from the sketch alone, with an error bar for each
+coefficient. `backward_error` judges anybody's solution. `fwht` is the transform beneath the dense sketches;
+`RandomFeatures` and `UniversalFeatures` turn kernels and activations into inner products.
 """
 
 from __future__ import annotations
@@ -10,15 +14,25 @@ from typing import Any
 
 from kriss.sketch._certificate import backward_error
 from kriss.sketch._factor import LstsqFactor, factor
+from kriss.sketch._features import RandomFeatures, UniversalFeatures
+from kriss.sketch._fwht import fwht
+from kriss.sketch._kinds import CountSketch, Gaussian, sketch
+from kriss.sketch._linf import LinfResult, linf_lstsq
 from kriss.sketch._lstsq import LstsqResult, lstsq
 from kriss.sketch._refinement import Refinement, StreamResult
-from kriss.sketch._sparse_sign import SparseSign, sketch
+from kriss.sketch._sparse_sign import SparseSign
+from kriss.sketch._srht import SRHT, TensorSRHT
 from kriss.sketch._state import SketchSolution, SketchState
 from kriss.sketch._stream import lstsq_stream
 
 __all__ = [
+    "SRHT",
+    "CountSketch",
+    "Gaussian",
+    "LinfResult",
     "LstsqFactor",
     "LstsqResult",
+    "RandomFeatures",
     "Refinement",
     "SketchSolution",
     "SketchState",
@@ -26,8 +40,12 @@ __all__ = [
     "SketchedRidge",
     "SparseSign",
     "StreamResult",
+    "TensorSRHT",
+    "UniversalFeatures",
     "backward_error",
     "factor",
+    "fwht",
+    "linf_lstsq",
     "lstsq",
     "lstsq_stream",
     "sketch",

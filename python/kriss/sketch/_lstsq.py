@@ -126,9 +126,10 @@ def lstsq(
     Parameters
     ----------
     a : array_like, sparse matrix or LinearOperator, shape (m, n)
-        Real or complex. Real CuPy arrays with m >= n stay on their device, and so does x. Arrays in C and Fortran order are both read in place (complex ones in Fortran order are
-        copied). Two arguments of single precision give a solution of single precision that was refined with
-        double-precision sums. Operators need ``matvec`` and ``rmatvec``, or their matrix forms.
+        Real or complex. Real CuPy arrays with m >= n stay on their device, and so does x. Arrays in C and Fortran order
+        are both read in place (complex ones in Fortran order are copied). Two arguments of single precision give a
+        solution of single precision that was refined with double-precision sums. Operators need ``matvec`` and
+        ``rmatvec``, or their matrix forms.
     b : array_like, shape (m,) or (m, k)
         Right-hand sides.
     method : {"auto", "gram", "preconditioned-gram", "spir", "lapack"}

@@ -1,4 +1,4 @@
-"""The sparse-sign sketch as an object, and `sketch`."""
+"""The sparse-sign sketch as an object."""
 
 from __future__ import annotations
 
@@ -260,69 +260,3 @@ class SparseSign:
         data = signs.ravel() * (1.0 / math.sqrt(self.zeta))
         indptr = np.arange(0, m * self.zeta + 1, self.zeta)
         return sps.csc_array((data, rows.ravel(), indptr), shape=(self.d, m))
-
-
-def sketch(
-    A: object,
-    d: int,
-    *,
-    kind: str = "sparse-sign",
-    zeta: int = 8,
-    rng: RngLike = None,
-    workers: int | None = None,
-    check_finite: bool = True,
-) -> FloatArray:
-    """Compress the rows of a tall matrix to `d` random combinations that keep the lengths of all its combinations.
-
-    Parameters
-    ----------
-    A : array_like or sparse matrix, shape (m, n) or (m,)
-        Dense in any order, or CSR. float32 stays float32.
-    d : int
-        Rows of the result. With ``d = c n`` the singular values of the sketch lie within about ``1 ± 1/√c`` of A's,
-        relatively.
-    kind : {"sparse-sign"}
-        The distribution of the sketch.
-    zeta : int
-        Entries per row of A.
-    rng : int, SeedSequence, Generator or None
-        The seed.
-    workers : int, optional
-        Threads; changes no bit of the result.
-    check_finite : bool
-        Refuse NaN and infinity.
-
-    Returns
-    -------
-    ndarray, shape (d, n) or (d,)
-        S @ A.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `SparseSign` and `SparseSign.apply`; also for an unknown `kind`.
-
-    See Also
-    --------
-    SparseSign : the sketch as an object, for matrices that arrive in blocks.
-
-    Notes
-    -----
-    zeta·nnz(A) additions, one pass over A.
-
-    References
-    ----------
-    D. M. Kane, J. Nelson, *Sparser Johnson-Lindenstrauss transforms*, J. ACM 61 (2014), section 2.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from kriss.sketch import sketch
-    >>> A = np.random.default_rng(0).standard_normal((5000, 10))
-    >>> SA = sketch(A, 400, rng=1)
-    >>> ratio = np.linalg.svd(SA, compute_uv=False) / np.linalg.svd(A, compute_uv=False)
-    >>> bool(abs(ratio - 1).max() < 0.3)
-    True
-    """
-    _validate.choice(kind, "kind", ("sparse-sign",))
-    return SparseSign(d, zeta, rng=rng).apply(A, workers=workers, check_finite=check_finite)
