@@ -37,6 +37,9 @@ class DeviceMatrix(Matrix):
     def check_right(self, b: Any) -> None:
         _check_finite(b, "b")
 
+    def no_right(self, k: int, dtype: np.dtype[Any]) -> Any:
+        return _device.cupy().zeros((self.m, k), dtype)
+
     def sketch(self, s: SparseSign, workers: int) -> Number:
         return self.sketch_right(self.a, s, workers)
 

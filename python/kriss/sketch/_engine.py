@@ -277,7 +277,7 @@ def null_vectors(
     eps = float(np.finfo(np.float32 if single else np.float64).eps)
     limit = ulps * eps * float(np.linalg.norm(known.s))
     # Twofold arithmetic, as A v is all rounding: the right-hand side is zero.
-    zero, one = np.broadcast_to(np.zeros(1, p.b.dtype), (p.matrix.m, v.shape[1])), np.ones(v.shape[1])
+    zero, one = p.matrix.no_right(v.shape[1], p.b.dtype), np.ones(v.shape[1])
     for _ in range(2):
         g = p.matrix.residual(zero, p.scale, one, v, np.zeros_like(v), p.workers).g
         v = np.linalg.qr(v + correct(g))[0]

@@ -62,6 +62,10 @@ class Matrix:
         """Refuse NaN and infinity in b."""
         _validate.check_finite(b, "b")
 
+    def no_right(self, k: int, dtype: np.dtype[Any]) -> Number:
+        """k right-hand sides of zeros."""
+        return np.broadcast_to(np.zeros(1, dtype), (self.m, k))
+
     def sketch_right(self, b: Number, s: SparseSign, workers: int) -> Number:
         """S·b in double precision."""
         return sketch_dense(b, s, workers)
