@@ -116,6 +116,10 @@ class RandomFeatures:
     stored: 3 signs and a length a frequency are. Transform, signs, cosines and sines of one row run in the cache
     before the next row begins. The same bits for any `workers`, any order of X, and both backends.
 
+    The steps of ``order=0`` see that discreteness where X has one or two columns (or rows with as few nonzeros): a
+    projection is exactly zero with a probability of up to a tenth, counts as positive half of the time, and the kernel
+    of nearly opposite points is off by as much.
+
     The root-mean-square error of ``z(x) @ z(y)`` is at most about ``1 / sqrt(n_features)`` for the stationary kernels,
     and usually less, as the frequencies of a block are orthogonal.
 
