@@ -69,14 +69,14 @@ def row_signs(seed: typing.SupportsInt | typing.SupportsIndex, first: typing.Sup
     Signs of the rows first, first + 1, ...
     """
 @typing.overload
-def scatter_rows(a: numpy.typing.NDArray[numpy.float64], place: numpy.typing.NDArray[numpy.int64], sign: numpy.typing.NDArray[numpy.int64], out: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
+def scatter_rows(a: numpy.typing.NDArray[numpy.float64], place: numpy.typing.NDArray[numpy.int64], minus: numpy.typing.NDArray[numpy.int64], out: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
-    out[place[i]] += sign[i] a[i], row by row.
+    out[place[i]] += a[i], or -= where minus[i] is not 0, row by row.
     """
 @typing.overload
-def scatter_rows(a: numpy.typing.NDArray[numpy.float32], place: numpy.typing.NDArray[numpy.int64], sign: numpy.typing.NDArray[numpy.int64], out: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
+def scatter_rows(a: numpy.typing.NDArray[numpy.float32], place: numpy.typing.NDArray[numpy.int64], minus: numpy.typing.NDArray[numpy.int64], out: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
-    out[place[i]] += sign[i] a[i], row by row.
+    out[place[i]] += a[i], or -= where minus[i] is not 0, row by row.
     """
 @typing.overload
 def srht_csr(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], cols: typing.SupportsInt | typing.SupportsIndex, seed: typing.SupportsInt | typing.SupportsIndex, place: numpy.typing.NDArray[numpy.int32], row: numpy.typing.NDArray[numpy.int32], row_offset: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
