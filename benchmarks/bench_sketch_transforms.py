@@ -1,7 +1,7 @@
 """Dense sketches, random features and SciPy's CountSketch, each against what one would use instead.
 
 The accuracy column of the random features is the root-mean-square error of the kernel matrix that they stand for, of
-400 points; that of the cases on coefficients is the median over draws of ``max |x - x*| sqrt(n) / (norm(r)
+400 points; that of the cases on coefficients is the 0.9 quantile over draws of ``max |x - x*| sqrt(n) / (norm(r)
 norm(pinv(A)))``, the figure that the theorem of Song, Ye, Yin and Zhang bounds, with infinity for a singular sketch.
 """
 
@@ -145,8 +145,8 @@ def _coefficients(n: int, m: int, draws: int) -> Case:
             "sketch and solve, SparseSign, 4 entries": lambda: several(lambda seed: solved(SparseSign(d, 4, rng=seed))),
             "sketch and solve, CountSketch": lambda: several(lambda seed: solved(CountSketch(d, rng=seed))),
         },
-        accuracy=lambda r: float(np.median([abs(y - x).max() * np.sqrt(n) for y in r])),
-        accuracy_name="median error over norm(r) norm(pinv(A)) / sqrt(n)",
+        accuracy=lambda r: float(np.quantile([abs(y - x).max() * np.sqrt(n) for y in r], 0.9, method="higher")),
+        accuracy_name="0.9 quantile of the error over norm(r) norm(pinv(A)) / sqrt(n)",
         note=f"{draws} draws a call; error bars and the true residual are part of ours",
     )
 
