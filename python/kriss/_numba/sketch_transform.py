@@ -182,7 +182,7 @@ def _gaussian_dense(a, seed, row_offset, out, unit):
 
 def gaussian_dense(a, seed, d, row_offset, out, workers):
     unit = 1.0 / math.sqrt(d)
-    step = max(1, _ROWS * 64 // d)
+    step = max(1, _ROWS * 16 // d)
     for begin in range(0, a.shape[0], step):
         _gaussian_dense(a[begin : begin + step], np.uint64(seed), row_offset + begin, out, unit)
 
@@ -199,7 +199,7 @@ def _gaussian_csr(begin, end, indptr, indices, data, seed, row_offset, out, unit
 
 def gaussian_csr(indptr, indices, data, cols, seed, d, row_offset, out, workers):
     unit = 1.0 / math.sqrt(d)
-    step = max(1, _ROWS * 64 // d)
+    step = max(1, _ROWS * 16 // d)
     rows = indptr.size - 1
     for begin in range(0, rows, step):
         end = min(begin + step, rows)
@@ -251,7 +251,7 @@ def _features(x, inverse, signs, stretch, which, unit, out):
                     out[i, k0 + k] = unit * out.dtype.type(cosine)
                     out[i, frequencies + k0 + k] = unit * out.dtype.type(sine)
                 elif which == _STEP:
-                    out[i, k0 + k] = unit if v > 0 else zero
+                    out[i, k0 + k] = unit if v > 0 or (v == 0 and k % 2 == 1) else zero
                 elif which == _RAMP:
                     out[i, k0 + k] = v * unit if v > 0 else zero
                 else:

@@ -109,8 +109,10 @@ void random_features(const View2<const In>& x, const T* inverse, index_t p, cons
                         fourier_features(work, count, rules.unit, to + k0, to + frequencies + k0);
                         break;
                     case FeatureMap::step:
+                        // Rows with one entry meet projections of exactly zero: half of them count as positive.
                         for (index_t k = 0; k < count; ++k) {
-                            to[k0 + k] = work[k] > T(0) ? rules.unit : T(0);
+                            const bool up = work[k] > T(0) || (work[k] == T(0) && (k & 1) != 0);
+                            to[k0 + k] = up ? rules.unit : T(0);
                         }
                         break;
                     case FeatureMap::ramp:

@@ -18,8 +18,10 @@ template <class In, class Out>
 void scatter_rows(const View2<const In>& a, const std::int64_t* place, const std::int64_t* minus, Out* out,
                   const Executor& ex) {
     const index_t n = a.cols;
-    // Whole cache lines of a row of `out` to each worker; few columns to one.
-    const index_t parts = n < 32 || ex.workers < 1 ? 1 : ex.workers;
+    // Whole cache lines of a row of `out` to each worker, and long pieces of a row of a: one worker reads whole rows as
+    // fast as two read halves of them.
+    const index_t most = n / 256 > 1 ? n / 256 : 1;
+    const index_t parts = ex.workers < most ? (ex.workers > 1 ? ex.workers : 1) : most;
     const index_t grain = ((n + parts - 1) / parts + 7) / 8 * 8;
     // Tiles of rows where the columns lie far apart.
     const index_t rows = a.col_stride == 1 ? 1 : 512;
