@@ -63,8 +63,8 @@ def _case(m: int, n: int, order: str, target: float | None, drivers: tuple[str, 
         accuracy_name="backward error",
         target=target,
         target_peer="LAPACK gels",
-        note=f"method {fit.method}, {fit.iterations} refinements after the first solution; target against gels (QR without "
-        f"pivoting), the fastest driver here as a rule",
+        note=f"method {fit.method}, {fit.iterations} refinements after the first solution; target against gels "
+        f"(QR without pivoting), the fastest driver here as a rule",
         traffic=lambda r: 8.0 * m * n * (3 + r.iterations),
     )
 

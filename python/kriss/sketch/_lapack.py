@@ -110,10 +110,13 @@ def _tall(
     """At least as many rows as columns (or a ridge): R and Qᴴb from one factorisation."""
     n = p.matrix.n
     right = p.b * p.bscale
+    m = p.matrix.m
+    rows = m + n if p.damp > 0 else m
+    work = np.zeros((rows, n + right.shape[1]), columns.dtype, order="F")
+    work[:m, :n], work[:m, n:] = columns, right
     if p.damp > 0:
-        columns = np.vstack([columns, np.diag(p.damp * p.scale).astype(columns.dtype)])
-        right = np.vstack([right, np.zeros((n, right.shape[1]))])
-    both = sla.qr(np.hstack([columns, right]), mode="r", check_finite=False, overwrite_a=True)[0][:n]
+        np.fill_diagonal(work[m:, :n], p.damp * p.scale)
+    both = _dense.lapack_r(work, n)
     r, c = np.ascontiguousarray(both[:, :n]), both[:, n:]
     if not np.isfinite(both).all():
         nothing = np.full((n, right.shape[1]), np.nan, p.dtype)
