@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import scipy.linalg as sla
 import scipy.sparse as sps
+import scipy.sparse.linalg as spla
 
 import kriss.scipy.linalg
 from benchmarks.harness import Case
-from kriss.sketch import SparseSign, backward_error, lstsq
+from kriss.sketch import SparseSign, backward_error, factor, lstsq
 
 
 def _solution(result: Any) -> np.ndarray:
@@ -37,6 +38,8 @@ def _peers(A: np.ndarray, b: np.ndarray, drivers: tuple[str, ...]) -> dict[str, 
     peers: dict[str, Callable[[], Any]] = {"numpy.linalg.lstsq": lambda: np.linalg.lstsq(A, b, rcond=None)}
     for driver in drivers:
         peers[f"scipy {driver}"] = lambda driver=driver: sla.lstsq(A, b, lapack_driver=driver)
+    gels, n = sla.get_lapack_funcs("gels", (A, b)), A.shape[1]
+    peers["LAPACK gels"] = lambda: gels(A, b)[1][:n]
     return peers
 
 
@@ -59,9 +62,9 @@ def _case(m: int, n: int, order: str, target: float | None, drivers: tuple[str, 
         accuracy=lambda r: float(backward_error(A, b, _solution(r))),
         accuracy_name="backward error",
         target=target,
-        target_peer="scipy gelsy",
-        note=f"method {fit.method}, {fit.iterations} refinements after the first solution; target against gelsy, the "
-        f"fastest driver here as a rule",
+        target_peer="LAPACK gels",
+        note=f"method {fit.method}, {fit.iterations} refinements after the first solution; target against gels "
+        f"(QR without pivoting), the fastest driver here as a rule",
         traffic=lambda r: 8.0 * m * n * (3 + r.iterations),
     )
 
@@ -81,6 +84,97 @@ def _hard(m: int, n: int) -> Case:
         accuracy_name="backward error",
         target_peer="scipy gelsy",
         note=f"method {fit.method}, {fit.iterations} refinements; normal equations fail or are wrong here",
+    )
+
+
+def _precise(m: int, n: int) -> Case:
+    A, b = _problem(m, n, "C", 4)
+    return Case(
+        f"lstsq, {m} x {n}, precise=True",
+        lambda: lstsq(A, b, rng=0, precise=True),
+        _peers(A, b, ("gelsy",)),
+        accuracy=lambda r: float(backward_error(A, b, _solution(r))),
+        accuracy_name="backward error",
+        note="x to its last digit; nobody else offers that",
+    )
+
+
+def _complex(m: int, n: int) -> Case:
+    rng = np.random.default_rng(5)
+    A = rng.standard_normal((m, n)) + 1j * rng.standard_normal((m, n))
+    b = rng.standard_normal(m) + 1j * rng.standard_normal(m)
+    exact = lstsq(A, b, rng=1, precise=True).x
+    return Case(
+        f"lstsq, {m} x {n}, complex",
+        lambda: lstsq(A, b, rng=0),
+        _peers(A, b, ("gelsd", "gelsy")),
+        accuracy=lambda r: float(np.linalg.norm(_solution(r) - exact) / np.linalg.norm(exact)),
+        accuracy_name="forward error",
+        note="forward error against precise=True with another seed",
+    )
+
+
+def _deficient(m: int, n: int) -> Case:
+    A, b = _problem(m, n, "C", 6)
+    A[:, -1] = A[:, 0] + A[:, 1]
+    fit = lstsq(A, b, rng=0)
+    return Case(
+        f"lstsq, {m} x {n}, rank {n - 1}",
+        lambda: lstsq(A, b, rng=0),
+        {f"scipy {d}": lambda d=d: sla.lstsq(A, b, cond=1e-13, lapack_driver=d) for d in ("gelsd", "gelsy")},
+        accuracy=lambda r: float(backward_error(A, b, _solution(r))),
+        accuracy_name="backward error",
+        note=f"method {fit.method}; all of them return the solution of minimum norm",
+    )
+
+
+def _many_columns(m: int, n: int) -> Case:
+    rng = np.random.default_rng(7)
+    A = rng.standard_normal((m, n)) * np.logspace(0, -3, n)
+    A += np.outer(rng.standard_normal(m), np.logspace(0, 4, n))  # not cured by scaling columns
+    b = rng.standard_normal(m)
+    peers = _peers(A, b, ("gelsd", "gelsy"))
+    peers["kriss preconditioned-gram"] = lambda: lstsq(A, b, rng=0, method="preconditioned-gram")
+    return Case(
+        f"lstsq by sketch-preconditioned CG, {m} x {n}",
+        lambda: lstsq(A, b, rng=0, method="spir"),
+        peers,
+        accuracy=lambda r: float(backward_error(A, b, _solution(r))),
+        accuracy_name="backward error",
+    )
+
+
+def _sparse(m: int, n: int) -> Case:
+    rng = np.random.default_rng(8)
+    A = sps.random_array((m, n), density=3.0 / n, format="csr", rng=rng) + sps.random_array(
+        (m, 1), density=1.0, rng=rng
+    ) @ sps.csr_array(np.ones((1, n)) * (rng.random(n) < 3.0 / n))
+    A = sps.csr_array(A) @ sps.diags_array(np.logspace(0, 4, n))
+    b = rng.standard_normal(m)
+    exact = lstsq(A, b, rng=1, precise=True).x
+    return Case(
+        f"lstsq, {m} x {n} CSR, {A.nnz} entries",
+        lambda: lstsq(A, b, rng=0),
+        {
+            "scipy lsqr": lambda: spla.lsqr(A, b, atol=1e-15, btol=1e-15, iter_lim=20 * n)[0],
+            "scipy lsmr": lambda: spla.lsmr(A, b, atol=1e-15, btol=1e-15, maxiter=20 * n)[0],
+        },
+        accuracy=lambda r: float(np.linalg.norm(_solution(r) - exact) / np.linalg.norm(exact)),
+        accuracy_name="forward error",
+        note="forward error against precise=True with another seed; columns of sizes 1 to 1e4",
+    )
+
+
+def _factored(m: int, n: int) -> Case:
+    A, b = _problem(m, n, "C", 9)
+    prepared = factor(A, rng=0)
+    return Case(
+        f"factor(A).solve(b), {m} x {n}",
+        lambda: prepared.solve(b),
+        {"kriss lstsq": lambda: lstsq(A, b, rng=0)},
+        accuracy=lambda r: float(backward_error(A, b, _solution(r))),
+        accuracy_name="backward error",
+        note="the factor is there already",
     )
 
 
@@ -127,11 +221,21 @@ def cases(quick: bool) -> Iterable[Case]:
         yield _case(60_000, 50, "C", None, ("gelsd", "gelsy"))
         yield _mirror(60_000, 50)
         yield from _sketches(60_000, 50)
+        yield _sparse(60_000, 50)
+        yield _factored(60_000, 50)
         return
     yield _case(400_000, 100, "C", 4.0, ("gelsd", "gelsy", "gelss"))
     yield _case(400_000, 100, "F", 4.0, ("gelsd", "gelsy", "gelss"))
-    yield _case(1_000_000, 50, "C", 3.0, ("gelsd", "gelsy"))
-    yield _case(200_000, 300, "F", None, ("gelsd", "gelsy"))
+    yield _case(1_000_000, 50, "C", 4.0, ("gelsd", "gelsy"))
+    yield _case(1_000_000, 50, "F", 4.0, ("gelsd", "gelsy"))
+    yield _case(200_000, 300, "C", 3.0, ("gelsd", "gelsy"))
+    yield _case(200_000, 300, "F", 3.0, ("gelsd", "gelsy"))
     yield _hard(200_000, 50)
+    yield _precise(400_000, 100)
+    yield _complex(200_000, 50)
+    yield _deficient(400_000, 100)
+    yield _many_columns(60_000, 800)
+    yield _sparse(1_000_000, 200)
+    yield _factored(400_000, 100)
     yield _mirror(400_000, 100)
     yield from _sketches(400_000, 100)

@@ -73,12 +73,15 @@ def sketched_factor(sa: npt.NDArray[Any]) -> tuple[Array, npt.NDArray[Any]]:
 
     Columns below 1e-290 count as zero: their reciprocal overflows.
     """
-    largest = np.maximum(np.abs(sa.real), np.abs(sa.imag)).max(axis=0, initial=0.0)
+    parts = [sa] if sa.dtype.kind == "f" else [sa.real, sa.imag]
+    largest = np.max([np.maximum(p.max(axis=0, initial=0.0), -p.min(axis=0, initial=0.0)) for p in parts], axis=0)
     first = power_of_two(np.where(largest < 1e-290, 0.0, largest))
     scaled = sa * first
-    second = power_of_two(np.sqrt(np.sum(np.abs(scaled) ** 2, axis=0)))
-    scale = first * np.where(largest < 1e-290, 1.0, second)
-    return scale, scaled * np.where(largest < 1e-290, 1.0, second)
+    parts = [scaled] if scaled.dtype.kind == "f" else [scaled.real, scaled.imag]
+    second = power_of_two(np.sqrt(sum(np.einsum("ij,ij->j", p, p) for p in parts)))
+    second = np.where(largest < 1e-290, 1.0, second)
+    scaled *= second
+    return first * second, scaled
 
 
 class Spectrum(NamedTuple):

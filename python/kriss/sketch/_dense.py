@@ -33,6 +33,14 @@ def qr_r(a: Number, steps: int) -> Number:
     return np.asarray(sla.qr(a, mode="r", check_finite=False)[0])[:steps]
 
 
+def lapack_r(a: Number, count: int) -> Number:
+    """The first `count` rows of R of all of `a`, which is overwritten if it is in Fortran order."""
+    geqrf, query = sla.get_lapack_funcs(("geqrf", "geqrf_lwork"), (a,))
+    work = query(*a.shape)[0]
+    done = geqrf(a, lwork=max(int(work.real), 1), overwrite_a=True)
+    return np.triu(np.asarray(done[0])[:count])
+
+
 def cholesky(g: Number) -> Number | None:
     """The upper factor, or None if a pivot is not positive."""
     if _ours(g, g.shape[0]):

@@ -116,6 +116,10 @@ def direct(
 def triangle(p: Problem, columns: Number) -> Number:
     """The triangular factor of [A·D, b'] with damp·D below A·D, (at most n + nrhs, n + nrhs)."""
     right = p.b * p.bscale
+    m = p.matrix.m
+    rows = m + n if p.damp > 0 else m
+    work = np.zeros((rows, n + right.shape[1]), columns.dtype, order="F")
+    work[:m, :n], work[:m, n:] = columns, right
     if p.damp > 0:
         columns = np.vstack([columns, np.diag(p.damp * p.scale).astype(columns.dtype)])
         right = np.vstack([right, np.zeros((p.matrix.n, right.shape[1]))])
@@ -129,6 +133,8 @@ def _tall(
     """At least as many rows as columns (or a ridge): R and Qᴴb from one factorisation."""
     n = p.matrix.n
     both = both[:n]
+        np.fill_diagonal(work[m:, :n], p.damp * p.scale)
+    both = _dense.lapack_r(work, n)
     r, c = np.ascontiguousarray(both[:, :n]), both[:, n:]
     if not np.isfinite(both).all():
         nothing = np.full(c.shape, np.nan, p.dtype)
