@@ -1,4 +1,4 @@
-"""Least squares over Dask arrays, on threads, processes or a `dask.distributed` cluster."""
+"""Least squares over Dask arrays, on threads, processes or a ``dask.distributed`` cluster."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def lstsq(
     Notes
     -----
     Three to five passes: the graph below `a` is run once in each, so persist what is costly to make and fits. Runs on
-    the scheduler that is active, a `dask.distributed` cluster if there is a client. The result has the same bits for
+    the scheduler that is active, a ``dask.distributed`` cluster if there is a client. The result has the same bits for
     any chunks, any scheduler and any number of machines, and those of `kriss.sketch.lstsq_stream` over the same rows.
     Between machines travel sums of ``8 n²`` bytes per node of the summation tree, and rows as for `sketch_state`.
 

@@ -310,4 +310,6 @@ def _classes() -> dict[str, type]:
     for cls in made:
         # Where pickle and the documentation look for them.
         cls.__module__, cls.__qualname__ = "kriss.sketch", cls.__name__
+        for name in ("fit", "partial_fit", "predict"):
+            setattr(cls, name, vars(Sketched)[name])
     return {cls.__name__: cls for cls in made}
