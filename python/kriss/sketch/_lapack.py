@@ -114,17 +114,15 @@ def direct(
 
 
 def triangle(p: Problem, columns: Number) -> Number:
-    """The triangular factor of [A·D, b'] with damp·D below A·D, (at most n + nrhs, n + nrhs)."""
+    """The triangular factor of [A·D, b'] with damp·D below A·D, (n, n + nrhs)."""
     right = p.b * p.bscale
-    m = p.matrix.m
+    m, n = p.matrix.m, p.matrix.n
     rows = m + n if p.damp > 0 else m
     work = np.zeros((rows, n + right.shape[1]), columns.dtype, order="F")
     work[:m, :n], work[:m, n:] = columns, right
     if p.damp > 0:
-        columns = np.vstack([columns, np.diag(p.damp * p.scale).astype(columns.dtype)])
-        right = np.vstack([right, np.zeros((p.matrix.n, right.shape[1]))])
-    both = np.hstack([columns, right])
-    return np.asarray(sla.qr(both, mode="r", check_finite=False, overwrite_a=True)[0])
+        np.fill_diagonal(work[m:, :n], p.damp * p.scale)
+    return _dense.lapack_r(work, n)
 
 
 def _tall(
@@ -133,8 +131,6 @@ def _tall(
     """At least as many rows as columns (or a ridge): R and Qᴴb from one factorisation."""
     n = p.matrix.n
     both = both[:n]
-        np.fill_diagonal(work[m:, :n], p.damp * p.scale)
-    both = _dense.lapack_r(work, n)
     r, c = np.ascontiguousarray(both[:, :n]), both[:, n:]
     if not np.isfinite(both).all():
         nothing = np.full(c.shape, np.nan, p.dtype)
