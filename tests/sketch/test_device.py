@@ -13,7 +13,7 @@ import scipy.sparse as sps
 from numpy.testing import assert_allclose
 
 from kriss import _device
-from kriss.sketch import SparseSign, lstsq
+from kriss.sketch import SparseSign, factor, leverage_scores, lstsq
 
 
 class Array(np.ndarray):
@@ -229,3 +229,16 @@ def test_bad_input(device, rng):
     matrix.__module__ = "cupyx.scipy.sparse._csr"
     with pytest.raises(TypeError, match="sparse matrix on the GPU"):
         lstsq(matrix(A), there(b))
+
+
+@pytest.mark.parametrize("method", ["exact", "sketch"])
+def test_leverage_scores(device, rng, method):
+    A, _ = problem(rng, m=5000)
+    A[9] *= 300
+    score = leverage_scores(there(A), method=method, rng=0)
+    assert type(score) is Array
+    assert_allclose(score.get(), leverage_scores(A, method=method, rng=0), rtol=1e-11)
+    with pytest.raises(ValueError, match="too few rows"):
+        leverage_scores(there(A[:20]))
+    with pytest.raises(TypeError, match="on the GPU"):
+        factor(there(A))

@@ -4,8 +4,8 @@
 matrix. `lstsq` solves least-squares problems with a sketch and certifies the result, `factor` prepares it for many of
 them, `lstsq_stream` and `SketchState` do it for rows that arrive in blocks, `SketchedLinearRegression` and
 `SketchedRidge` under the names of scikit-learn; `linf_lstsq` solves from the sketch alone, with an error bar for each
-coefficient. `backward_error` judges anybody's solution. `fwht` is the transform beneath the dense sketches;
-`RandomFeatures` and `UniversalFeatures` turn kernels and activations into inner products.
+coefficient. `backward_error` judges anybody's solution, `leverage_scores` weighs rows. `fwht` is the transform beneath
+the dense sketches; `RandomFeatures` and `UniversalFeatures` turn kernels and activations into inner products.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from kriss.sketch._factor import LstsqFactor, factor
 from kriss.sketch._features import RandomFeatures, UniversalFeatures
 from kriss.sketch._fwht import fwht
 from kriss.sketch._kinds import CountSketch, Gaussian, sketch
+from kriss.sketch._leverage import leverage_scores
 from kriss.sketch._linf import LinfResult, linf_lstsq
 from kriss.sketch._lstsq import LstsqResult, lstsq
 from kriss.sketch._refinement import Refinement, StreamResult
@@ -45,6 +46,7 @@ __all__ = [
     "backward_error",
     "factor",
     "fwht",
+    "leverage_scores",
     "linf_lstsq",
     "lstsq",
     "lstsq_stream",

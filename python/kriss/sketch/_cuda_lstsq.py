@@ -187,6 +187,13 @@ def device_sides(a: Any, b: Any, sample_weight: Any) -> tuple[Left, Any, bool, n
     return Left(DeviceMatrix(left), np.dtype(dtype), root, used, int(m) * int(n)), right, one_d, np.dtype(dtype)
 
 
+def device_left(a: Any) -> Left:
+    """A alone."""
+    left = _array(a, "a", (2,))
+    m, n = (int(k) for k in left.shape)
+    return Left(DeviceMatrix(left), np.dtype(left.dtype), None, m, m * n)
+
+
 def on_device(fields: dict[str, Any]) -> dict[str, Any]:
     """The arrays of a result on the GPU."""
     cp = _device.cupy()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kriss import _validate
+from kriss import _device, _validate
 from kriss._validate import RngLike
 from kriss.sketch._certificate import Array
 from kriss.sketch._engine import Solver, look, problem_of, refine
@@ -179,6 +179,8 @@ def factor(
     True
     """
     chosen = options(method, sketch_size, zeta, cond, damp, None, False, workers, check_finite)
+    if _device.is_device_array(a):
+        raise TypeError("a is on the GPU, expected an array in host memory: use lstsq there")
     left = left_side(a, sample_weight, chosen.check_finite)
     m, n = left.matrix.m, left.matrix.n
     if chosen.sketch_size is not None:

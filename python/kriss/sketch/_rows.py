@@ -336,6 +336,10 @@ class OperatorMatrix(Matrix):
         r = self._times(scale[:, None] * z)
         return scale[:, None] * self._times(r, adjoint=True), np.sum(np.abs(r) ** 2, axis=0)
 
+    def product(self, z: Number) -> Number:
+        """A·z."""
+        return self._times(z)
+
     def dense(self) -> Number:
         return self._times(np.eye(self.n))
 
