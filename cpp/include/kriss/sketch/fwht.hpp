@@ -193,7 +193,8 @@ KRISS_ALWAYS_INLINE void fwht_wide(const FwhtBatch<T>& b, T* x, index_t part, in
 
 // The levels within `len` neighbours of up to eight lines, j0 and following; work: fwht_space(len).
 template <class T>
-KRISS_ALWAYS_INLINE void fwht_strip(const FwhtBatch<T>& b, T* x, index_t len, index_t j0, T* work) {
+KRISS_ALWAYS_INLINE void fwht_strip(const FwhtBatch<T>& b, T* KRISS_RESTRICT x, index_t len, index_t j0,
+                                    T* KRISS_RESTRICT work) {
     const index_t width = b.inner - j0 < strip_width ? b.inner - j0 : strip_width;
     T* first = x + j0 * b.inner_stride;
     if (b.stride == 1) {
@@ -215,6 +216,20 @@ KRISS_ALWAYS_INLINE void fwht_strip(const FwhtBatch<T>& b, T* x, index_t len, in
         fwht_line(work, len);
         for (index_t i = 0; i < len; ++i) {
             first[i * b.stride] = work[i] * b.scale;
+        }
+        return;
+    }
+    if (width == strip_width && b.inner_stride == 1) {
+        for (index_t i = 0; i < len; ++i) {
+            for (index_t c = 0; c < strip_width; ++c) {
+                work[strip_width * i + c] = first[i * b.stride + c];
+            }
+        }
+        fwht_rows(work, strip_width * len);
+        for (index_t i = 0; i < len; ++i) {
+            for (index_t c = 0; c < strip_width; ++c) {
+                first[i * b.stride + c] = work[strip_width * i + c] * b.scale;
+            }
         }
         return;
     }
