@@ -8,26 +8,12 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/sketch/hadamard.hpp"
 #include "kriss/sketch/panel.hpp"
 
 KRISS_NAMESPACE_BEGIN
 
 constexpr index_t fwht_block = 4096;  // a strip of 8 columns of so many float64 numbers is 256 KiB
-
-// Butterflies of all strides below Radix on a[0..Radix).
-template <int Radix, class V>
-KRISS_HD KRISS_ALWAYS_INLINE void fwht_butterfly(V* a) {
-    for (int h = Radix / 2; h >= 1; h /= 2) {
-        for (int i = 0; i < Radix; ++i) {
-            if ((i & h) == 0) {
-                const V x = a[i];
-                const V y = a[i + h];
-                a[i] = x + y;
-                a[i + h] = x - y;
-            }
-        }
-    }
-}
 
 // One register of numbers. Lanes never mix in a pass, so its width changes no result.
 #if defined(__AVX__)
