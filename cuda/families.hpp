@@ -7,6 +7,7 @@ namespace kriss::cuda {
 
 void add_spline(pybind11::module_& m);
 void add_sketch(pybind11::module_& m);
+void add_sketch_transform(pybind11::module_& m);
 void add_solve(pybind11::module_& m);
 void add_gp(pybind11::module_& m);
 

@@ -40,6 +40,8 @@ PYBIND11_MODULE(_cuda, m) {
     kriss::cuda::add_spline(spline);
     py::module_ sketch = m.def_submodule("sketch", "Sketches.");
     kriss::cuda::add_sketch(sketch);
+    py::module_ transform = m.def_submodule("sketch_transform", "Dense sketches and random features.");
+    kriss::cuda::add_sketch_transform(transform);
     py::module_ solve = m.def_submodule("solve", "Iterative solvers.");
     kriss::cuda::add_solve(solve);
     py::module_ gp = m.def_submodule("gp", "Covariance assembly.");

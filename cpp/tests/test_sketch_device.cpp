@@ -1,13 +1,12 @@
-// The launchers of cuda/sketch_residual.cu, built for the host, where cuda/panel.hpp replays every thread of every
-// block: the very functions that a device runs, against the pass of the processor. No device is involved.
-#include <cmath>
-#include <cstdint>
-#include <random>
+// The launchers of cuda/sketch_transform.cu, run by the host thread by thread, against the CPU kernels: the same bits.
+#include "../../cuda/sketch_transform.cu"
+
 #include <vector>
 
-#include "../../cuda/sketch_residual.cu"
 #include "check.hpp"
-#include "kriss/sketch/extended.hpp"
+#include "kriss/sketch/fwht.hpp"
+#include "kriss/sketch/random_features.hpp"
+#include "kriss/sketch/srht.hpp"
 
 using namespace kriss;
 
@@ -16,95 +15,101 @@ namespace {
 std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
 
 template <class T>
-std::vector<T> noise(index_t n, unsigned seed) {
-    std::mt19937 gen(seed);
-    std::uniform_real_distribution<double> u(-1.0, 1.0);
-    std::vector<T> v(at(n));
-    for (auto& e : v) {
-        e = static_cast<T>(u(gen));
+std::vector<T> numbers(index_t n, std::uint32_t seed) {
+    std::vector<T> out(at(n));
+    std::uint32_t state = seed;
+    for (T& x : out) {
+        state = state * 1664525U + 1013904223U;
+        x = static_cast<T>(static_cast<double>(state >> 8) / (1 << 24) - 0.5);
     }
-    return v;
-}
-
-struct Sums {
-    std::vector<double> high, low, rr;
-};
-
-template <class T>
-Sums on_device(const cuda::Tall<T>& p) {
-    Sums out{std::vector<double>(at(p.n * p.nrhs)), std::vector<double>(at(p.n * p.nrhs)),
-             std::vector<double>(at(p.nrhs))};
-    std::vector<double> scratch(at(cuda::residual_scratch(p.m, p.n, p.nrhs)));
-    cuda::tall_residual(p, scratch.data(), out.high.data(), out.low.data(), out.rr.data(), 0);
     return out;
 }
 
-// a in C order or in Fortran order, nrhs right-hand sides side by side
 template <class T>
-void against_the_processor(index_t m, index_t n, index_t nrhs, bool fortran) {
-    const auto a = noise<T>(m * n, 1);
-    const auto b = noise<T>(m * nrhs, 2);
-    const index_t np = strip_width * strips(n);
-    std::vector<double> scale(at(n)), bscale(at(nrhs)), z_high(at(n * nrhs)), z_low(at(n * nrhs));
-    std::vector<double> wide_high(at(nrhs * np), 0.0), wide_low(at(nrhs * np), 0.0);
-    const auto z = noise<double>(n * nrhs, 3);
-    for (index_t j = 0; j < n; ++j) {
-        scale[at(j)] = std::ldexp(1.0, static_cast<int>(j % 5) - 2);
-    }
-    for (index_t q = 0; q < nrhs; ++q) {
-        bscale[at(q)] = std::ldexp(1.0, static_cast<int>(q % 3));
-        for (index_t j = 0; j < n; ++j) {
-            z_high[at(j * nrhs + q)] = wide_high[at(q * np + j)] = z[at(j * nrhs + q)];
-            z_low[at(j * nrhs + q)] = wide_low[at(q * np + j)] = 1e-17 * z[at(j * nrhs + q)];
+void check_fwht() {
+    for (index_t n = 1; n <= 2048; n *= 2) {
+        for (const index_t inner : {index_t{1}, index_t{5}}) {
+            const index_t outer = 3;
+            std::vector<T> x = numbers<T>(outer * n * inner * 2, 7U);
+            std::vector<T> want = x;
+            std::vector<T> space(at(fwht_space(n)));
+            fwht_batch(FwhtBatch<T>{want.data(), outer, n, inner, n * inner * 2, inner * 2, 2, T(3)}, 1, space.data(),
+                       Executor{});
+            cuda::fwht<T>(x.data(), outer, n, inner, n * inner * 2, inner * 2, 2, T(3), 0);
+            KRISS_CHECK(x == want);
         }
     }
-    const index_t row = fortran ? 1 : n;
-    const index_t column = fortran ? m : 1;
-    const cuda::Tall<T> p{a.data(),      b.data(),      m,           n, nrhs, row, column, nrhs, 1, scale.data(),
-                          bscale.data(), z_high.data(), z_low.data()};
-    cuda::replay_backward = true;
-    const Sums backward = on_device(p);
-    cuda::replay_backward = false;
-    const Sums got = on_device(p);
-    KRISS_CHECK(got.high == backward.high && got.low == backward.low && got.rr == backward.rr);
+}
 
-    ExtendedProblem<T> host;
-    host.a = {a.data(), m, n, row, column};
-    host.b = {b.data(), m, nrhs, nrhs, 1};
-    host.scale = scale.data();
-    host.bscale = bscale.data();
-    host.z_high = wide_high.data();
-    host.z_low = wide_low.data();
-    TallSlots slots;
-    slots.count = tall_slots(m, n, false);
-    slots.per_slot = extended_scratch(n, nrhs);
-    std::vector<double> scratch(at(slots.count * slots.per_slot));
-    slots.data = scratch.data();
-    std::vector<double> high(at(nrhs * np)), low(at(nrhs * np)), rr(at(nrhs));
-    extended_pass(host, slots, high.data(), low.data(), rr.data(), Executor{});
-    for (index_t q = 0; q < nrhs; ++q) {
-        for (index_t j = 0; j < n; ++j) {
-            const auto here =
-                static_cast<long double>(high[at(q * np + j)]) + static_cast<long double>(low[at(q * np + j)]);
-            const auto there = static_cast<long double>(got.high[at(j * nrhs + q)]) +
-                               static_cast<long double>(got.low[at(j * nrhs + q)]);
-            // twofold sums: what differs is below the square of the roundoff times the sum of sizes
-            KRISS_NEAR(static_cast<double>(here - there), 0.0, 1e-29 * static_cast<double>((m + 1) * n * 64));
-        }
-        KRISS_NEAR(got.rr[at(q)], rr[at(q)], 4e-16 * rr[at(q)]);
+template <class T>
+void check_srht() {
+    constexpr index_t m = 150, n = 11, d = 20, tile = 64, offset = 37;
+    std::vector<std::int32_t> place(tile), row(d);
+    for (index_t i = 0; i < tile; ++i) {
+        place[at(i)] = static_cast<std::int32_t>((i * 37 + 5) % tile);
     }
+    for (index_t k = 0; k < d; ++k) {
+        row[at(k)] = static_cast<std::int32_t>(3 * k + 1);
+    }
+    const std::vector<T> a = numbers<T>(m * n, 3U);
+    const Srht<T> s{99U, d, tile, place.data(), row.data(), static_cast<T>(1.0 / std::sqrt(20.0))};
+    std::vector<T> want(d * n, T(0.25));
+    std::vector<T> spaces(at(srht_space(d, tile)));
+    srht_dense(View2<const T>{a.data(), m, n, n, 1}, s, offset, want.data(), 1, 1, spaces.data(),
+               static_cast<T*>(nullptr), Executor{});
+    for (const index_t round : {index_t{1}, index_t{2}, index_t{7}}) {
+        std::vector<T> out(d * n, T(0.25));
+        std::vector<T> work(at(round * tile * n), T(9));
+        cuda::srht<T>(a.data(), m, n, n, 1, 99U, place.data(), tile, row.data(), d, offset, round, work.data(),
+                      out.data(), 0);
+        KRISS_CHECK(out == want);
+    }
+}
+
+template <class T>
+void check_features() {
+    constexpr index_t m = 6, n = 11, p = 16, frequencies = 40;
+    std::vector<T> x = numbers<T>(m * n, 4U);
+    for (index_t j = 1; j < n; ++j) {
+        x[at(2 * n + j)] = T(0);  // exact zeros among its projections
+    }
+    std::vector<T> inverse(n, T(2)), signs(3 * 3 * p), stretch = numbers<T>(frequencies, 5U);
+    for (std::size_t i = 0; i < signs.size(); ++i) {
+        signs[i] = i * 7 % 3 == 0 ? T(-1) : T(1);
+    }
+    for (int map = 0; map < 4; ++map) {
+        const index_t width = map == 1 ? 2 * frequencies : frequencies;
+        std::vector<T> want(at(m * width)), out(at(m * width), T(9)), works(2 * p), work(m * p);
+        random_features(View2<const T>{x.data(), m, n, n, 1}, inverse.data(), p, signs.data(), stretch.data(),
+                        frequencies, FeatureRules<T>{static_cast<FeatureMap>(map), T(0.5)}, want.data(), 1,
+                        works.data(), Executor{});
+        cuda::random_features<T>(x.data(), m, n, n, 1, inverse.data(), signs.data(), p, stretch.data(), frequencies,
+                                 map, T(0.5), work.data(), out.data(), 0);
+        KRISS_CHECK(out == want);
+    }
+}
+
+void both_orders(void (*check)()) {
+    for (const bool backward : {false, true}) {
+        cuda::replay_backward = backward;
+        check();
+    }
+    cuda::replay_backward = false;
 }
 
 }  // namespace
 
-KRISS_CASE("residuals and gradients in twofold arithmetic") {
-    for (const index_t m : {1, 2, 511, 512, 513, 3000}) {
-        for (const index_t n : {1, 7, 8, 33}) {
-            for (const index_t nrhs : {1, 3, 8}) {
-                against_the_processor<double>(m, n, nrhs, false);
-                against_the_processor<float>(m, n, nrhs, true);
-            }
-        }
-    }
-    against_the_processor<double>(700, 5, 2, true);
+KRISS_CASE("transforms by passes of eight have the bits of the processor") {
+    both_orders(check_fwht<double>);
+    both_orders(check_fwht<float>);
+}
+
+KRISS_CASE("tiles of the SRHT, however many at a time") {
+    both_orders(check_srht<double>);
+    both_orders(check_srht<float>);
+}
+
+KRISS_CASE("random features, every map") {
+    both_orders(check_features<double>);
+    both_orders(check_features<float>);
 }

@@ -1,6 +1,6 @@
 """The Python side of `lstsq` on a GPU, on a stand-in: NumPy arrays that claim to be CuPy's, launchers in NumPy.
 
-The kernels are replayed on the host by cpp/tests/test_sketch_device.cpp; a real device is tested in tests/gpu.
+The kernels are replayed on the host by cpp/tests/test_sketch_residual_device.cpp; a real device is tested in tests/gpu.
 """
 
 import ctypes

@@ -241,7 +241,7 @@ def test_bad_arguments():
         (ValueError, "activation", lambda: UniversalFeatures(8, activation="relu")),
         (ValueError, "b has shape", lambda: UniversalFeatures(8).weights(X, np.ones(3))),
         (ValueError, "W has shape", lambda: UniversalFeatures(8).weights(X[0])),
-        (OverflowError, "overflow", lambda: UniversalFeatures(8, activation="cos").inputs(X * 1e4)),
+        (OverflowError, "overflow", lambda: UniversalFeatures(64, activation="cos", rng=0).inputs(X * 1e4)),
     ]:
         with pytest.raises(exception, match=match):
             call()

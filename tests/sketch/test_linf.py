@@ -26,7 +26,7 @@ def exact(A, b):
 @pytest.mark.parametrize("kind", ["srht", "gaussian"])
 @pytest.mark.parametrize("problem", ["random", "coherent", "graded"])
 def test_every_coefficient_is_within_the_bound(rng, kind, problem):
-    m, n = 4000, 12
+    m, n = 2000, 12
     if problem == "coherent":
         A, b = coherent(n, m, rng)
     else:
@@ -51,7 +51,8 @@ def test_every_coefficient_is_within_the_bound(rng, kind, problem):
 @pytest.mark.parametrize("kind", ["srht", "gaussian"])
 @pytest.mark.parametrize("rows", ["random", "coherent"])
 def test_error_bars_have_unit_z_scores(rng, kind, rows):
-    m, n, d = 3000, 10, 200
+    # 12 tiles of the SRHT: within one, rows drawn without repetition make errors smaller by sqrt(1 - d / tile).
+    m, n, d = 3000 if kind == "srht" else 1000, 10, 200
     if rows == "random":
         A = rng.standard_normal((m, n)) @ (np.eye(n) + np.triu(np.ones((n, n)), 1))
         b = rng.standard_normal(m)
@@ -59,18 +60,18 @@ def test_error_bars_have_unit_z_scores(rng, kind, rows):
         A, b = coherent(n, m, rng)
     x = exact(A, b)
     z = []
-    for seed in range(300):
+    for seed in range(200):
         fit = linf_lstsq(A, b, kind=kind, sketch_size=d, rng=seed)
         z.append((fit.x - x) / fit.coefficient_se)
-    # 3000 figures, at least a tenth of them independent: sd of the rms is below 0.02.
-    assert abs(math.sqrt(np.mean(np.square(z))) - 1) < 0.08
+    # 2000 figures, at least a tenth of them independent: sd of the rms is below 0.025.
+    assert abs(math.sqrt(np.mean(np.square(z))) - 1) < 0.1
     assert np.max(np.abs(z)) < 6
 
 
 def test_sparse_sketches_break_the_bound_that_dense_ones_keep(rng):
     """The table of Price, Song and Woodruff's lower bound in small: ratio to norm(r) norm(pinv) / sqrt(n), d = 12 n."""
     n = 64
-    A, b = coherent(n, 1024, rng)
+    A, b = coherent(n, 800, rng)
     x = exact(A, b)
     unit = np.linalg.norm(b - A @ x) / math.sqrt(n)
 

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincinv, ndtri
 
-from kriss import _backend, _validate
+from kriss import _backend, _device, _validate
 from kriss._validate import FloatArray, RngLike
+from kriss.sketch import _gpu
 from kriss.sketch._operator import keys, power_of_two, target
 from kriss.sketch._sparse_sign import strided
 
@@ -198,7 +199,8 @@ class RandomFeatures:
         Parameters
         ----------
         X : array_like, shape (m, n)
-            Real, finite, dense, any order. float32 stays float32, everything else becomes float64.
+            Real, finite, dense, any order. float32 stays float32, everything else becomes float64. A CuPy array of
+            float32 or float64 gives a CuPy array.
         out : ndarray, shape (m, n_features), optional
             Where the result goes: C-contiguous, of the result's dtype, apart from X.
         workers : int, optional
@@ -218,20 +220,36 @@ class RandomFeatures:
             If X in units of `lengthscale` is so large that its projection would overflow.
         """
         threads = _validate.workers(workers)
+        if _device.any_device(X=X, out=out):
+            on_device: FloatArray = self._on_device(X, out)
+            return on_device
         x = strided(X, "X")
         if x.shape[1] == 0:
             raise ValueError(f"X has shape {x.shape}, expected at least one column")
         _finite(x, "X")
-        if isinstance(self.lengthscale, np.ndarray) and self.lengthscale.size != x.shape[1]:
-            raise ValueError(f"X has shape {x.shape}, expected {self.lengthscale.size} columns, one for a lengthscale")
-        with np.errstate(over="ignore"):
-            inverse = np.broadcast_to(1.0 / np.asarray(self.lengthscale), x.shape[1]).astype(x.dtype)
+        inverse = self._inverse(x)
         result = target(out, (x.shape[0], self.n_features), x.dtype, x)
         with np.errstate(over="ignore", invalid="ignore"):
             self._projection.run(x, inverse, self._what, self._unit, result, threads)
         return result
 
     __call__ = transform
+
+    def _inverse(self, x: Any) -> FloatArray:
+        """Factors of the columns of x, in its precision."""
+        if isinstance(self.lengthscale, np.ndarray) and self.lengthscale.size != x.shape[1]:
+            raise ValueError(f"X has shape {x.shape}, expected {self.lengthscale.size} columns, one for a lengthscale")
+        with np.errstate(over="ignore"):
+            return np.broadcast_to(1.0 / np.asarray(self.lengthscale), x.shape[1]).astype(x.dtype)
+
+    def _on_device(self, X: Any, out: Any) -> Any:
+        x = _gpu.array(X, "X", (2,))
+        if x.shape[1] == 0:
+            raise ValueError(f"X has shape {x.shape}, expected at least one column")
+        tables = self._projection.tables(x.shape[1], x.dtype)
+        return _gpu.features(
+            x, self._inverse(x), tables.signs, tables.stretch, self._what, self._unit, self.n_features, out
+        )  # fmt: skip
 
 
 class UniversalFeatures:

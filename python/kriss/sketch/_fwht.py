@@ -9,6 +9,7 @@ import numpy as np
 
 from kriss import _backend, _device, _validate
 from kriss._validate import FloatArray
+from kriss.sketch import _gpu
 from kriss.sketch._operator import target
 from kriss.sketch._sparse_sign import dense_array
 
@@ -27,7 +28,8 @@ def fwht(
     Parameters
     ----------
     x : array_like
-        Real, of any dimension and any strides. float32 stays float32, everything else becomes float64.
+        Real, of any dimension and any strides. float32 stays float32, everything else becomes float64. A CuPy array
+        of float32 or float64 gives a CuPy array.
     axis : int
         The axis to transform; its length must be a power of two.
     orthonormal : bool
@@ -35,7 +37,7 @@ def fwht(
         multiplies by the length.
     out : ndarray, optional
         Where the result goes: an array of the result's shape and dtype, C-contiguous and apart from `x`; or `x`
-        itself, which is then transformed where it is, whatever its strides.
+        itself, which is then transformed where it is, whatever its strides (on a GPU only if it is C-contiguous).
     workers : int, optional
         Threads; changes no bit of the result.
     check_finite : bool
@@ -49,7 +51,7 @@ def fwht(
     Raises
     ------
     TypeError
-        If `x` is not real or on a GPU, or `out` has the wrong type.
+        If `x` is not real, or `out` has the wrong type.
     ValueError
         If the length along `axis` is not a power of two, `axis` is out of range, `x` holds NaN or infinity, or `out`
         does not fit.
@@ -77,7 +79,9 @@ def fwht(
     """
     threads = _validate.workers(workers)
     if _device.any_device(x=x, out=out):
-        raise TypeError("x is on the GPU, expected an array in host memory")
+        axis = _validate.integer(axis, "axis")
+        on_device: FloatArray = _gpu.fwht(x, axis, orthonormal, out, check_finite)
+        return on_device
     raw = dense_array(x, "x")
     dtype = _validate.real_dtype(raw.dtype, "x")
     if raw.ndim == 0:

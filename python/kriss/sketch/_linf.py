@@ -117,7 +117,8 @@ def linf_lstsq(
     For a Gaussian sketch of d rows ``x - x*`` has, given the sketch of A, independent normal coordinates of variance
     ``norm(r)**2 * inv((SA).T @ SA)[j, j] / d``, whence both the error bars and the default size: a union bound over the
     coordinates. The theorem of Song, Ye, Yin and Zhang gives the same for the SRHT with ``d = n log(m / delta)**3 /
-    epsilon**2``; measured, an SRHT with permuted rows keeps within the Gaussian's figures. If the sketch would have
+    epsilon**2``; measured, an SRHT with permuted rows keeps within the Gaussian's figures; with few tiles its
+    errors are smaller than its error bars, by up to ``sqrt(1 - d / tile)`` for one tile. If the sketch would have
     m rows or more, the problem is solved whole by LAPACK's QR.
 
     ``2 d n**2`` flops, ``8 d n`` bytes and the sketch, with one more pass over A for `residual_norm`. float32 input is

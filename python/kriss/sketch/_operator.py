@@ -32,6 +32,9 @@ class Operator:
     def _csr(self, run: ModuleType, a: Csr, offset: int, out: FloatArray, threads: int) -> None:
         raise NotImplementedError
 
+    def _device(self, A: Any, offset: int, out: Any, check_finite: bool) -> Any:
+        raise TypeError(f"A is on the GPU, where {type(self).__name__} has no kernels: take SRHT or SparseSign there")
+
     def apply(
         self,
         A: object,
@@ -47,7 +50,8 @@ class Operator:
         ----------
         A : array_like or sparse matrix, shape (m, n) or (m,)
             Real. float32 stays float32, everything else becomes float64. Dense arrays of any order are read where
-            they are; sparse ones of any format are taken as CSR.
+            they are; sparse ones of any format are taken as CSR. `SRHT` takes dense CuPy arrays as well and then
+            returns one.
         row_offset : int
             Number of A's first row: the sketch uses columns ``row_offset : row_offset + m`` of S.
         out : ndarray, shape (d, n) or (d,), optional
@@ -74,7 +78,8 @@ class Operator:
         offset = _validate.integer(row_offset, "row_offset", low=0, high=2**62)
         threads = _validate.workers(workers)
         if _device.any_device(A=A, out=out):
-            raise TypeError(f"A is on the GPU, where only SparseSign has kernels, not {type(self).__name__}")
+            on_device: FloatArray = self._device(A, offset, out, check_finite)
+            return on_device
         run = _backend.kernels("sketch_transform")
         if sps.issparse(A):
             csr = _validate.csr(A, "A", finite=check_finite)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kriss import _backend, _validate
 from kriss._validate import Csr, FloatArray, RngLike
+from kriss.sketch import _gpu
 from kriss.sketch._operator import Operator, keys, permutation, power_of_two
 from kriss.sketch._sparse_sign import strided
 
@@ -107,6 +109,9 @@ class SRHT(Operator):
         run.srht_csr(
             a.indptr, a.indices, a.data, a.shape[1], self.seed, self._place, self._row, offset, out, threads
         )  # fmt: skip
+
+    def _device(self, A: Any, offset: int, out: Any, check_finite: bool) -> Any:
+        return _gpu.srht(A, self.seed, self._place, self._row, offset, out, check_finite)
 
     def matrix(self, m: int, row_offset: int = 0) -> npt.NDArray[np.float64]:
         """Columns ``row_offset : row_offset + m`` of S, written out.

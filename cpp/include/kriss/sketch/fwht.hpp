@@ -8,26 +8,12 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/sketch/hadamard.hpp"
 #include "kriss/sketch/panel.hpp"
 
 KRISS_NAMESPACE_BEGIN
 
 constexpr index_t fwht_block = 4096;  // a strip of 8 columns of so many float64 numbers is 256 KiB
-
-// Butterflies of all strides below Radix on a[0..Radix).
-template <int Radix, class V>
-KRISS_HD KRISS_ALWAYS_INLINE void fwht_butterfly(V* a) {
-    for (int h = Radix / 2; h >= 1; h /= 2) {
-        for (int i = 0; i < Radix; ++i) {
-            if ((i & h) == 0) {
-                const V x = a[i];
-                const V y = a[i + h];
-                a[i] = x + y;
-                a[i + h] = x - y;
-            }
-        }
-    }
-}
 
 // One register of numbers. Lanes never mix in a pass, so its width changes no result.
 #if defined(__AVX__)
@@ -193,7 +179,8 @@ KRISS_ALWAYS_INLINE void fwht_wide(const FwhtBatch<T>& b, T* x, index_t part, in
 
 // The levels within `len` neighbours of up to eight lines, j0 and following; work: fwht_space(len).
 template <class T>
-KRISS_ALWAYS_INLINE void fwht_strip(const FwhtBatch<T>& b, T* x, index_t len, index_t j0, T* work) {
+KRISS_ALWAYS_INLINE void fwht_strip(const FwhtBatch<T>& b, T* KRISS_RESTRICT x, index_t len, index_t j0,
+                                    T* KRISS_RESTRICT work) {
     const index_t width = b.inner - j0 < strip_width ? b.inner - j0 : strip_width;
     T* first = x + j0 * b.inner_stride;
     if (b.stride == 1) {
@@ -215,6 +202,20 @@ KRISS_ALWAYS_INLINE void fwht_strip(const FwhtBatch<T>& b, T* x, index_t len, in
         fwht_line(work, len);
         for (index_t i = 0; i < len; ++i) {
             first[i * b.stride] = work[i] * b.scale;
+        }
+        return;
+    }
+    if (width == strip_width && b.inner_stride == 1) {
+        for (index_t i = 0; i < len; ++i) {
+            for (index_t c = 0; c < strip_width; ++c) {
+                work[strip_width * i + c] = first[i * b.stride + c];
+            }
+        }
+        fwht_rows(work, strip_width * len);
+        for (index_t i = 0; i < len; ++i) {
+            for (index_t c = 0; c < strip_width; ++c) {
+                first[i * b.stride + c] = work[strip_width * i + c] * b.scale;
+            }
         }
         return;
     }

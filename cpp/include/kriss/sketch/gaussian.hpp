@@ -23,17 +23,26 @@ constexpr index_t gaussian_stride = 512;  // rows of A that all chunks pass befo
 // Numbers of scratch of one chunk of rows of S.
 KRISS_ALWAYS_INLINE index_t gaussian_space() { return gaussian_group * gaussian_rows + strip_width * gaussian_rows; }
 
-// g[(k - k0) * 64 + i] for rows k0 <= k < k1 of S (k0 even) and columns i0 + i.
+// g[(k - k0) * 64 + i] for rows k0 <= k < k1 of S (k0 even) and columns i0 + i, i < 64.
 template <class T>
-KRISS_ALWAYS_INLINE void gaussian_panel(std::uint64_t seed, double unit, index_t k0, index_t k1, index_t i0,
-                                        index_t columns, T* g) {
+KRISS_ALWAYS_INLINE void gaussian_panel(std::uint64_t seed, double unit, index_t k0, index_t k1, index_t i0, T* g) {
     for (index_t k = k0; k < k1; k += 2) {
-        T* first = g + (k - k0) * gaussian_rows;
-        for (index_t i = 0; i < columns; ++i) {
-            const NormalPair pair =
-                normal_pair(philox4x32(seed, static_cast<std::uint64_t>(i0 + i), static_cast<std::uint64_t>(k / 2)));
+        // In two loops over whole panels, so that both vectorise.
+        std::uint32_t words[4][gaussian_rows];
+        for (index_t i = 0; i < gaussian_rows; ++i) {
+            const PhiloxBlock block =
+                philox4x32(seed, static_cast<std::uint64_t>(i0 + i), static_cast<std::uint64_t>(k / 2));
+            words[0][i] = block.v[0];
+            words[1][i] = block.v[1];
+            words[2][i] = block.v[2];
+            words[3][i] = block.v[3];
+        }
+        T* KRISS_RESTRICT first = g + (k - k0) * gaussian_rows;
+        T* KRISS_RESTRICT second = first + gaussian_rows;
+        for (index_t i = 0; i < gaussian_rows; ++i) {
+            const NormalPair pair = normal_pair({{words[0][i], words[1][i], words[2][i], words[3][i]}});
             first[i] = static_cast<T>(unit * pair.first);
-            first[gaussian_rows + i] = static_cast<T>(unit * pair.second);
+            second[i] = static_cast<T>(unit * pair.second);
         }
     }
 }
@@ -76,7 +85,7 @@ void gaussian_dense(const View2<const T>& a, std::uint64_t seed, index_t d, inde
             T* panel = g + gaussian_group * gaussian_rows;
             for (index_t i0 = begin; i0 < end; i0 += gaussian_rows) {
                 const index_t rows = end - i0 < gaussian_rows ? end - i0 : gaussian_rows;
-                gaussian_panel(seed, unit, k0, k1, row_offset + i0, rows, g);
+                gaussian_panel(seed, unit, k0, k1, row_offset + i0, g);
                 for (index_t c0 = 0; c0 < n; c0 += strip_width) {
                     pack_strip(a, i0, rows, rows, c0, nullptr, panel);
                     const index_t width = n - c0 < strip_width ? n - c0 : strip_width;
@@ -107,7 +116,7 @@ void gaussian_csr(const CsrView<T, I>& a, std::uint64_t seed, index_t d, index_t
             T* g = spaces + k0 / gaussian_group * gaussian_space();
             for (index_t i0 = begin; i0 < end; i0 += gaussian_rows) {
                 const index_t rows = end - i0 < gaussian_rows ? end - i0 : gaussian_rows;
-                gaussian_panel(seed, unit, k0, k1, row_offset + i0, rows, g);
+                gaussian_panel(seed, unit, k0, k1, row_offset + i0, g);
                 for (index_t k = k0; k < k1; ++k) {
                     T* row = out + k * a.cols;
                     for (index_t i = 0; i < rows; ++i) {

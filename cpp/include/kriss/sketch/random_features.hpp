@@ -18,8 +18,6 @@
 
 KRISS_NAMESPACE_BEGIN
 
-enum class FeatureMap : int { project = 0, fourier = 1, step = 2, ramp = 3 };
-
 // What makes features of a projection.
 template <class T>
 struct FeatureRules {
@@ -109,15 +107,13 @@ void random_features(const View2<const In>& x, const T* inverse, index_t p, cons
                         fourier_features(work, count, rules.unit, to + k0, to + frequencies + k0);
                         break;
                     case FeatureMap::step:
-                        // Rows with one entry meet projections of exactly zero: half of them count as positive.
                         for (index_t k = 0; k < count; ++k) {
-                            const bool up = work[k] > T(0) || (work[k] == T(0) && (k & 1) != 0);
-                            to[k0 + k] = up ? rules.unit : T(0);
+                            to[k0 + k] = step_feature(work[k], k, rules.unit);
                         }
                         break;
                     case FeatureMap::ramp:
                         for (index_t k = 0; k < count; ++k) {
-                            to[k0 + k] = work[k] > T(0) ? work[k] * rules.unit : T(0);
+                            to[k0 + k] = ramp_feature(work[k], rules.unit);
                         }
                         break;
                     default:

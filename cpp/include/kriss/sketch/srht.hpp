@@ -20,13 +20,6 @@
 
 KRISS_NAMESPACE_BEGIN
 
-// Low words of the counters: 0 for the signs of rows, 1 to 15 for keys, from 16 on for vectors of signs.
-constexpr std::uint64_t sign_vectors = 16;
-
-KRISS_HD KRISS_ALWAYS_INLINE bool random_bit(const PhiloxBlock& block, index_t bit) {
-    return ((block.v[bit / 32] >> (bit % 32)) & 1U) != 0U;
-}
-
 // +1 or -1 for rows [first, first + count) of a matrix that has no end.
 template <class T>
 KRISS_ALWAYS_INLINE void row_signs(std::uint64_t seed, index_t first, index_t count, T* out) {
@@ -34,7 +27,7 @@ KRISS_ALWAYS_INLINE void row_signs(std::uint64_t seed, index_t first, index_t co
     for (index_t i = 0; i < count; ++i) {
         const index_t bit = (first + i) % 128;
         if (i == 0 || bit == 0) {
-            block = philox4x32(seed, static_cast<std::uint64_t>((first + i) / 128), 0);
+            block = row_sign_block(seed, first + i);
         }
         out[i] = random_bit(block, bit) ? T(-1) : T(1);
     }
@@ -46,8 +39,7 @@ KRISS_ALWAYS_INLINE void vector_signs(std::uint64_t seed, index_t which, index_t
     PhiloxBlock block{};
     for (index_t i = 0; i < count; ++i) {
         if (i % 128 == 0) {
-            block =
-                philox4x32(seed, static_cast<std::uint64_t>(which), sign_vectors + static_cast<std::uint64_t>(i / 128));
+            block = vector_sign_block(seed, which, i);
         }
         out[i] = random_bit(block, i % 128) ? T(-1) : T(1);
     }
