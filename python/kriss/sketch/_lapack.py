@@ -18,8 +18,10 @@ from kriss.sketch._engine import (
     Solver,
     certificate,
     complement,
+    null_basis,
     project,
     refine,
+    without_noise,
 )
 from kriss.sketch._rows import ComplexMatrix, DenseMatrix, Matrix, Number
 
@@ -86,7 +88,10 @@ def direct(
     matrix = as_matrix(a)
     m, n = a.shape
     wide_type = np.complex128 if matrix.complex else np.float64
-    scale, columns = sketched_factor(a.astype(wide_type))
+    columns = np.asarray(a, dtype=wide_type)
+    if damp > 0:
+        columns = np.vstack([columns, np.diag(np.full(n, scaled_damp, wide_type))])
+    scale, columns = sketched_factor(columns)
     bscale, bnorm = right_scales(b)
     p = Problem(matrix, b, scale, bscale, bnorm, scaled_damp, dtype, workers)
     if m < n and damp == 0.0:
@@ -107,15 +112,12 @@ def direct(
 def _tall(
     p: Problem, columns: Number, cond: float | None, single: bool, tol: float | None, precise: bool, reasons: list[str]
 ) -> tuple[Refined, Array, int, Solver | None]:
-    """At least as many rows as columns (or a ridge): R and Qᴴb from one factorisation."""
+    """At least as many rows as columns, those of the ridge included: R and Qᴴb from one factorisation."""
     n = p.matrix.n
     right = p.b * p.bscale
     m = p.matrix.m
-    rows = m + n if p.damp > 0 else m
-    work = np.zeros((rows, n + right.shape[1]), columns.dtype, order="F")
-    work[:m, :n], work[:m, n:] = columns, right
-    if p.damp > 0:
-        np.fill_diagonal(work[m:, :n], p.damp * p.scale)
+    work = np.zeros((columns.shape[0], n + right.shape[1]), columns.dtype, order="F")
+    work[:, :n], work[:m, n:] = columns, right
     both = _dense.lapack_r(work, n)
     r, c = np.ascontiguousarray(both[:, :n]), both[:, n:]
     if not np.isfinite(both).all():
@@ -127,7 +129,7 @@ def _tall(
     u, s, vh = sla.svd(plain, full_matrices=False, check_finite=False)
     s_plain = s / p.scale.min()
     if p.damp > 0:
-        s_plain = np.sqrt(np.maximum(s_plain**2 - p.damp**2, 0.0))[: min(p.matrix.m, n)]
+        s_plain = (np.sqrt(np.maximum(s_plain - p.damp, 0.0)) * np.sqrt(s_plain + p.damp))[: min(p.matrix.m, n)]
     kind = np.dtype(np.float32 if single else np.float64)
     ulps = NULL_ULPS[kind] * float(np.finfo(np.float32 if single else np.float64).eps)
     if cond is not None:
@@ -147,7 +149,7 @@ def _tall(
         done, rr = p.residual(z, np.zeros_like(z))
         be = certificate(p, spec, z, done.g, rr)
         return Refined(x, z, done.rr, be, 0), s_plain, keep, None
-    solver = _solver(p, r, spec, keep)
+    solver = _solver(p, r, spec, keep, float(np.finfo(np.float32 if single else np.float64).eps), reasons)
     if keep == n:
         z = _dense.solve(r, np.ascontiguousarray(c, dtype=r.dtype))
     else:
@@ -158,7 +160,7 @@ def _tall(
     return found, s_plain, keep, solver
 
 
-def _solver(p: Problem, r: Number, spec: Spectrum, keep: int) -> Solver:
+def _solver(p: Problem, r: Number, spec: Spectrum, keep: int, eps: float, reasons: list[str]) -> Solver:
     """Corrections by R, or by its leading singular values if the rank is below n."""
     n = p.matrix.n
     if keep == n:
@@ -173,8 +175,9 @@ def _solver(p: Problem, r: Number, spec: Spectrum, keep: int) -> Solver:
         )
     v = spec.vt[:keep].conj().T
     s2 = spec.s[:keep, None] ** 2
-    common = p.scale / p.scale.max()
-    null = np.linalg.qr(common[:, None] * complement(spec.vt[:keep]))[0]
+    null = null_basis(without_noise(complement(spec.vt[:keep]), eps), p.scale)
+    if null is None:
+        reasons.append("lapack: not of minimum norm, as the columns differ too much in size")
     kept = Spectrum(spec.vt[:keep], spec.s[:keep], spec.norm)
     return Solver(
         "lapack",
