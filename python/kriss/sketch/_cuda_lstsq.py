@@ -107,12 +107,12 @@ class DeviceMatrix(Matrix):
             rr += cp.square(y).sum(axis=0)
         return scale[:, None] * np.asarray(g.get()), np.asarray(rr.get())
 
-    def column_scales(self) -> Array:
-        """Reciprocal powers of two that bring the columns' norms near 1."""
+    def column_scales(self, damp: float) -> Array:
+        """Reciprocal powers of two that bring the norms of the columns, a ridge below them, near 1."""
         cp = _device.cupy()
-        largest = np.asarray(cp.abs(self.a).max(axis=0).astype(np.float64).get())
+        largest = np.maximum(np.asarray(cp.abs(self.a).max(axis=0).astype(np.float64).get()), damp)
         first = power_of_two(np.where((largest < 1e-290) | ~np.isfinite(largest), 0.0, largest))
-        total = np.zeros(self.n)
+        total = np.square(damp * first)
         for _, block in _blocks(self.a):
             total += cp.square(block * cp.asarray(first)).sum(axis=0).get()
         out: Array = first * np.where(largest < 1e-290, 1.0, power_of_two(np.sqrt(total)))

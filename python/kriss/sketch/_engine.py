@@ -121,12 +121,12 @@ def look(matrix: Matrix, b: Number, sketch: SparseSign, damp: float, single: boo
         return None
     if not np.abs(sa).max() >= 1e-290:
         return None  # too small for column scales
-    scale, scaled = sketched_factor(sa)
     bscale, _ = matrix.right_scales(b)
     right = sb * bscale
     if damp > 0:
-        scaled = np.vstack([scaled, np.diag(damp * scale)])
+        sa = np.vstack([sa, np.diag(np.full(matrix.n, damp, sa.dtype))])
         right = np.vstack([right, np.zeros((matrix.n, b.shape[1]))])
+    scale, scaled = sketched_factor(sa)
     both = _dense.qr_r(np.hstack([scaled, right]), matrix.n)
     r = np.ascontiguousarray(np.triu(both[:, : matrix.n]))
     vt, s = _dense.svd(r)
@@ -170,12 +170,31 @@ def complement(vt: Number) -> Number:
     return np.ascontiguousarray(np.linalg.qr(vt.conj().T, mode="complete")[0][:, k:])
 
 
+def without_noise(v: Number, eps: float) -> Number:
+    """`v` with rows of rounding errors set to zero: units in which they would matter must not decide what is null."""
+    return np.where(np.linalg.norm(v, axis=1, keepdims=True) > 64 * eps, v, 0.0)
+
+
+def null_basis(v: Number, scale: Array) -> Number | None:
+    """An orthonormal basis of what D·v spans, small where D is small; None if D spans too much for that."""
+    out = (scale / scale.max())[:, None] * v
+    with np.errstate(all="ignore"):
+        for _ in range(2):
+            # Combinations of columns keep the relative error of every row; Householder's reflections would not.
+            r = np.linalg.qr(out, mode="r")
+            if not np.abs(np.diag(r)).min(initial=1.0) > 1e-150:
+                return None
+            out = sla.solve_triangular(r, out.T, trans="T", check_finite=False).T
+    return out if np.isfinite(out).all() else None
+
+
 def project(z: Number, null: Number | None, scale: Array) -> Number:
     """z whose x = D·z has no part along the null vectors."""
     if null is None:
         return z
-    x = scale[:, None] * z
-    return np.asarray((x - null @ (null.conj().T @ x)) / scale[:, None])
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        even = (scale / scale.max())[:, None]
+        return np.asarray(z - null @ (null.conj().T @ (even * z)) / even)
 
 
 # --- T1, T2: Cholesky factor of a Gram matrix ------------------------------------------------------------------------
@@ -280,7 +299,7 @@ def null_vectors(
     zero, one = p.matrix.no_right(v.shape[1], p.b.dtype), np.ones(v.shape[1])
     for _ in range(2):
         g = p.matrix.residual(zero, p.scale, one, v, np.zeros_like(v), p.workers).g
-        v = np.linalg.qr(v + correct(g))[0]
+        v = without_noise(np.linalg.qr(v + correct(g))[0], eps)
     done = p.matrix.residual(zero, p.scale, one, v, np.zeros_like(v), p.workers)
     size = float(np.sqrt(done.rr.max()))
     if not size <= limit:
@@ -288,10 +307,10 @@ def null_vectors(
             f"the scaled condition number is about {known.condition:.2g} and |A v| = {size:.2g} for a doubtful "
             f"direction v, above {limit:.2g}: neither full rank nor deficient"
         )
-    if p.scale.max() > 2.0**300 * p.scale.min():
-        return None, "the columns of a rank-deficient matrix differ by more than a factor 2**300 in size"
-    common = p.scale / p.scale.max()
-    return np.linalg.qr(common[:, None] * v)[0], ""
+    null = null_basis(v, p.scale)
+    if null is None:
+        return None, "the columns of a rank-deficient matrix differ too much in size"
+    return null, ""
 
 
 # --- T3: conjugate gradients preconditioned by the sketch ------------------------------------------------------------
@@ -410,7 +429,8 @@ class Refined:
 def certificate(p: Problem, spec: Spectrum | None, z: Number, g: Number, rr: Array) -> float:
     """The largest backward error over the right-hand sides; an upper bound where no singular values are known."""
     if spec is not None:
-        return float(karlson_walden(spec, z, g, rr, p.bnorm).max())
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            return float(karlson_walden(spec, z, g, rr, p.bnorm).max())
     norm = p.matrix.frobenius(p.scale, p.workers)
     out = []
     for q in range(z.shape[1]):
@@ -426,6 +446,7 @@ def certificate(p: Problem, spec: Spectrum | None, z: Number, g: Number, rr: Arr
     return float(np.max(out))
 
 
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
 def refine(p: Problem, solver: Solver, z: Number, tol: float | None, precise: bool) -> tuple[Refined, str]:
     """Newton steps with residuals in twofold arithmetic; (the best solution met, "" or why it falls short)."""
     target = p.eps / 4 if tol is None else tol

@@ -18,8 +18,10 @@ from kriss.sketch._engine import (
     Solver,
     certificate,
     complement,
+    null_basis,
     project,
     refine,
+    without_noise,
 )
 from kriss.sketch._rows import ComplexMatrix, DenseMatrix, Matrix, Number
 
@@ -86,15 +88,21 @@ def direct(
     if isinstance(a, Matrix):
         a, b, a_shift, b_shift = a.near_one(b)  # type: ignore[attr-defined]
         matrix: Matrix = a
-        scale = matrix.column_scales()  # type: ignore[attr-defined]
-        columns = np.empty((0, 0))
     else:
         a, a_shift = near_one(a)
         b, b_shift = near_one(b)
         matrix = as_matrix(a)
-        scale, columns = sketched_factor(a.astype(np.complex128 if matrix.complex else np.float64))
     scaled_damp = float(np.ldexp(damp, a_shift)) if damp else 0.0
     m, n = matrix.m, matrix.n
+    columns = np.empty((0, 0))
+    if matrix.on_device:
+        scale = matrix.column_scales(scaled_damp)  # type: ignore[attr-defined]
+    else:
+        wide_type = np.complex128 if matrix.complex else np.float64
+        columns = np.asarray(a, dtype=wide_type)
+        if damp > 0:
+            columns = np.vstack([columns, np.diag(np.full(n, scaled_damp, wide_type))])
+        scale, columns = sketched_factor(columns)
     bscale, bnorm = matrix.right_scales(b)
     p = Problem(matrix, b, scale, bscale, bnorm, scaled_damp, dtype, workers)
     if m < n and damp == 0.0:
@@ -114,21 +122,18 @@ def direct(
 
 
 def triangle(p: Problem, columns: Number) -> Number:
-    """The triangular factor of [A·D, b'] with damp·D below A·D, (n, n + nrhs)."""
+    """The triangular factor of [A·D, b'] with damp·D below A·D, (n, n + nrhs); columns: A·D with those rows."""
     right = p.b * p.bscale
     m, n = p.matrix.m, p.matrix.n
-    rows = m + n if p.damp > 0 else m
-    work = np.zeros((rows, n + right.shape[1]), columns.dtype, order="F")
-    work[:m, :n], work[:m, n:] = columns, right
-    if p.damp > 0:
-        np.fill_diagonal(work[m:, :n], p.damp * p.scale)
+    work = np.zeros((columns.shape[0], n + right.shape[1]), columns.dtype, order="F")
+    work[:, :n], work[:m, n:] = columns, right
     return _dense.lapack_r(work, n)
 
 
 def _tall(
     p: Problem, both: Number, cond: float | None, single: bool, tol: float | None, precise: bool, reasons: list[str]
 ) -> tuple[Refined, Array, int, Solver | None]:
-    """At least as many rows as columns (or a ridge): R and Qᴴb from one factorisation."""
+    """At least as many rows as columns, those of the ridge included; both: R and Qᴴb from one factorisation."""
     n = p.matrix.n
     both = both[:n]
     r, c = np.ascontiguousarray(both[:, :n]), both[:, n:]
@@ -141,7 +146,7 @@ def _tall(
     u, s, vh = sla.svd(plain, full_matrices=False, check_finite=False)
     s_plain = s / p.scale.min()
     if p.damp > 0:
-        s_plain = np.sqrt(np.maximum(s_plain**2 - p.damp**2, 0.0))[: min(p.matrix.m, n)]
+        s_plain = (np.sqrt(np.maximum(s_plain - p.damp, 0.0)) * np.sqrt(s_plain + p.damp))[: min(p.matrix.m, n)]
     kind = np.dtype(np.float32 if single else np.float64)
     ulps = NULL_ULPS[kind] * float(np.finfo(np.float32 if single else np.float64).eps)
     if cond is not None:
@@ -161,7 +166,7 @@ def _tall(
         done, rr = p.residual(z, np.zeros_like(z))
         be = certificate(p, spec, z, done.g, rr)
         return Refined(x, z, done.rr, be, 0), s_plain, keep, None
-    solver = _solver(p, r, spec, keep)
+    solver = _solver(p, r, spec, keep, float(np.finfo(np.float32 if single else np.float64).eps), reasons)
     if keep == n:
         z = _dense.solve(r, np.ascontiguousarray(c, dtype=r.dtype))
     else:
@@ -172,7 +177,7 @@ def _tall(
     return found, s_plain, keep, solver
 
 
-def _solver(p: Problem, r: Number, spec: Spectrum, keep: int) -> Solver:
+def _solver(p: Problem, r: Number, spec: Spectrum, keep: int, eps: float, reasons: list[str]) -> Solver:
     """Corrections by R, or by its leading singular values if the rank is below n."""
     n = p.matrix.n
     if keep == n:
@@ -187,8 +192,9 @@ def _solver(p: Problem, r: Number, spec: Spectrum, keep: int) -> Solver:
         )
     v = spec.vt[:keep].conj().T
     s2 = spec.s[:keep, None] ** 2
-    common = p.scale / p.scale.max()
-    null = np.linalg.qr(common[:, None] * complement(spec.vt[:keep]))[0]
+    null = null_basis(without_noise(complement(spec.vt[:keep]), eps), p.scale)
+    if null is None:
+        reasons.append("lapack: not of minimum norm, as the columns differ too much in size")
     kept = Spectrum(spec.vt[:keep], spec.s[:keep], spec.norm)
     return Solver(
         "lapack",

@@ -270,7 +270,7 @@ def singular_values(solver: Solver, damp: float, count: int) -> Array:
             common = solver.scale.min()
             s = _dense.svd(solver.factor * (common / solver.scale))[1] / common
         if damp > 0:
-            s = np.sqrt(np.maximum(s**2 - damp**2, 0.0))
+            s = np.sqrt(np.maximum(s - damp, 0.0)) * np.sqrt(s + damp)
     out[: solver.rank] = s[: solver.rank]
     return out
 
@@ -281,22 +281,20 @@ def standard_errors(solver: Solver | None, damp: float, used: int, rr: Array, bs
     if solver is None or solver.spectrum is None:
         return np.full((n, rr.size), np.nan)
     with np.errstate(all="ignore"):
-        v = solver.spectrum.vt.conj().T / solver.spectrum.s
-        left = solver.scale[:, None] * v
-        if solver.null is not None:
-            left = left - solver.null @ (solver.null.conj().T @ left)
-        variance = np.sum(np.abs(left) ** 2, axis=1)
+        # In the scaled variables, where nothing over- or underflows; row i of the covariance is to be scaled by D.
+        v = project(solver.spectrum.vt.conj().T / solver.spectrum.s, solver.null, solver.scale)
+        variance = np.sum(np.abs(v) ** 2, axis=1)
         lost = float(solver.rank)
         if damp > 0:
-            inverse = left @ left.conj().T
-            lost -= damp**2 * float(np.trace(inverse).real)
-            variance = variance - damp**2 * np.sum(np.abs(inverse) ** 2, axis=1)
+            ridge = (damp * solver.scale)[:, None] * v
+            lost -= float(np.sum(np.abs(ridge) ** 2))
+            variance = variance - np.sum(np.abs(v @ ridge.conj().T) ** 2, axis=1)
         if solver.rows > 0:
             # The inverse of a sketched Gram matrix is too large by this factor on average.
             variance = variance * max(solver.rows - n - 1, 1) / solver.rows
         free = used - lost
-        noise = np.sqrt(rr / free) / bscale if free > 0 else np.full(rr.size, np.nan)
-        out: Array = np.sqrt(np.maximum(variance, 0.0))[:, None] * noise
+        noise = np.sqrt(rr / free) if free > 0 else np.full(rr.size, np.nan)
+        out: Array = (np.sqrt(np.maximum(variance, 0.0))[:, None] * noise) * (solver.scale[:, None] / bscale)
         return out
 
 
