@@ -104,7 +104,11 @@ def factorise(sa: Array, sb: Array, largest_b: Array, penalty: Penalty) -> Facto
     scale, scaled = sketched_factor(rows)
     bscale = power_of_two(largest_b)
     right = right * bscale
-    both = _dense.qr_r(np.hstack([scaled, right]), n)
+    stacked = np.hstack([scaled, right])
+    both = _dense.qr_r(stacked, n)
+    if not np.isfinite(both).all():
+        # Columns that are dependent to all digits shrink from step to step, until the kernel's squares underflow.
+        both = np.asarray(sla.qr(stacked, mode="r", check_finite=False)[0])[:n]
     r, qb = np.ascontiguousarray(both[:, :n]), both[:, n:]
     sv = _dense.svd(r)[1] if n else np.zeros(0)
     rank = int((sv > CUT * sv[0]).sum()) if n and sv[0] > 0 else 0

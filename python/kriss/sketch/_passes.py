@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kriss import _validate
 from kriss.sketch._certificate import Pass, tall_pass
 from kriss.sketch._groups import (
     Array,
@@ -22,6 +21,7 @@ from kriss.sketch._groups import (
     checked_block,
     checked_targets,
     dense_rows,
+    first_row,
     same_dtype,
     slice_rows,
 )
@@ -79,7 +79,7 @@ class PassSum:
         rows = checked_block(block, spec.n)
         count = rows.shape[0]
         right = checked_targets(b, count, spec.targets)
-        start = self.given.end() if row_offset is None else _validate.integer(row_offset, "row_offset", low=0)
+        start = first_row(row_offset, self.given)
         given = self.given.copy()
         given.add(start, start + count)
         ready: list[tuple[int, Payload]] = []

@@ -22,6 +22,7 @@ from kriss.sketch._groups import (
     checked_block,
     checked_targets,
     dense_rows,
+    first_row,
     group_rows,
     slice_rows,
 )
@@ -229,7 +230,7 @@ class SketchState:
         rows = checked_block(block, self.n_features)
         count = rows.shape[0]
         right = checked_targets(b, count, self.n_targets)
-        start = self._given.end() if row_offset is None else _validate.integer(row_offset, "row_offset", low=0)
+        start = first_row(row_offset, self._given)
         given = self._given.copy()
         given.add(start, start + count)
         if count == 0:
