@@ -48,7 +48,7 @@ class SketchSolution:
     residual_norm : ndarray, shape () or (k,)
         Estimate of ``norm(b - A @ x_exact)``.
     rank : int
-        Numerical rank of A: singular values of its columns, scaled to similar norms, above 1e-13 of the largest.
+        Numerical rank of A: singular values of its columns, scaled to similar norms, above 30 eps of the largest.
     s : ndarray, shape (n,)
         Singular values of S A: A's up to the distortion of the sketch, about ``sqrt(n / sketch_size)``.
     condition : float
@@ -359,7 +359,7 @@ class SketchState:
         x = _factored.solution(problem, problem.z0)
         d, k = self.sketch_size, problem.rank
         with np.errstate(over="ignore", under="ignore"):
-            spread = _factored.row_norms(problem.inverse(problem.r))
+            spread = _factored.row_norms(problem.inverse())
             norm = problem.sketch_residual * np.sqrt(d / (d - k))
             se = spread[:, None] * (norm / np.sqrt(d))
         return SketchSolution(
