@@ -92,8 +92,7 @@ class Refinement:
     Notes
     -----
     Bits do not depend on blocks, order or merges, as for `SketchState`; rows of a group that is not complete are kept
-    until it is, about 32 MiB for rows in order. Sparse blocks are made dense a group at a time. The matrix of a problem
-    that is not of full rank is copied a group at a time in the first of these passes.
+    until it is, about 32 MiB for rows in order. Sparse blocks are made dense a group at a time.
 
     References
     ----------
