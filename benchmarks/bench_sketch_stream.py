@@ -1,8 +1,8 @@
 """Least squares over rows that do not fit into memory, Dask, scikit-learn's estimators and LSQR, against their peers.
 
 The streamed matrix is made block by block, each row a sum of two rows of a fixed pool at places that depend on the
-block's number: every pass makes the same rows again at the speed of memory, none of them is kept. A call makes and
-reads 8 m n bytes in each of its passes (3 to 5); the Gram pass takes 2 m n² flops beside that, the sketch 16 m n.
+block's number: every pass makes the same rows again at the speed of memory, none of them is kept. Making and reading
+them moves 32 m n bytes in each of the passes (3 to 5); the Gram pass takes 2 m n² flops beside that, the sketch 16 m n.
 
 Peak memory is that of a fresh process that does nothing else (VmHWM), with what it has after importing KRISS.
 
@@ -110,7 +110,7 @@ def _streamed(m: int, n: int, condition: float, peers: bool) -> Case:
         accuracy=lambda result: gradient(source, result),
         accuracy_name="norm(A'r) / (norm(A) norm(r))",
         note=note,
-        traffic=lambda fit: 8.0 * m * n * fit.passes * 3 if isinstance(fit, StreamResult) else 0.0,
+        traffic=lambda fit: 8.0 * m * n * fit.passes * 4 if isinstance(fit, StreamResult) else 0.0,
     )
 
 

@@ -1,5 +1,7 @@
 """kriss.interop.dask: the bits of the stream, on every scheduler."""
 
+import doctest
+
 import numpy as np
 import pytest
 import scipy.sparse as sps
@@ -101,3 +103,8 @@ def test_errors(small_groups):
         ours.lstsq(da.from_array(A, chunks=100), b)
     with pytest.raises(TypeError, match="complex"):
         ours.lstsq(lazy + 0j, b)
+
+
+def test_examples_run():
+    done = doctest.testmod(ours)
+    assert done.attempted >= 6 and done.failed == 0

@@ -54,6 +54,20 @@ def test_certificate_holds_and_is_right(rng, small_groups, condition, residual):
     assert fit.sketch_distortion < 1.5
 
 
+@pytest.mark.parametrize("condition", [1e13, 1e14, 1e15])
+@pytest.mark.parametrize("residual", [1e-12, 1.0, 1e3])
+def test_conditions_at_the_edge_of_the_rank(small_groups, condition, residual):
+    """Near 1/eps no solution is certified for sure, but none is bad, and the status says which."""
+    for seed in range(5):
+        A, b = problem(np.random.default_rng(seed), 2000, 12, condition=condition, residual=residual)
+        fit = lstsq_stream(A, b, rng=seed)
+        assert fit.backward_error <= 1e-15
+        # Judged by LAPACK's factor; singular values of the sketch stand for A's in the directions that were dropped.
+        assert backward_error(A, b, fit.x, scaled=True) <= 2e-15
+        assert (fit.status == "certified") == (fit.backward_error <= EPS)
+        assert fit.rank == 12 if condition < 1e14 else fit.rank in (11, 12)
+
+
 def test_same_bits_for_any_blocks(rng, small_groups):
     A, b = problem(rng, k=2)
     whole = lstsq_stream(A, b, rng=1)
@@ -305,3 +319,99 @@ def test_errors_name_what_is_wrong(rng):
         lstsq_stream(A + 0j, b)
     with pytest.raises(ValueError, match="workers"):
         lstsq_stream(A, b, workers=0)
+
+
+@pytest.mark.parametrize("which", ["a", "b"])
+@pytest.mark.parametrize(
+    ("kind", "refused"),
+    [
+        ("list", None),
+        ("int", None),
+        ("bool", None),
+        ("float16", None),
+        ("F", None),
+        ("negative", None),
+        ("zero-stride", None),
+        ("read-only", None),
+        ("unaligned", None),
+        ("swapped", None),
+        ("longdouble", TypeError),
+        ("object", TypeError),
+        ("complex", TypeError),
+        ("masked", ValueError),
+        ("text", TypeError),
+        ("0-d", ValueError),
+    ],
+)
+def test_kinds_of_arrays(rng, which, kind, refused):
+    A, b = rng.integers(-3, 4, (400, 3)).astype(float), rng.integers(-3, 4, 400).astype(float)
+    if kind == "bool":
+        A, b = (abs(A) > 1).astype(float), (abs(b) > 1).astype(float)
+    if kind == "zero-stride":
+        A = np.repeat(A[:, :1], 3, axis=1)
+        b = np.full(400, 2.0)
+
+    def changed(x):
+        if kind == "list":
+            return x.tolist()
+        if kind in ("int", "bool", "float16", "longdouble", "object", "complex"):
+            return x.astype(kind)
+        if kind == "F":
+            return np.asfortranarray(x)
+        if kind == "negative":
+            return x[::-1].copy()[::-1]
+        if kind == "zero-stride":
+            return np.broadcast_to(x[:, :1], x.shape) if x.ndim == 2 else np.broadcast_to(x[:1], x.shape)
+        if kind == "read-only":
+            x = x.copy()
+            x.flags.writeable = False
+            return x
+        if kind == "unaligned":
+            return np.frombuffer(b"x" + x.tobytes(), np.uint8)[1:].view(np.float64).reshape(x.shape)
+        if kind == "swapped":
+            return x.astype(">f8")
+        if kind == "masked":
+            return np.ma.masked_greater(x, 2.0)
+        return np.full(x.shape, "x") if kind == "text" else np.float64(1.0)
+
+    given = (changed(A), b) if which == "a" else (A, changed(b))
+    if refused is not None:
+        with pytest.raises(refused):
+            lstsq_stream(*given, rng=0)
+        return
+    assert np.array_equal(lstsq_stream(*given, rng=0).x, lstsq_stream(A, b, rng=0).x)
+
+
+def test_backends_agree(rng):
+    """The sketch bit for bit, the certified solution to its conditioning."""
+    import kriss
+    from kriss import _backend
+
+    if _backend.core() is None or not _backend.has_numba():
+        pytest.skip("one backend only")
+    A, b = problem(rng, 9000, 12, condition=1e4)
+    out = {}
+    for name in ("compiled", "numba"):
+        with kriss.use_backend(name):
+            state = SketchState(12, rng=1)
+            for block, right in pieces(A, b, 0):
+                state.update(block, right)
+            out[name] = state.sketched(), lstsq_stream(A, b, rng=1)
+            assert out[name][1].backend == name
+    assert all(np.array_equal(p, q) for p, q in zip(out["compiled"][0], out["numba"][0], strict=True))
+    one, two = out["compiled"][1], out["numba"][1]
+    assert np.linalg.norm(one.x - two.x) <= 100 * EPS * 1e8 * np.linalg.norm(b)
+    assert one.status == two.status == "certified"
+
+
+@pytest.mark.parametrize("m", [1, 2, 3, 5, 10, 50])
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 10, 50])
+@pytest.mark.parametrize("k", [None, 1, 15])
+def test_small_sizes(rng, m, n, k):
+    A, b = rng.standard_normal((m, n)), rng.standard_normal((m,) if k is None else (m, k))
+    fit = lstsq_stream(A, b, rng=0)
+    assert fit.rank == min(m, n) and fit.x.shape == (n,) + b.shape[1:]
+    r = b - A @ fit.x
+    # LAPACK's ratio for a least-squares residual: below 30.
+    assert np.linalg.norm(A.T @ r) <= 30 * EPS * max(m, n) * np.linalg.norm(A) * np.linalg.norm(b)
+    assert fit.status == "certified" and fit.backward_error <= EPS

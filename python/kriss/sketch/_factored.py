@@ -10,12 +10,12 @@ import numpy.typing as npt
 import scipy.linalg as sla
 
 from kriss.sketch import _dense
-from kriss.sketch._certificate import power_of_two, sketched_factor
+from kriss.sketch._certificate import Spectrum, power_of_two, sketched_factor
 
 Array = npt.NDArray[np.float64]
 
 # Singular values of the scaled columns below this times the largest count as zero.
-CUT = 1e-13
+CUT = 30 * 2.0**-52
 # A matrix whose entries are all smaller cannot be scaled by a normal number.
 TINY = 1e-290
 
@@ -50,9 +50,9 @@ class Factored:
     scale: Array  # (n) reciprocal powers of two
     bscale: Array  # (k) reciprocal powers of two
     penalty: Penalty
-    columns: npt.NDArray[np.intp]  # (rank) columns that span the range, in the order of `r`
-    r: Array  # (rank, rank) upper triangular factor of these columns
-    full: Array  # (rank, n) factor of all columns
+    basis: Array  # (n, rank) P: the last columns of an upper triangular matrix; S A P has orthonormal columns
+    full: Array  # (rank, n) the pseudo-inverse of P
+    dropped: Spectrum  # right singular vectors and values that count as zero
     null: Array | None  # (n, n - rank) null space in the units of x up to a factor, every column's largest entry 1
     z0: Array  # (n, k) solution of the sketched problem
     condition: float  # of the scaled sketch
@@ -62,7 +62,7 @@ class Factored:
     @property
     def rank(self) -> int:
         """Numerical rank."""
-        return len(self.columns)
+        return int(self.basis.shape[1])
 
     def to_x(self, z: Array) -> Array:
         """Back to the user's units."""
@@ -82,13 +82,18 @@ class Factored:
         q, r = np.linalg.qr(self.null[normed])
         return np.asarray(x - self.null @ np.linalg.solve(r, q.T @ x[normed]))
 
-    def inverse(self, factor: Array) -> Array:
-        """W with W W' = (A'A)^-1 in the units of x, or its pseudo-inverse; `factor` stands for `r`."""
-        k, n = self.full.shape
-        if k == 0:
-            return np.zeros((n, 0))
-        w = np.zeros((n, k))
-        w[self.columns] = _dense.solve(factor, np.eye(k))
+    def triangle(self) -> Array:
+        """P as the (n, n) upper triangular matrix that the kernels take; its first n - rank columns are zero."""
+        n, k = self.basis.shape
+        out = np.zeros((n, n))
+        out[:, n - k :] = self.basis
+        return out
+
+    def inverse(self, chol: Array | None = None) -> Array:
+        """W with W W' = (A'A)^-1 in the units of x, or its pseudo-inverse; `chol` is the factor of P'A'AP."""
+        w = self.basis
+        if chol is not None and chol.size:
+            w = np.ascontiguousarray(_dense.solve(chol, w.T.copy(), transposed=True).T)
         return self.shortest(w * self.scale[:, None])
 
 
@@ -104,42 +109,41 @@ def factorise(sa: Array, sb: Array, largest_b: Array, penalty: Penalty) -> Facto
     scale, scaled = sketched_factor(rows)
     bscale = power_of_two(largest_b)
     right = right * bscale
-    both = _dense.qr_r(np.hstack([scaled, right]), n)
+    stacked = np.hstack([scaled, right])
+    both = _dense.qr_r(stacked, n)
+    if not np.isfinite(both).all():
+        # Columns that are dependent to all digits shrink from step to step, until the kernel's squares underflow.
+        both = np.asarray(sla.qr(stacked, mode="r", check_finite=False)[0])[:n]
     r, qb = np.ascontiguousarray(both[:, :n]), both[:, n:]
-    sv = _dense.svd(r)[1] if n else np.zeros(0)
-    rank = int((sv > CUT * sv[0]).sum()) if n and sv[0] > 0 else 0
-    columns = np.arange(n)
-    full, null = r, None
-    z0 = np.zeros((n, sb.shape[1]))
+    vt, sv = _dense.svd(r)
+    rank = int((sv > CUT * sv[0]).sum()) if sv[0] > 0 else 0
+    null = None
     if rank == n:
-        if n:
-            z0 = _dense.solve(r, qb)
+        basis, full = _dense.solve(r, np.eye(n)), r
+        z0 = _dense.solve(r, qb)
     else:
-        q2, pivoted, columns = sla.qr(r, pivoting=True, check_finite=False)
-        r = np.ascontiguousarray(pivoted[:rank, :rank])
-        rest = pivoted[:rank, rank:]
-        full = np.zeros((rank, n))
-        full[:, columns] = pivoted[:rank]
-        null = np.zeros((n, n - rank))
-        null[columns[rank:], np.arange(n - rank)] = 1.0
+        u, sv, vt = sla.svd(r, check_finite=False)
+        right_part = vt[:rank].T / sv[:rank]
+        basis, full = right_part, sv[:rank, None] * vt[:rank]
         if rank:
-            null[columns[:rank]] = -_dense.solve(r, rest)
-            z0[columns[:rank]] = _dense.solve(r, (q2.T @ qb)[:rank])
-        null *= scale[:, None] / scale.max()
-        null *= power_of_two(np.abs(null).max(axis=0))
-        columns = columns[:rank]
+            # A rotation makes P a part of an upper triangular matrix.
+            basis, q = sla.rq(right_part, check_finite=False)
+            full = q @ full
+        z0 = right_part @ (u[:, :rank].T @ qb)
+        null = vt[rank:].T * (scale[:, None] / scale.max())
+        null = null * power_of_two(np.abs(null).max(axis=0))
     with np.errstate(over="ignore"):
         leftover = right[: sa.shape[0]] - scaled[: sa.shape[0]] @ z0
         out = Factored(
             scale,
             bscale,
             penalty,
-            columns,
-            r,
+            basis,
             full,
+            Spectrum(vt[rank:], sv[rank:], 0.0),
             null,
             z0,
-            float(sv[0] / sv[-1]) if rank == n and n else float("inf"),
+            float(sv[0] / sv[-1]) if rank == n else float("inf"),
             np.asarray(np.sqrt(np.sum(leftover * leftover, axis=0)) / bscale),
             sa.shape[0],
         )

@@ -176,6 +176,13 @@ def checked_targets(b: object, rows: int, targets: int | None) -> npt.NDArray[An
     return right[:, None] if targets is None else right
 
 
+def first_row(row_offset: object, given: RowSet) -> int:
+    """The number of a block's first row: as given, or the one after the last row so far."""
+    if row_offset is None:
+        return given.end()
+    return _validate.integer(row_offset, "row_offset", low=0, high=2**62)
+
+
 def slice_rows(block: Block, start: int, stop: int) -> Block:
     """Some rows, without a copy of the entries."""
     if isinstance(block, _validate.Csr):

@@ -92,7 +92,7 @@ def from_sketch(state: SketchState, alpha: float, intercept: bool, rows: float) 
     with np.errstate(all="ignore"):
         norm = problem.sketch_residual * np.sqrt(d / (d - k))
         noise = 1 / (rows - k) if rows > k else np.nan
-        se = _factored.row_norms(problem.inverse(problem.r))[:, None] * (norm * np.sqrt(1 / d + noise))
+        se = _factored.row_norms(problem.inverse())[:, None] * (norm * np.sqrt(1 / d + noise))
     common = problem.scale.min()
     with np.errstate(over="ignore", under="ignore"):
         factor = problem.full * (common / problem.scale)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kriss import _validate
 from kriss.sketch._certificate import Pass, tall_pass
 from kriss.sketch._groups import (
     Array,
@@ -22,6 +21,7 @@ from kriss.sketch._groups import (
     checked_block,
     checked_targets,
     dense_rows,
+    first_row,
     same_dtype,
     slice_rows,
 )
@@ -37,18 +37,13 @@ class PassSpec:
     scale: Array
     bscale: Array
     z: Array
-    columns: npt.NDArray[np.intp] | None  # of the Gram matrix, None: all in their order
     precond: Array | None  # None: no Gram matrix
 
     def run(self, a: npt.NDArray[Any], b: npt.NDArray[Any], workers: int) -> Payload:
         """The sums of one group: Gram matrix, then (high, low) of gradient, residual, and norm and checksum of b."""
         a, b = same_dtype(a, b)
-        z = self.z
         wanted = self.precond is not None
-        scale = self.scale
-        if self.columns is not None:
-            a, scale, z = np.ascontiguousarray(a[:, self.columns]), scale[self.columns], z[self.columns]
-        done = tall_pass(a, b, scale, self.bscale, z, want_gram=wanted, precond=self.precond, workers=workers)
+        done = tall_pass(a, b, self.scale, self.bscale, self.z, want_gram=wanted, precond=self.precond, workers=workers)
         # A copy: the order of a sum depends on the layout.
         right = np.array(b, dtype=np.float64, order="C") * self.bscale
         # The last entry tells whether two passes were given the same b.
@@ -79,7 +74,7 @@ class PassSum:
         rows = checked_block(block, spec.n)
         count = rows.shape[0]
         right = checked_targets(b, count, spec.targets)
-        start = self.given.end() if row_offset is None else _validate.integer(row_offset, "row_offset", low=0)
+        start = first_row(row_offset, self.given)
         given = self.given.copy()
         given.add(start, start + count)
         ready: list[tuple[int, Payload]] = []

@@ -36,7 +36,7 @@ class StreamResult:
     residues : ndarray, shape () or (k,)
         ``norm(b - A @ x)**2``, from a pass over all rows.
     rank : int
-        Numerical rank: singular values of the scaled columns above 1e-13 of the largest. With `damp`, of A with the
+        Numerical rank: singular values of the scaled columns above 30 eps of the largest. With `damp`, of A with the
         rows of the damping below it.
     s : ndarray, shape (n,)
         Singular values of A, to a few ``eps * s[0]`` (with `damp`, of A with ``damp * eye(n)`` below it).
@@ -92,8 +92,7 @@ class Refinement:
     Notes
     -----
     Bits do not depend on blocks, order or merges, as for `SketchState`; rows of a group that is not complete are kept
-    until it is, about 32 MiB for rows in order. Sparse blocks are made dense a group at a time. The matrix of a problem
-    that is not of full rank is copied a group at a time in the first of these passes.
+    until it is, about 32 MiB for rows in order. Sparse blocks are made dense a group at a time.
 
     References
     ----------
@@ -130,20 +129,18 @@ class Refinement:
         self._bb: Array | None = None
         self._failure = ""
         self._chol = np.empty((0, 0))  # of the Gram matrix
-        self._factor = np.empty((0, 0))  # of the columns that span the range
+        self._factor = np.empty((0, len(self._problem.scale)))  # (rank, n) of A
         self._spectrum: Spectrum | None = None
         self._distortion = float("nan")
         self._best: tuple[float, Array, Array] | None = None  # backward error, x, rr
         self._old = np.inf
         self._z = self._problem.z0
         p = self._problem
-        precond = _dense.solve(p.r, np.eye(p.rank)) if p.rank else np.zeros((0, 0))
-        columns = None if p.rank == len(p.scale) else p.columns
         if p.rank == 0:
-            self._spectrum = Spectrum(np.zeros((0, len(p.scale))), np.zeros(0), 0.0)
+            self._spectrum = p.dropped
             self._sum = self._residual_pass()
         else:
-            self._sum = PassSum(self._spec(columns, precond))
+            self._sum = PassSum(self._spec(p.triangle()))
 
     def update(
         self, block: object, b: object, row_offset: int | None = None, *, workers: int | None = None
@@ -268,7 +265,7 @@ class Refinement:
         kept = self._spectrum
         assert kept is not None
         full = p.rank == len(p.scale)
-        s = _factored.singular_values(p, kept.s[:, None] * kept.vt)
+        s = _factored.singular_values(p, self._factor)
         return StreamResult(
             x=_factored.shaped(x, one_d),
             coefficient_se=_factored.shaped(self._standard_errors(rr), one_d),
@@ -295,50 +292,45 @@ class Refinement:
         unit : float
             The power of two.
         """
-        p, kept = self._problem, self._spectrum
-        assert kept is not None
+        p = self._problem
         common = float(p.scale.min())
         with np.errstate(over="ignore", under="ignore"):
-            return kept.s[:, None] * kept.vt * (common / p.scale), common
+            return self._factor * (common / p.scale), common
 
-    def _spec(self, columns: npt.NDArray[np.intp] | None, precond: Array | None) -> PassSpec:
+    def _spec(self, precond: Array | None) -> PassSpec:
         p = self._problem
-        return PassSpec(len(p.scale), self._targets, self._group, p.scale, p.bscale, self._z, columns, precond)
+        return PassSpec(len(p.scale), self._targets, self._group, p.scale, p.bscale, self._z, precond)
 
     def _residual_pass(self) -> PassSum:
-        return PassSum(self._spec(None, None))
+        return PassSum(self._spec(None))
 
     def _take_gram(self, sums: Pass) -> None:
         p = self._problem
-        precond = self._sum.spec.precond
-        assert precond is not None
-        gram, g = sums.gram, np.zeros_like(self._z)
-        g[p.columns] = sums.g
-        pull = p.penalty.weights * p.scale
+        empty = len(p.scale) - p.rank
+        gram, g = sums.gram[empty:, empty:], sums.g
+        pull = (p.penalty.weights * p.scale)[:, None]
         if p.penalty.active:
-            rows = (pull[:, None] * np.eye(len(pull)))[:, p.columns] @ precond
+            rows = pull * p.basis
             gram = gram + rows.T @ rows
-            g = g - (pull**2)[:, None] * self._z
+            g = g - pull**2 * self._z
         u = _dense.cholesky(gram)
         if u is None:
             # The sketch was a poor one; its own factor has to do.
             self._failure = "the Gram matrix is not positive definite"
             u = np.eye(p.rank)
         self._chol = u
-        self._factor = _dense.multiply(u, p.r)
-        self._spectrum = spectrum(_dense.multiply(u, p.full))
+        self._factor = _dense.multiply(u, p.full)
+        self._spectrum = spectrum(self._factor)
         own = _dense.svd(u)[1]
         self._distortion = float(np.abs(1.0 / own - 1.0).max()) if own[-1] > 0 else float("inf")
         self._move(g)
 
     def _take_residual(self, sums: Pass) -> None:
         p = self._problem
-        kept = self._spectrum
-        assert kept is not None and self._bb is not None
         pull = (p.penalty.weights * p.scale)[:, None]
         g = sums.g - pull**2 * self._z
         whole = sums.rr + np.sum((pull * self._z) ** 2, axis=0)
-        be = float(karlson_walden(kept, self._z, g, whole, np.sqrt(self._bb[:-1])).max())
+        be = float(self._backward_errors(g, whole).max())
         if self._best is None or be < self._best[0]:
             self._best = (be, p.to_x(self._z), sums.rr)
         target = EPS / 4 if self._tol is None else self._tol
@@ -350,13 +342,28 @@ class Refinement:
         self._iterations += 1
         self._move(g)
 
+    def _backward_errors(self, g: Array, rr: Array) -> Array:
+        kept, dropped = self._spectrum, self._problem.dropped
+        assert kept is not None and self._bb is not None
+        bnorm = np.sqrt(self._bb[:-1])
+        be = karlson_walden(kept, self._z, g, rr, bnorm)
+        # Fewer rows than columns: only so many singular values can differ from zero.
+        count = max(min(self._rows.count(), len(self._z)) - len(kept.s), 0)
+        dropped = Spectrum(dropped.vt[:count], dropped.s[:count], 0.0)
+        if count == 0 or kept.norm == 0.0:
+            return be
+        # Directions that count as zero are part of A nevertheless: either they are changed to be zero, or they are
+        # judged like the others.
+        zeroed = np.hypot(be, np.linalg.norm(dropped.s) / kept.norm)
+        s = np.concatenate([kept.s, dropped.s])
+        whole = Spectrum(np.vstack([kept.vt, dropped.vt]), s, float(np.linalg.norm(s)))
+        return np.minimum(zeroed, karlson_walden(whole, self._z, g, rr, bnorm))
+
     def _move(self, g: Array) -> None:
         """One correction, then z as the caller will see it: through x and of minimum norm."""
         p = self._problem
-        inner = _dense.solve(p.r, g[p.columns], transposed=True)
-        inner = _dense.solve(self._chol, _dense.solve(self._chol, inner, transposed=True))
-        step = np.zeros_like(self._z)
-        step[p.columns] = _dense.solve(p.r, inner)
+        inner = _dense.solve(self._chol, np.ascontiguousarray(p.basis.T @ g), transposed=True)
+        step = p.basis @ _dense.solve(self._chol, inner)
         x = _factored.solution(p, self._z + step)
         with np.errstate(over="ignore", under="ignore"):
             self._z = p.to_z(x)
@@ -364,7 +371,7 @@ class Refinement:
     def _standard_errors(self, rr: Array) -> Array:
         p = self._problem
         with np.errstate(all="ignore"):
-            w = p.inverse(self._factor) if p.rank else np.zeros((len(p.scale), 0))
+            w = p.inverse(self._chol)
             spread = _factored.row_norms(w)
             free = float(self.observations - p.rank)
             if p.penalty.active:

@@ -22,6 +22,7 @@ from kriss.sketch._groups import (
     checked_block,
     checked_targets,
     dense_rows,
+    first_row,
     group_rows,
     slice_rows,
 )
@@ -47,7 +48,7 @@ class SketchSolution:
     residual_norm : ndarray, shape () or (k,)
         Estimate of ``norm(b - A @ x_exact)``.
     rank : int
-        Numerical rank of A: singular values of its columns, scaled to similar norms, above 1e-13 of the largest.
+        Numerical rank of A: singular values of its columns, scaled to similar norms, above 30 eps of the largest.
     s : ndarray, shape (n,)
         Singular values of S A: A's up to the distortion of the sketch, about ``sqrt(n / sketch_size)``.
     condition : float
@@ -229,7 +230,7 @@ class SketchState:
         rows = checked_block(block, self.n_features)
         count = rows.shape[0]
         right = checked_targets(b, count, self.n_targets)
-        start = self._given.end() if row_offset is None else _validate.integer(row_offset, "row_offset", low=0)
+        start = first_row(row_offset, self._given)
         given = self._given.copy()
         given.add(start, start + count)
         if count == 0:
@@ -358,7 +359,7 @@ class SketchState:
         x = _factored.solution(problem, problem.z0)
         d, k = self.sketch_size, problem.rank
         with np.errstate(over="ignore", under="ignore"):
-            spread = _factored.row_norms(problem.inverse(problem.r))
+            spread = _factored.row_norms(problem.inverse())
             norm = problem.sketch_residual * np.sqrt(d / (d - k))
             se = spread[:, None] * (norm / np.sqrt(d))
         return SketchSolution(

@@ -17,13 +17,18 @@ from kriss.sketch._state import SketchState
 Blocks = Callable[[], Iterable[tuple[Any, Any]]]
 
 
+def _rows_of(source: Any, first: int, rows: int) -> Any:
+    part = source[first : first + rows]
+    # Masked arrays stay what they are: their masks must be seen.
+    return part if isinstance(part, np.ndarray) or sps.issparse(part) else np.asarray(part)
+
+
 def row_blocks(a: Any, b: Any, rows: int) -> Blocks:
     """A function that reads blocks of rows from anything that can be sliced."""
 
     def read() -> Iterator[tuple[Any, Any]]:
         for first in range(0, a.shape[0], rows):
-            block = a[first : first + rows]
-            yield (block if sps.issparse(block) else np.asarray(block)), np.asarray(b[first : first + rows])
+            yield _rows_of(a, first, rows), _rows_of(b, first, rows)
 
     return read
 
