@@ -114,13 +114,14 @@ class SparseSign:
         workers: int | None = None,
         check_finite: bool = True,
     ) -> FloatArray:
-        """The product of S with a dense or CSR matrix.
+        """The product of S with a dense or sparse matrix.
 
         Parameters
         ----------
         A : array_like or sparse matrix, shape (m, n) or (m,)
             Real. float32 stays float32, everything else becomes float64. Dense arrays of any order are read where
-            they are; sparse ones are taken as CSR. A dense CuPy array gives a CuPy array.
+            they are; sparse ones of any format are taken as CSR, which costs CSC a conversion. A dense CuPy array
+            gives a CuPy array.
         row_offset : int
             Number of A's first row: the sketch uses columns ``row_offset : row_offset + m`` of S.
         out : ndarray, shape (d, n) or (d,), optional
