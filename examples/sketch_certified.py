@@ -18,7 +18,7 @@ def main():
 
     wampler = load_nist_strd("Wampler4")
     fit = lstsq(wampler.design(), wampler.y, rng=0)
-    digits = -np.log10(np.abs(fit.x / wampler.certified - 1.0).max())
+    digits = -np.log10(max(np.abs(fit.x / wampler.certified - 1.0).max(), 1e-15))
     print(f"NIST {wampler.name}, difficulty {wampler.difficulty}: {digits:.1f} correct digits, by {fit.method}")
 
 

@@ -23,6 +23,26 @@ using Lanes8 = Lanes<double>::type;
 #define KRISS_LANES(T, pointer) (*reinterpret_cast<typename ::kriss::Lanes<T>::stored*>(pointer))
 #define KRISS_CLANES(T, pointer) (*reinterpret_cast<const typename ::kriss::Lanes<T>::stored*>(pointer))
 
+// The eight lanes in pieces as wide as a register of the level. Wider vectors than that are lawful, and what the
+// compiler makes of them in a loop is slow; where it matters, loops run over the pieces. Lanes do not mix either way.
+#if defined(__AVX512F__)
+constexpr std::size_t register_bytes = 64;
+#elif defined(__AVX2__)
+constexpr std::size_t register_bytes = 32;
+#else
+constexpr std::size_t register_bytes = 16;
+#endif
+
+template <class T>
+struct Piece {
+    static constexpr int lanes = static_cast<int>(register_bytes / sizeof(T) < 8 ? register_bytes / sizeof(T) : 8);
+    static constexpr int count = 8 / lanes;
+    typedef T type __attribute__((vector_size(lanes * sizeof(T))));
+    typedef T stored __attribute__((vector_size(lanes * sizeof(T)), aligned(sizeof(T)), may_alias));
+    KRISS_ALWAYS_INLINE static type load(const T* p) { return *reinterpret_cast<const stored*>(p); }
+    KRISS_ALWAYS_INLINE static void store(T* p, type x) { *reinterpret_cast<stored*>(p) = x; }
+};
+
 // out[8 * i + c] = column[c][i] for 8 x 8 numbers: three rounds of pairwise exchanges.
 template <class T>
 KRISS_ALWAYS_INLINE void transpose8(const T* const* column, index_t i, T* out) {

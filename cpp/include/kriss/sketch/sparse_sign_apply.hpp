@@ -52,16 +52,26 @@ KRISS_ALWAYS_INLINE void sparse_sign_panel(std::uint64_t seed, index_t d, int ze
 template <int Count, class Out>
 KRISS_ALWAYS_INLINE void add_terms(const Out* panel, index_t rows, int entries, Out unit, const std::int64_t* offset,
                                    const Out* sign, Out* sum, index_t apart) {
+    using P = Piece<Out>;
     for (index_t i = 0; i < rows; ++i) {
-        typename Lanes<Out>::type term[Count];
+        typename P::type term[Count][P::count];
+#pragma GCC unroll 4
         for (int c = 0; c < Count; ++c) {
-            term[c] = KRISS_CLANES(Out, panel + (c * sketch_rows + i) * strip_width) * unit;
+#pragma GCC unroll 4
+            for (int v = 0; v < P::count; ++v) {
+                term[c][v] = P::load(panel + (c * sketch_rows + i) * strip_width + v * P::lanes) * unit;
+            }
         }
         for (int e = 0; e < entries; ++e) {
             Out* place = sum + offset[e * sketch_rows + i];
             const Out factor = sign[e * sketch_rows + i];
+#pragma GCC unroll 4
             for (int c = 0; c < Count; ++c) {
-                KRISS_LANES(Out, place + c * apart) = KRISS_LANES(Out, place + c * apart) + factor * term[c];
+#pragma GCC unroll 4
+                for (int v = 0; v < P::count; ++v) {
+                    Out* at = place + c * apart + v * P::lanes;
+                    P::store(at, P::load(at) + factor * term[c][v]);
+                }
             }
         }
     }

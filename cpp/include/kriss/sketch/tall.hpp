@@ -76,22 +76,33 @@ KRISS_ALWAYS_INLINE void tall_block_sums(const TallProblem<In>& p, index_t i0, i
     const index_t ns = strips(p.a.cols);
     const index_t np = strip_width * ns;
     const index_t strip = strip_width * depth;
+    using P = Piece<double>;
+    using V = P::type;
     for (index_t q = 0; q < p.b.cols; ++q) {
         const double* z = p.z + q * np;
         double rr = 0.0;
         for (index_t i = 0; i < rows; ++i) {
-            Lanes8 dot[4] = {};
+            V dot[4][P::count] = {};
             index_t s = 0;
             for (; s + 4 <= ns; s += 4) {
+#pragma GCC unroll 4
                 for (index_t u = 0; u < 4; ++u) {
-                    dot[u] +=
-                        KRISS_CLANES(double, panel + (s + u) * strip + 8 * i) * KRISS_CLANES(double, z + 8 * (s + u));
+#pragma GCC unroll 4
+                    for (int v = 0; v < P::count; ++v) {
+                        dot[u][v] += P::load(panel + (s + u) * strip + 8 * i + v * P::lanes) *
+                                     P::load(z + 8 * (s + u) + v * P::lanes);
+                    }
                 }
             }
             for (index_t u = 0; s < ns; ++s, ++u) {
-                dot[u] += KRISS_CLANES(double, panel + s * strip + 8 * i) * KRISS_CLANES(double, z + 8 * s);
+                for (int v = 0; v < P::count; ++v) {
+                    dot[u][v] += P::load(panel + s * strip + 8 * i + v * P::lanes) * P::load(z + 8 * s + v * P::lanes);
+                }
             }
-            const Lanes8 sum = (dot[0] + dot[1]) + (dot[2] + dot[3]);
+            double sum[8];
+            for (int v = 0; v < P::count; ++v) {
+                P::store(sum + v * P::lanes, (dot[0][v] + dot[1][v]) + (dot[2][v] + dot[3][v]));
+            }
             const double az = ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
             r[i] = static_cast<double>(p.b(i0 + i, q)) * p.bscale[q] - az;
             rr += r[i] * r[i];
@@ -99,17 +110,25 @@ KRISS_ALWAYS_INLINE void tall_block_sums(const TallProblem<In>& p, index_t i0, i
         double* out = sums + q * (np + strip_width);
         for (index_t s = 0; s < ns; ++s) {
             const double* from = panel + s * strip;
-            Lanes8 g[4] = {};
+            V g[4][P::count] = {};
             index_t i = 0;
             for (; i + 4 <= rows; i += 4) {
+#pragma GCC unroll 4
                 for (index_t u = 0; u < 4; ++u) {
-                    g[u] += KRISS_CLANES(double, from + 8 * (i + u)) * r[i + u];
+#pragma GCC unroll 4
+                    for (int v = 0; v < P::count; ++v) {
+                        g[u][v] += P::load(from + 8 * (i + u) + v * P::lanes) * r[i + u];
+                    }
                 }
             }
             for (index_t u = 0; i < rows; ++i, ++u) {
-                g[u] += KRISS_CLANES(double, from + 8 * i) * r[i];
+                for (int v = 0; v < P::count; ++v) {
+                    g[u][v] += P::load(from + 8 * i + v * P::lanes) * r[i];
+                }
             }
-            KRISS_LANES(double, out + 8 * s) = (g[0] + g[1]) + (g[2] + g[3]);
+            for (int v = 0; v < P::count; ++v) {
+                P::store(out + 8 * s + v * P::lanes, (g[0][v] + g[1][v]) + (g[2][v] + g[3][v]));
+            }
         }
         out[np] = rr;
         for (index_t c = 1; c < strip_width; ++c) {
