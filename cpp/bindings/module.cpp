@@ -7,6 +7,7 @@
 #include "pool.hpp"
 #include "sketch_lstsq_pymod.hpp"
 #include "solve_recycle_pymod.hpp"
+#include "special_pymod.hpp"
 
 namespace py = pybind11;
 
@@ -70,4 +71,6 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve_substitution(substitution);
     py::module_ gp = m.def_submodule("gp", "Gaussian-process covariances.");
     kriss::bind::add_gp(gp);
+    py::module_ special = m.def_submodule("special", "Special functions as NumPy ufuncs.");
+    kriss::bind::add_special(special);
 }

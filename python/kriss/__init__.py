@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from kriss._version import __version__
 
 if TYPE_CHECKING:
-    from kriss import datasets, gp, scipy, sketch, solve, spline, testing
+    from kriss import datasets, gp, scipy, sketch, solve, special, spline, testing
     from kriss._backend import use_backend
     from kriss._swap import use_in_scipy
     from kriss.config import get_cmake_dir, get_include, get_num_threads, set_num_threads, show_config
 
-_SUBMODULES = ("config", "datasets", "gp", "scipy", "sketch", "solve", "spline", "testing", "tour")
+_SUBMODULES = ("config", "datasets", "gp", "scipy", "sketch", "solve", "special", "spline", "testing", "tour")
 _EXPORTS = {
     "get_cmake_dir": "kriss.config",
     "get_include": "kriss.config",
@@ -40,6 +40,7 @@ __all__ = [
     "show_config",
     "sketch",
     "solve",
+    "special",
     "spline",
     "testing",
     "use_backend",

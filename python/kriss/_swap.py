@@ -51,6 +51,10 @@ SWAPPABLE: dict[str, tuple[str, ...]] = {
     ),
     "sparse.linalg.lsqr": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.lsqr"),
     "sparse.linalg.minres": ("scipy.sparse.linalg._isolve", "scipy.sparse.linalg._isolve.minres"),
+    "special.iv": ("scipy.special._basic",),
+    "special.ive": ("scipy.stats._multivariate",),
+    "special.kv": ("scipy.special._basic", "scipy.stats._hypotests"),
+    "special.kve": (),
 }
 
 _lock = threading.RLock()

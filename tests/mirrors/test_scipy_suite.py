@@ -265,6 +265,34 @@ SUITES = {
         on_our_kernels=15,
         on_our_kernels_adapted=22,
     ),
+    "special.iv": Suite(
+        ("scipy.special.tests.test_basic::TestBessel", "scipy.special.tests.test_basic::TestCephes"),
+        passed=36,
+        select="iv or ive or kv or kve or ticket or amos or inf or neg or kvp or ivp",
+        through_ours=11,
+        on_our_kernels=8,
+    ),
+    "special.ive": Suite(
+        ("scipy.special.tests.test_basic::TestBessel", "scipy.special.tests.test_basic::TestCephes"),
+        passed=36,
+        select="iv or ive or kv or kve or ticket or amos or inf or neg or kvp or ivp",
+        through_ours=4,
+        on_our_kernels=2,
+    ),
+    "special.kv": Suite(
+        ("scipy.special.tests.test_basic::TestBessel", "scipy.special.tests.test_basic::TestCephes"),
+        passed=36,
+        select="iv or ive or kv or kve or ticket or amos or inf or neg or kvp or ivp",
+        through_ours=11,
+        on_our_kernels=10,
+    ),
+    "special.kve": Suite(
+        ("scipy.special.tests.test_basic::TestBessel", "scipy.special.tests.test_basic::TestCephes"),
+        passed=36,
+        select="iv or ive or kv or kve or ticket or amos or inf or neg or kvp or ivp",
+        through_ours=4,
+        on_our_kernels=2,
+    ),
 }
 
 

@@ -12,7 +12,7 @@ import kriss
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 pytestmark = pytest.mark.skipif(not (DOCS / "index.rst").is_file(), reason="no docs beside the tests")
 
-MODULES = ["gp", "sketch", "solve", "spline", "testing", "datasets"]
+MODULES = ["gp", "sketch", "solve", "special", "spline", "testing", "datasets"]
 
 
 @pytest.mark.parametrize("family", MODULES)

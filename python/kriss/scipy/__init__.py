@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib
 
-_SUBMODULES = ("interpolate", "linalg", "sparse")
+_SUBMODULES = ("interpolate", "linalg", "sparse", "special")
 
-__all__ = ["interpolate", "linalg", "sparse"]
+__all__ = ["interpolate", "linalg", "sparse", "special"]
 
 
 def __getattr__(name: str) -> object:
