@@ -160,22 +160,47 @@ void bessel_block(Strided<const T> v, Strided<const T> x, Strided<T> out, index_
     for (index_t i = 0; i < n; ++i) {
         code[i] = static_cast<unsigned char>(region_of<Kind, Scaled>(vs[i], xs[i]));
     }
-    index_t count[regions] = {};
-    for (index_t i = 0; i < n; ++i) {
-        ++count[code[i]];
+    // Four quarters of the block, counted and placed side by side: each has counters of its own, so that consecutive
+    // elements of one region do not wait for each other.
+    constexpr int streams = 4;
+    index_t from[streams], length[streams], seen[streams][regions] = {}, next[streams][regions];
+    const index_t quarter = (n + streams - 1) / streams;
+    for (int q = 0; q < streams; ++q) {
+        from[q] = q * quarter < n ? q * quarter : n;
+        length[q] = n - from[q] < quarter ? n - from[q] : quarter;
     }
-    index_t first[regions], next[regions];
+    const auto each = [&](auto visit) {
+        const index_t common = length[streams - 1];
+        for (index_t i = 0; i < common; ++i) {
+            for (int q = 0; q < streams; ++q) {
+                visit(q, from[q] + i);
+            }
+        }
+        for (int q = 0; q < streams - 1; ++q) {
+            for (index_t i = common; i < length[q]; ++i) {
+                visit(q, from[q] + i);
+            }
+        }
+    };
+    each([&](int q, index_t i) { ++seen[q][code[i]]; });
+    index_t first[regions], count[regions];
     index_t total = 0;
     for (int r = 0; r < regions; ++r) {
-        first[r] = next[r] = total;
+        first[r] = total;
+        index_t at = total;
+        for (int q = 0; q < streams; ++q) {
+            next[q][r] = at;
+            at += seen[q][r];
+        }
+        count[r] = at - total;
         total += (count[r] + lanes - 1) / lanes * lanes;
     }
-    for (index_t i = 0; i < n; ++i) {
-        const index_t at = next[code[i]]++;
+    each([&](int q, index_t i) {
+        const index_t at = next[q][code[i]]++;
         place[i] = static_cast<unsigned short>(at);
         gv[at] = vs[i];
         gx[at] = xs[i];
-    }
+    });
     for (index_t i = 0; i < count[region_single]; ++i) {
         gy[i] = single<Kind, Scaled, F>(gv[i], gx[i]);
     }
@@ -184,7 +209,7 @@ void bessel_block(Strided<const T> v, Strided<const T> x, Strided<T> out, index_
             continue;
         }
         const index_t end = first[r] + (count[r] + lanes - 1) / lanes * lanes;
-        for (index_t i = next[r]; i < end; ++i) {
+        for (index_t i = first[r] + count[r]; i < end; ++i) {
             gv[i] = gv[first[r]];
             gx[i] = gx[first[r]];
         }
