@@ -150,55 +150,51 @@ bool pattern_symmetric(const CsrView<T, I>& a, unsigned char* bad, const Executo
     return true;
 }
 
+// One row of greedy_colors; a struct, whose symbols name their level.
+template <class T, class I, bool Wait>
+struct RowColor {
+    CsrView<T, I> a;
+    I* color;
+    const Executor* ex;
+
+    // false: stopped
+    bool operator()(index_t i) const {
+        for (I base = 0;; base += 64) {
+            std::uint64_t taken = 0;
+            for (index_t k = a.indptr[i]; k < a.indptr[i + 1] && a.indices[k] < i; ++k) {
+                const I* place = color + a.indices[k];
+                const I c = Wait ? awaited(place, *ex) : *place;
+                if (Wait && c < 0) {
+                    return false;
+                }
+                taken |= c >= base && c < base + 64 ? std::uint64_t(1) << (c - base) : 0;
+            }
+            if (~taken != 0) {
+                const I own = static_cast<I>(base + std::countr_one(taken));
+                Wait ? __atomic_store_n(color + i, own, __ATOMIC_RELEASE) : void(color[i] = own);
+                return true;
+            }
+        }
+    }
+};
+
 // Greedy colouring in natural order: the smallest colour that no neighbour of smaller number has. Returns how many
 // colours there are (-1: stopped). Workers take the rows in order and wait for the neighbours of smaller number that
 // are still in other hands, so the colours do not depend on their number.  color: (n).  O(nnz); at most one more than
 // the largest degree.
 template <class T, class I>
 index_t greedy_colors(const CsrView<T, I>& a, I* color, const Executor& ex) {
-    const auto row = [=, &a](index_t i, auto&& color_of) {
-        for (I base = 0;; base += 64) {
-            std::uint64_t taken = 0;
-            for (index_t k = a.indptr[i]; k < a.indptr[i + 1] && a.indices[k] < i; ++k) {
-                const I c = color_of(color + a.indices[k]);
-                if (c < 0) {
-                    return I(-1);
-                }
-                taken |= c >= base && c < base + 64 ? std::uint64_t(1) << (c - base) : 0;
-            }
-            if (~taken != 0) {
-                return static_cast<I>(base + std::countr_one(taken));
-            }
-        }
-    };
     if (ex.workers <= 1) {
+        const RowColor<T, I, false> row{a, color, &ex};
         for (index_t i = 0; i < a.rows; ++i) {
-            color[i] = row(i, [](const I* place) { return *place; });
+            row(i);
         }
     } else {
-        ex.parallel_for(a.rows, 65536, [=](index_t first, index_t last) {
-            for (index_t i = first; i < last; ++i) {
-                color[i] = I(-1);
-            }
-        });
+        unknown_everywhere(a.rows, color, ex);
         index_t claims = 0;
-        self_scheduled(a.rows, 512, false, &claims, ex, [=, &ex](index_t i) {
-            const I c = row(i, [&ex](const I* place) { return awaited(place, ex); });
-            if (c < 0) {
-                return false;
-            }
-            __atomic_store_n(color + i, c, __ATOMIC_RELEASE);
-            return true;
-        });
+        self_scheduled(a.rows, 512, false, &claims, ex, RowColor<T, I, true>{a, color, &ex});
     }
-    index_t most = 0;
-    for (index_t i = 0; i < a.rows; ++i) {
-        if (color[i] < 0) {
-            return -1;
-        }
-        most = color[i] + 1 > most ? color[i] + 1 : most;
-    }
-    return most;
+    return one_above_largest(a.rows, color);
 }
 
 KRISS_NAMESPACE_END

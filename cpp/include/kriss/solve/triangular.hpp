@@ -129,51 +129,45 @@ void triangle_solve_multi(const TriangleView<T, I>& a, index_t columns, const T*
     }
 }
 
+// One row of triangle_levels; a struct, whose symbols name their level.
+template <class T, class I, bool Wait>
+struct RowLevel {
+    CsrView<T, I> m;
+    I* level;
+    const Executor* ex;
+
+    // false: stopped
+    bool operator()(index_t i) const {
+        I l = 0;
+        for (index_t k = m.indptr[i]; k < m.indptr[i + 1]; ++k) {
+            const I* place = level + m.indices[k];
+            const I other = Wait ? awaited(place, *ex) : *place;
+            if (Wait && other < 0) {
+                return false;
+            }
+            l = other + 1 > l ? other + 1 : l;
+        }
+        Wait ? __atomic_store_n(level + i, l, __ATOMIC_RELEASE) : void(level[i] = l);
+        return true;
+    }
+};
+
 // level[i] from 0, and how many levels there are (-1: stopped). Workers take the rows in order and wait, row by row,
 // for those that are still in other hands: as parallel as the triangle is.  O(nnz).
 template <class T, class I>
 index_t triangle_levels(const TriangleView<T, I>& a, I* level, const Executor& ex) {
     const CsrView<T, I>& m = a.strict;
-    const auto row = [=, &m](index_t i, auto&& level_of) {
-        I l = 0;
-        for (index_t k = m.indptr[i]; k < m.indptr[i + 1]; ++k) {
-            const I other = level_of(level + m.indices[k]);
-            if (other < 0) {
-                return I(-1);
-            }
-            l = other + 1 > l ? other + 1 : l;
-        }
-        return l;
-    };
     if (ex.workers <= 1) {
+        const RowLevel<T, I, false> row{m, level, &ex};
         for (index_t turn = 0; turn < m.rows; ++turn) {
-            const index_t i = a.lower ? turn : m.rows - 1 - turn;
-            level[i] = row(i, [](const I* place) { return *place; });
+            row(a.lower ? turn : m.rows - 1 - turn);
         }
     } else {
-        ex.parallel_for(m.rows, 65536, [=](index_t first, index_t last) {
-            for (index_t i = first; i < last; ++i) {
-                level[i] = I(-1);
-            }
-        });
+        unknown_everywhere(m.rows, level, ex);
         index_t claims = 0;
-        self_scheduled(m.rows, 512, !a.lower, &claims, ex, [=, &ex](index_t i) {
-            const I l = row(i, [&ex](const I* place) { return awaited(place, ex); });
-            if (l < 0) {
-                return false;
-            }
-            __atomic_store_n(level + i, l, __ATOMIC_RELEASE);
-            return true;
-        });
+        self_scheduled(m.rows, 512, !a.lower, &claims, ex, RowLevel<T, I, true>{m, level, &ex});
     }
-    index_t most = 0;
-    for (index_t i = 0; i < m.rows; ++i) {
-        if (level[i] < 0) {
-            return -1;
-        }
-        most = level[i] + 1 > most ? level[i] + 1 : most;
-    }
-    return most;
+    return one_above_largest(m.rows, level);
 }
 
 // order: the rows by level, by number within a level.  counts: (levels + 1) scratch

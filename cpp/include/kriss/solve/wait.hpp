@@ -47,6 +47,28 @@ void self_scheduled(index_t n, index_t grain, bool backward, index_t* claims, co
     });
 }
 
+// v[0 .. n) = -1, which `awaited` waits for.
+template <class I>
+void unknown_everywhere(index_t n, I* v, const Executor& ex) {
+    ex.parallel_for(n, 65536, [=](index_t first, index_t last) {
+        for (index_t i = first; i < last; ++i) {
+            v[i] = I(-1);
+        }
+    });
+}
+
+// One more than the largest of v[0 .. n), or -1 if one is still negative.
+template <class I>
+index_t one_above_largest(index_t n, const I* v) {
+    I most = -1;
+    bool known = true;
+    for (index_t i = 0; i < n; ++i) {
+        known = known && v[i] >= 0;
+        most = v[i] > most ? v[i] : most;
+    }
+    return known ? static_cast<index_t>(most) + 1 : -1;
+}
+
 // What another worker stores in *place, waited for while it is negative; negative if the work was stopped.
 template <class I>
 KRISS_ALWAYS_INLINE I awaited(const I* place, const Executor& ex) {
