@@ -14,6 +14,13 @@
 #define KRISS_HD
 #endif
 
+// a * b + c of doubles, rounded once, where that is one instruction.
+#if defined(__CUDA_ARCH__)
+#define KRISS_FMA(a, b, c) __fma_rn(a, b, c)
+#elif defined(__FMA__)
+#define KRISS_FMA(a, b, c) __builtin_fma(a, b, c)
+#endif
+
 #if defined(__GNUC__) || defined(__clang__)
 #define KRISS_ALWAYS_INLINE inline __attribute__((always_inline))
 #define KRISS_NOINLINE __attribute__((noinline))

@@ -24,10 +24,8 @@ KRISS_HD KRISS_ALWAYS_INLINE V split_product_error(V a, V b, V p) {
 }
 
 KRISS_HD KRISS_ALWAYS_INLINE double product_error(double a, double b, double p) {
-#if defined(__CUDA_ARCH__)
-    return __fma_rn(a, b, -p);
-#elif defined(__FMA__)
-    return __builtin_fma(a, b, -p);
+#if defined(KRISS_FMA)
+    return KRISS_FMA(a, b, -p);
 #else
     return split_product_error(a, b, p);
 #endif
