@@ -63,6 +63,7 @@ def _case(m: int, n: int, order: str, target: float | None, drivers: tuple[str, 
         accuracy_name="backward error",
         target=target,
         target_peer="LAPACK gels",
+        also={} if target is None else {"normal equations": 0.5},
         note=f"method {fit.method}, {fit.iterations} refinements after the first solution; target against gels "
         f"(QR without pivoting), the fastest driver here as a rule",
         traffic=lambda r: 8.0 * m * n * (3 + r.iterations),

@@ -56,6 +56,8 @@ class Case:
         Ours may take at most this many times that limit.
     allowance : float, optional
         Instead of a ratio: ours may take at most the peer's median plus this many seconds.
+    also : dict of str to float
+        Further peers with a least ratio of their own; below 1 where they may be faster.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Case:
     working_set: int | None = None
     traffic_target: float | None = None
     allowance: float | None = None
+    also: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -253,6 +256,9 @@ def _targets(case: Case, ours: Contender, peers: list[Contender], traffic: dict[
     if case.target is not None:
         ratio = peer.ratio if peer is not None else None
         targets.append(Target(f">= {case.target:g}x {name}", ratio, None if ratio is None else ratio >= case.target))
+    for other, least in case.also.items():
+        ratio = next((one.ratio for one in peers if one.name == other), None)
+        targets.append(Target(f">= {least:g}x {other}", ratio, None if ratio is None else ratio >= least))
     if case.allowance is not None:
         extra = ours.median - peer.median if peer is not None and peer.median and ours.median else None
         text = f"<= {name} + {case.allowance * 1e3:g} ms"
