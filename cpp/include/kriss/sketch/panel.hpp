@@ -70,6 +70,22 @@ KRISS_ALWAYS_INLINE void transpose8(const T* const* column, index_t i, T* out) {
     }
 }
 
+// Asks for rows [i0, i0 + rows) and columns [c0, c1) of a matrix in Fortran order: its pieces of columns are too short
+// for the hardware to see what comes next. Nothing for other orders.
+template <class In>
+KRISS_ALWAYS_INLINE void ask_for_rows(const View2<const In>& a, index_t i0, index_t rows, index_t c0, index_t c1) {
+    if (a.row_stride != 1 || rows <= 0) {
+        return;
+    }
+    constexpr index_t line = 64 / static_cast<index_t>(sizeof(In));
+    for (index_t c = c0; c < c1 && c < a.cols; ++c) {
+        const In* column = a.data + i0 + c * a.col_stride;
+        for (index_t i = 0; i < rows; i += line) {
+            __builtin_prefetch(column + i);
+        }
+    }
+}
+
 // One strip: rows [i0, i0 + rows) and columns [c0, c0 + 8) of a, times scale (one number per column, or null), to
 // out: (padded, 8); rows past `rows` are zero.
 template <class In, class Out>
@@ -104,6 +120,14 @@ KRISS_ALWAYS_INLINE void pack_strip(const View2<const In>& a, index_t i0, index_
         for (; i < rows; ++i) {
             for (index_t c = 0; c < 8; ++c) {
                 out[8 * i + c] = static_cast<Out>(column[c][i]) * factor[c];
+            }
+        }
+    } else if (a.row_stride == 1) {
+        for (index_t c = 0; c < strip_width; ++c) {
+            const In* column = first + (c < width ? c : 0) * a.col_stride;
+            const Out times = c < width ? factor[c] : Out(0);
+            for (index_t i = 0; i < rows; ++i) {
+                out[8 * i + c] = c < width ? static_cast<Out>(column[i]) * times : Out(0);
             }
         }
     } else {

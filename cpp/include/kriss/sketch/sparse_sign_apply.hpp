@@ -145,6 +145,8 @@ void sparse_sign_dense(const View2<const In>& a, std::uint64_t seed, index_t d, 
             }
             for (index_t i0 = begin; i0 < end; i0 += sketch_rows) {
                 const index_t rows = end - i0 < sketch_rows ? end - i0 : sketch_rows;
+                const index_t after = a.rows - i0 - rows < sketch_rows ? a.rows - i0 - rows : sketch_rows;
+                ask_for_rows(a, i0 + rows, after, s0 * strip_width, s1 * strip_width);
                 for (index_t s = s0; s < s1; ++s) {
                     pack_strip(a, i0, rows, rows, s * strip_width, nullptr,
                                panel + (s - s0) * strip_width * sketch_rows);
