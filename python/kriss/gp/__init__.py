@@ -2,18 +2,49 @@
 
 from kriss.gp._factor import CovarianceFactor, LeaveOneOut, Prediction, factor, log_likelihood
 from kriss.gp._fit import FitResult, fit
-from kriss.gp._kernels import RBF, Kernel, Matern, Sum
+from kriss.gp._kernels import (
+    RBF,
+    Additive,
+    ComponentCache,
+    Constant,
+    Kernel,
+    Linear,
+    Matern,
+    Periodic,
+    Polynomial,
+    Power,
+    Product,
+    PythonKernel,
+    RationalQuadratic,
+    SpectralMixture,
+    Sum,
+    White,
+    random_tree_groups,
+)
 
 __all__ = [
     "RBF",
+    "Additive",
+    "ComponentCache",
+    "Constant",
     "CovarianceFactor",
     "FitResult",
     "Kernel",
     "LeaveOneOut",
+    "Linear",
     "Matern",
+    "Periodic",
+    "Polynomial",
+    "Power",
     "Prediction",
+    "Product",
+    "PythonKernel",
+    "RationalQuadratic",
+    "SpectralMixture",
     "Sum",
+    "White",
     "factor",
     "fit",
     "log_likelihood",
+    "random_tree_groups",
 ]
