@@ -237,8 +237,8 @@ def _matern(gp: Any, kernel: Any, values: dict[str, Array]) -> tuple[Kernel, dic
 _Maker = Callable[[Any, Any, dict[str, Array]], tuple[Kernel, dict[str, tuple[str, float]]]]
 
 _MAKERS: dict[str, _Maker] = {
-    "ConstantKernel": lambda gp, k, v: (gp.Constant(float(v["constant_value"])), {"value": ("constant_value", 1.0)}),
-    "WhiteKernel": lambda gp, k, v: (gp.White(float(v["noise_level"])), {"noise": ("noise_level", 1.0)}),
+    "ConstantKernel": lambda gp, k, v: (gp.Constant(float(v["constant_value"])), {"variance": ("constant_value", 1.0)}),
+    "WhiteKernel": lambda gp, k, v: (gp.White(float(v["noise_level"])), {"variance": ("noise_level", 1.0)}),
     "RBF": lambda gp, k, v: (gp.RBF(_length(v)), {"lengthscale": ("length_scale", 1.0)}),
     "Matern": _matern,
     "RationalQuadratic": lambda gp, k, v: (
@@ -249,8 +249,5 @@ _MAKERS: dict[str, _Maker] = {
         gp.Periodic(_length(v), period=float(v["periodicity"])),
         {"lengthscale": ("length_scale", 1.0), "period": ("periodicity", 1.0)},
     ),
-    "DotProduct": lambda gp, k, v: (
-        gp.Linear(1.0, bias=float(v["sigma_0"]) ** 2),
-        {"bias": ("sigma_0", 2.0)},
-    ),
+    "DotProduct": lambda gp, k, v: (gp.Linear(1.0, float(v["sigma_0"]) ** 2), {"offset": ("sigma_0", 2.0)}),
 }
