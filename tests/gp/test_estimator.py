@@ -44,7 +44,8 @@ OTHERS = {
     "locally_linear": k.DotProduct(0.5) * k.RBF(0.8)
     + k.ConstantKernel(0.3) * k.RationalQuadratic()
     + k.WhiteKernel(0.1),
-    "periodic_fixed": k.ExpSineSquared(1.2, 0.8, periodicity_bounds="fixed") + k.WhiteKernel(0.1),
+    "periodic": k.ExpSineSquared(1.2, 0.8) + k.WhiteKernel(0.1),
+    "periodic_fixed": k.ExpSineSquared(1.2, 0.8, periodicity_bounds="fixed") * k.RBF(2.0) + k.WhiteKernel(0.1),
 }
 
 
@@ -62,6 +63,8 @@ def pair(kernel, X, y, **options):
 @pytest.mark.parametrize("targets", [None, 2])
 def test_likelihood_and_predictions_are_scikit_learns(name, targets, data):
     X, y, Xs = data
+    if name.startswith("periodic"):  # of a distance in several dimensions it is no covariance function
+        X, Xs = X[:, :1], Xs[:, :1]
     y = y if targets is None else np.column_stack([y, 2.0 * y - 1.0])
     kernel = {**FLAT, **OTHERS}[name]
     ours, other = pair(kernel, X, y, alpha=1e-2, optimizer=None, normalize_y=True)
@@ -72,7 +75,8 @@ def test_likelihood_and_predictions_are_scikit_learns(name, targets, data):
     theta = other.kernel_.theta + 0.1
     mine, value = ours.log_marginal_likelihood(theta, True), other.log_marginal_likelihood(theta, True)
     assert mine[0] == pytest.approx(value[0], rel=bound)
-    np.testing.assert_allclose(mine[1], value[1], rtol=bound, atol=bound * max(1.0, np.abs(value[1]).max(initial=0.0)))
+    slack = 1e-4 if name == "matern_1.7" else bound  # scikit-learn's is a forward difference there
+    np.testing.assert_allclose(mine[1], value[1], rtol=slack, atol=slack * max(1.0, np.abs(value[1]).max(initial=0.0)))
     assert ours.log_marginal_likelihood(theta) == mine[0]
     for options in ({}, {"return_std": True}, {"return_cov": True}):
         a, b = ours.predict(Xs, **options), other.predict(Xs, **options)
@@ -88,6 +92,12 @@ def test_likelihood_and_predictions_are_scikit_learns(name, targets, data):
 def test_simple_kernels_run_the_fastest_way(name, data):
     kernel = FLAT[name] or k.ConstantKernel() * k.RBF()
     assert isinstance(_plan.plan(kernel, data[0], 1), _plan.FlatPlan)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_all_of_scikit_learns_kernels_run_compiled(name, data):
+    X = data[0][:, :1] if name.startswith("periodic") else data[0]
+    assert isinstance(_plan.plan(OTHERS[name], X, 1), _plan.KrissPlan)
 
 
 def test_unknown_kernels_run_their_own_python(data):

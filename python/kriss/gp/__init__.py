@@ -7,25 +7,56 @@ from typing import Any
 from kriss.gp._condition import LinearCondition
 from kriss.gp._factor import CovarianceFactor
 from kriss.gp._fit import FitResult, fit
-from kriss.gp._kernels import RBF, Kernel, Matern, Sum
+from kriss.gp._kernels import (
+    RBF,
+    Additive,
+    ComponentCache,
+    Constant,
+    Kernel,
+    Linear,
+    Matern,
+    Periodic,
+    Polynomial,
+    Power,
+    Product,
+    PythonKernel,
+    RationalQuadratic,
+    SpectralMixture,
+    Sum,
+    White,
+    random_tree_groups,
+)
 from kriss.gp._likelihood import log_likelihood
 from kriss.gp._results import LeaveOneOut, Prediction
 from kriss.gp._structure import factor
 
 __all__ = [
     "RBF",
+    "Additive",
+    "ComponentCache",
+    "Constant",
     "CovarianceFactor",
     "FitResult",
     "GaussianProcessRegressor",
     "Kernel",
     "LeaveOneOut",
+    "Linear",
     "LinearCondition",
     "Matern",
+    "Periodic",
+    "Polynomial",
+    "Power",
     "Prediction",
+    "Product",
+    "PythonKernel",
+    "RationalQuadratic",
+    "SpectralMixture",
     "Sum",
+    "White",
     "factor",
     "fit",
     "log_likelihood",
+    "random_tree_groups",
 ]
 
 

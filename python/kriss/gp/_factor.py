@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from kriss import _backend, _device, _validate
 from kriss.gp import _predict, _update
-from kriss.gp._kernels import Flat, Kernel, points, transposed
+from kriss.gp._forms import Form
+from kriss.gp._kernels import Kernel, points, transposed
 from kriss.gp._results import LeaveOneOut, Prediction
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _JITTER_STEPS = tuple(10.0**k for k in range(-14, -3))
 class _Problem:
     """Points, covariance function and diagonal, normalised for the kernels."""
 
-    __slots__ = ("diagonal", "flat", "kernel", "n", "noise", "threads", "x", "xt")
+    __slots__ = ("form", "kernel", "n", "noise", "threads", "x", "xt")
 
     def __init__(
         self,
@@ -46,14 +47,14 @@ class _Problem:
         self.x = points(X, check_finite=check_finite).copy()
         self.n = self.x.shape[0]
         self.xt = transposed(self.x)
-        self.flat: Flat = kernel.flat(self.x.shape[1])
+        self.form: Form = kernel.form(self.x.shape[1])
         self.noise = noise_vector(noise, self.n, check_finite)
         self.threads = _validate.workers(workers)
 
     def assemble(self, jitter: float, out: Array) -> Array:
         """K + diag(noise + jitter) into the lower triangle of `out`; returns the diagonal of the sum."""
         added = self.noise + jitter
-        _backend.kernels("gp").assemble_symmetric(*self.flat, self.xt, added, out, False, self.threads)
+        self.form.symmetric(self.xt, added, out, False, self.threads)
         return np.array(out.diagonal())
 
     def cholesky(self, jitter: float, out: Array) -> int:
@@ -69,7 +70,7 @@ class _Problem:
 
     def not_positive_definite(self, pivot: int, jitter: float) -> np.linalg.LinAlgError:
         """The error that names the pivot and the points behind it."""
-        scale = self.kernel.total_variance
+        scale = self.kernel.scale(self.x)
         message = f"the covariance matrix is not positive definite to working precision: pivot {pivot} of {self.n}"
         if not np.isfinite(self.x[pivot]).all():
             return np.linalg.LinAlgError(f"{message}: row {pivot} of X is not finite")
@@ -77,7 +78,10 @@ class _Problem:
             row = np.empty((1, pivot))
             here = np.ascontiguousarray(self.xt[:, pivot : pivot + 1])
             others = np.ascontiguousarray(self.xt[:, :pivot])
-            _backend.kernels("gp").assemble_cross(*self.flat, here, others, row, self.threads)
+            self.form.cross(here, others, row, self.threads)
+            if not self.kernel.stationary:
+                sizes = self.kernel._diag(self.x[: pivot + 1])
+                row *= scale / np.sqrt(np.maximum(sizes[:-1] * sizes[-1], np.finfo(np.float64).tiny))
             if np.isfinite(row).all():
                 near = int(np.argmax(row[0]))
                 same = np.array_equal(self.x[near], self.x[pivot])
@@ -119,9 +123,7 @@ def _log_likelihood(y: Array, alpha: Array, diagonal_of_factor: Array) -> float:
 
 
 def _gradient(problem: _Problem, alpha: Array, inverse: Array) -> Array:
-    raw = np.empty(problem.flat.variance.size + problem.flat.dim.size + 1)
-    _backend.kernels("gp").gradient(*problem.flat, problem.xt, alpha, inverse, problem.noise, raw, problem.threads)
-    return np.append(problem.kernel.gather(problem.flat, raw), raw[-1])
+    return problem.form.likelihood_gradient(problem.xt, alpha, inverse, problem.noise, problem.threads)
 
 
 class CovarianceFactor:
@@ -540,7 +542,8 @@ class CovarianceFactor:
         """
         if self.n == 0:
             return 1.0
-        norm = _predict.one_norm(self.kernel, self.X, self.noise + self.jitter, self._problem.threads)
+        p = self._problem
+        norm = p.form.norm(p.xt, self.kernel._diag(p.x) + p.noise + self.jitter, self._lower, p.threads)
         rcond: float = _backend.kernels("gp").rcond(np.ascontiguousarray(self._lower), norm)
         return 1.0 / rcond if rcond > 0.0 else math.inf
 
@@ -576,7 +579,7 @@ def factor(
     if not isinstance(jitter, str):
         return fresh(problem, _validate.scalar(jitter, "jitter", low=0.0), check_finite, reason)
     _validate.choice(jitter, "jitter", ("auto",))
-    scale = kernel.total_variance
+    scale = kernel.scale(problem.x)
     out = np.zeros((problem.n, problem.n))
     for amount in (0.0, *(step * scale for step in _JITTER_STEPS)):
         bad = problem.cholesky(amount, out)

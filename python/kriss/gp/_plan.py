@@ -88,7 +88,7 @@ def plan(kernel: Any, X: Any, threads: int) -> Plan:
         if terms is not None:
             return FlatPlan(kernel, terms, x, threads)
         # Parameters that scikit-learn takes and ours do not.
-        with contextlib.suppress(ValueError, AttributeError, TypeError):
+        with contextlib.suppress(ValueError):
             converted = _sklearn_kernels.convert(kernel, x.shape[1])
             if converted is not None:
                 return KrissPlan(converted, x, threads)
@@ -218,17 +218,20 @@ class KrissModel:
     def __init__(self, plan: KrissPlan, theta: Array) -> None:
         self.plan, self.threads, self.size = plan, plan.threads, theta.size
         self.kernel = plan.converted.kernel_at(theta)
+        self._last: _factor._Problem | None = None
 
     def _problem(self, noise: Array) -> _factor._Problem:
         return _factor._Problem(self.kernel, self.plan.x, noise, self.threads or None, False)
 
     def assemble(self, noise: Array, out: Array) -> Array:
         """K + diag(noise)."""
-        return self._problem(noise).assemble(0.0, out)
+        self._last = self._problem(noise)  # with its tables, for the gradient
+        return self._last.assemble(0.0, out)
 
     def gradient(self, alphas: Array, inverse: Array, noise: Array) -> Array:
         """One streamed contraction per row of `alphas`."""
-        problem, own = self._problem(noise), np.zeros(self.plan.converted.base.size)
+        problem = self._last or self._problem(noise)
+        own = np.zeros(self.plan.converted.base.size)
         for alpha in alphas:
             own += _factor._gradient(problem, alpha, inverse)[:-1]
         return self.plan.converted.gradient(own, self.size)

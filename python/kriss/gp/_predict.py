@@ -90,15 +90,3 @@ def prior_slope(kernel: Kernel, xs: Array) -> Array:
 def is_stationary(kernel: Kernel) -> bool:
     """Whether ``k(x, x)`` is known to be the same everywhere."""
     return bool(getattr(kernel, "stationary", True))
-
-
-def one_norm(kernel: Kernel, x: Array, added: Array, threads: int) -> float:
-    """The largest column sum of ``|kernel(x) + diag(added)|``, in blocks: n**2 covariances."""
-    own = kernel.diag(x) + added
-    most, step = 0.0, rows_at_once(x.shape[0], x.shape[0])
-    for start in range(0, x.shape[0], step):
-        block = np.abs(cross_covariance(kernel, x[start : start + step], x, threads))
-        rows = np.arange(block.shape[0])
-        block[rows, start + rows] = own[start : start + step]
-        most = max(most, float(block.sum(axis=1).max()))
-    return most

@@ -111,12 +111,13 @@ def flat_terms(kernel: Any) -> list[Term] | None:
 
 def _own_terms(kernel: Kernel) -> list[Term] | None:
     out, at = [], 0
-    for term in kernel.terms:
+    terms: tuple[Any, ...] = kernel.terms
+    for term in terms:
         if type(term) not in (_kernels.RBF, _kernels.Matern) or getattr(term, "nu", math.inf) not in _FLAT_KINDS:
             return None
         if term.theta.size != 1 + np.size(term.lengthscale):  # a smoothness that is learnt
             return None
-        kind = 0 if type(term) is _kernels.RBF else _FLAT_KINDS[term.nu]  # type: ignore[attr-defined]
+        kind = 0 if type(term) is _kernels.RBF else _FLAT_KINDS[term.nu]
         length = np.asarray(term.lengthscale, np.float64)
         out.append(Term((Value(np.asarray(term.variance), at),), kind, Value(length, at + 1), term.active_dims))
         at += 1 + length.size
@@ -189,7 +190,7 @@ def _convert(kernel: Any, cursor: _Cursor, columns: int) -> Converted | None:
         right = _convert(kernel.k2, cursor, columns) if left is not None else None
         if left is None or right is None:
             return None
-        joined = left.kernel + right.kernel if name == "Sum" else left.kernel * right.kernel  # type: ignore[operator]
+        joined = left.kernel + right.kernel if name == "Sum" else left.kernel * right.kernel
         parts = (
             np.concatenate(pair) for pair in ((left.base, right.base), (left.at, right.at), (left.times, right.times))
         )
@@ -197,7 +198,7 @@ def _convert(kernel: Any, cursor: _Cursor, columns: int) -> Converted | None:
     if name == "Exponentiation":
         inner = _convert(kernel.kernel, cursor, columns)
         whole = float(kernel.exponent).is_integer() and 1 <= kernel.exponent <= 64
-        return replace(inner, kernel=inner.kernel ** int(kernel.exponent)) if inner is not None and whole else None  # type: ignore[operator]
+        return replace(inner, kernel=inner.kernel ** int(kernel.exponent)) if inner is not None and whole else None
     if name not in _LEAVES or (name == "ExpSineSquared" and columns != 1):
         return None  # scikit-learn's periodic kernel of a distance in several dimensions is not a product over them
     values = cursor.take(kernel, _LEAVES[name])
