@@ -71,6 +71,10 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve_substitution(substitution);
     py::module_ gp = m.def_submodule("gp", "Gaussian-process covariances.");
     kriss::bind::add_gp(gp);
+    py::module_ gp_series = m.def_submodule("gp_series", "One-dimensional Matern series.");
+    kriss::bind::add_gp_series(gp_series);
+    py::module_ gp_toeplitz = m.def_submodule("gp_toeplitz", "Symmetric Toeplitz matrices.");
+    kriss::bind::add_gp_toeplitz(gp_toeplitz);
     py::module_ special = m.def_submodule("special", "Special functions as NumPy ufuncs.");
     kriss::bind::add_special(special);
 }

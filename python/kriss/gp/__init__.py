@@ -3,6 +3,7 @@
 from kriss.gp._factor import CovarianceFactor, LeaveOneOut, Prediction, factor, log_likelihood
 from kriss.gp._fit import FitResult, fit
 from kriss.gp._kernels import RBF, Kernel, Matern, Sum
+from kriss.gp._series import series_log_likelihood
 
 __all__ = [
     "RBF",
@@ -16,4 +17,5 @@ __all__ = [
     "factor",
     "fit",
     "log_likelihood",
+    "series_log_likelihood",
 ]
