@@ -335,9 +335,7 @@ class SeriesFactor(Structured):
             states = self._model.states
             self._information = np.empty((self.n, states, states))
             self._diagonal = np.empty(self.n)
-            _backend.kernels("gp_series").information(
-                *self._filter, self._diagonal, self._information, self._threads
-            )
+            _backend.kernels("gp_series").information(*self._filter, self._diagonal, self._information, self._threads)
         return self._information
 
     def inv_diag(self) -> Array:

@@ -1,4 +1,4 @@
-"""Equispaced points on a line: Toeplitz covariance matrices, by Durbin's recursion and by the fast Fourier transform."""
+"""Equispaced points on a line: Toeplitz covariance matrices, by Durbin's recursion and by fast Fourier transforms."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BLOCK = 1 << 22  # doubles of work space for blocks of test points
 
 
 def _spacing(x: Array) -> tuple[float, Array] | None:
-    """The step of equispaced points and the order that sorts them, or None. Rounding of the coordinates is allowed for."""
+    """The step of equispaced points, up to rounding, and the order that sorts them; or None."""
     n = x.size
     if n < 2 or not np.isfinite(x).all():
         return None
@@ -105,9 +105,7 @@ class ToeplitzFactor(Structured):
 
     structure = "toeplitz"
 
-    def __init__(
-        self, kernel: Kernel, X: Array, noise: Array, jitter: float, workers: int, check_finite: bool
-    ) -> None:
+    def __init__(self, kernel: Kernel, X: Array, noise: Array, jitter: float, workers: int, check_finite: bool) -> None:
         reason = "equispaced points on a line, one noise level: a Toeplitz matrix"
         super().__init__(kernel, X, noise, jitter, reason, check_finite)
         self._threads = workers
