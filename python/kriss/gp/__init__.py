@@ -27,8 +27,11 @@ from kriss.gp._kernels import (
     random_tree_groups,
 )
 from kriss.gp._likelihood import log_likelihood
+from kriss.gp._replicates import ReplicatesFactor
 from kriss.gp._results import LeaveOneOut, Prediction
+from kriss.gp._series import SeriesFactor, series_log_likelihood
 from kriss.gp._structure import factor
+from kriss.gp._toeplitz import ToeplitzFactor
 
 __all__ = [
     "RBF",
@@ -50,13 +53,17 @@ __all__ = [
     "Product",
     "PythonKernel",
     "RationalQuadratic",
+    "ReplicatesFactor",
+    "SeriesFactor",
     "SpectralMixture",
     "Sum",
+    "ToeplitzFactor",
     "White",
     "factor",
     "fit",
     "log_likelihood",
     "random_tree_groups",
+    "series_log_likelihood",
 ]
 
 
