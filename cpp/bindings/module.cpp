@@ -71,6 +71,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve_substitution(substitution);
     py::module_ gp = m.def_submodule("gp", "Gaussian-process covariances.");
     kriss::bind::add_gp(gp);
+    py::module_ gp_structures = m.def_submodule("gp_structures", "Approximate and matrix-free covariances.");
+    kriss::bind::add_gp_structures(gp_structures);
     py::module_ special = m.def_submodule("special", "Special functions as NumPy ufuncs.");
     kriss::bind::add_special(special);
 }
