@@ -146,6 +146,23 @@ void add_gp_structures(py::module_& m) {
         py::arg("workers"),
         "Gradient of the sum of conditional log-densities in the log-parameters, then in the log-noise.");
     m.def(
+        "vecchia_residual",
+        [](const Indices& near, const array<double>& b, const array<double>& y, array<double>& e, int workers) {
+            expect(near.ndim() == 2 && b.size() == near.size() && y.ndim() == 2 && y.shape(1) == near.shape(0) &&
+                       e.size() == y.size(),
+                   "near and b must be (n, m), y and e (count, n)");
+            const auto n = static_cast<index_t>(near.shape(0));
+            const auto m_ = static_cast<index_t>(near.shape(1));
+            const auto count = static_cast<index_t>(y.shape(0));
+            const index_t* neighbours = checked_near(near, n);
+            double* out = e.mutable_data();
+            call(workers, [&](const Executor& ex) {
+                gp_structures_kernels().residual(n, m_, count, neighbours, b.data(), y.data(), out, ex);
+            });
+        },
+        py::arg("near").noconvert(), py::arg("b").noconvert(), py::arg("y").noconvert(), py::arg("e").noconvert(),
+        py::arg("workers"), "Rows of e = (I - B) y.");
+    m.def(
         "vecchia_substitute",
         [](const Indices& near, const array<double>& b, array<double>& z, int workers) {
             expect(near.ndim() == 2 && b.size() == near.size() && z.ndim() == 2 && z.shape(1) == near.shape(0),

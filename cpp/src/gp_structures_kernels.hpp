@@ -15,6 +15,8 @@ struct GpStructuresKernels {
                    const Executor& ex);
     Info (*gradient)(const CovSum<double>& cov, const VecchiaView& a, const double* y, double* gradient, double* part,
                      double* scratch, const Executor& ex);
+    void (*residual)(index_t n, index_t m, index_t count, const index_t* near, const double* b, const double* y,
+                     double* e, const Executor& ex);
     void (*substitute)(index_t n, index_t m, index_t draws, const index_t* near, const double* b, double* z,
                        const Executor& ex);
     void (*product)(const CovSum<double>& cov, const double* xt, index_t nx, const double* zt, index_t nz,

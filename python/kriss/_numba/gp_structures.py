@@ -229,6 +229,21 @@ def vecchia_gradient(kind, variance, first, dim, inv_lengthscale, xt, noise, nea
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _residual(near, b, y, e):
+    for s in range(y.shape[0]):
+        for i in range(near.shape[0]):
+            total = y[s, i]
+            for k in range(near.shape[1]):
+                if near[i, k] >= 0:
+                    total -= b[i, k] * y[s, near[i, k]]
+            e[s, i] = total
+
+
+def vecchia_residual(near, b, y, e, workers):
+    _residual(near, b, y, e)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _substitute(near, b, z):
     for x in z:
         for i in range(near.shape[0]):

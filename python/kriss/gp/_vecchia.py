@@ -289,11 +289,16 @@ class VecchiaFactor(Structured):
         return float(np.log(self._variance).sum())
 
     def _residuals(self, b: Array) -> Array:
-        out: Array = self._operator @ b[self.order]
-        return out
+        """``(I - B) b`` in the sequence's order, for columns (n, k)."""
+        rows = np.ascontiguousarray(b[self.order].T)
+        out = np.empty_like(rows)
+        if rows.size:
+            run = _backend.kernels("gp_structures")
+            run.vecchia_residual(self.neighbours, self._weights, rows, out, self._threads)
+        return out.T
 
     def _quad(self, y: Array) -> float:
-        e = self._residuals(y)
+        e = self._residuals(y[:, None])[:, 0]
         return float((e * e / self._variance).sum())
 
     def _solve(self, b: Array) -> Array:

@@ -484,6 +484,22 @@ inline Info vecchia_gradient(const CovSum<double>& cov, const VecchiaView& a, co
     return {};
 }
 
+// e = (I - B) y, for rows of y and e (count, n).
+inline void vecchia_residual(index_t n, index_t m, index_t count, const index_t* near, const double* b, const double* y,
+                             double* e, const Executor& ex) {
+    for (index_t s = 0; s < count && !ex.interrupted(); ++s) {
+        const double* const from = y + s * n;
+        for (index_t i = 0; i < n; ++i) {
+            double sum = from[i];
+            for (index_t k = 0; k < m; ++k) {
+                const index_t j = near[i * m + k];
+                sum -= j < 0 ? 0.0 : b[i * m + k] * from[j];
+            }
+            e[s * n + i] = sum;
+        }
+    }
+}
+
 // x = (I - B)^-1 z, one row after the other: draws from unit noise scaled by sqrt(v).  z: (draws, n), in place.
 inline void vecchia_substitute(index_t n, index_t m, index_t draws, const index_t* near, const double* b, double* z,
                                const Executor& ex) {
