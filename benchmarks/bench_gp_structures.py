@@ -121,7 +121,7 @@ def _iterative(n: int) -> Case:
         peers={"dense": lambda: factor(kernel, X, 0.09).log_likelihood(y)},
         accuracy=lambda value: abs(value - exact),
         accuracy_name="distance from the exact likelihood",
-        note=f"standard error {found.standard_error:.2g}, {found.iterations} iterations; dense takes {8e-6 * n * n:.0f} MB",
+        note=f"standard error {found.standard_error:.2g}, {found.iterations} iterations; dense: {8e-6 * n * n:.0f} MB",
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kriss.gp import RBF, Matern
+from kriss.gp import RBF, Linear, Matern, RationalQuadratic, White
 
 KERNELS = {
     "rbf": RBF(0.5, 1.3),
@@ -33,3 +33,11 @@ def gaussian(K, y):
     sign, logdet = np.linalg.slogdet(K)
     assert sign > 0
     return -0.5 * (y @ np.linalg.solve(K, y) + logdet + y.size * np.log(2 * np.pi))
+
+
+# Kernels that the compiled loops over sums do not know.
+GENERAL = {
+    "product": Matern(1.5, 0.5, active_dims=[0]) * RBF(0.8, 1.2, active_dims=[1]),
+    "white": RBF(0.5, 1.3) + White(0.2),
+    "tree": Linear(offset=0.5) * Matern(2.5, 0.6) + RationalQuadratic(0.7) + White(0.1),
+}

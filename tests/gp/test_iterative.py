@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from tests.gp.structures import KERNELS, dense, difference
+from tests.gp.structures import GENERAL, KERNELS, dense, difference
 
 from kriss import _backend
 from kriss.gp import RBF, Matern, factor, iterative
@@ -33,10 +33,10 @@ def test_products_have_the_same_bits(name, rng):
         np.testing.assert_array_equal(out[0], other)
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", [*KERNELS, *GENERAL])
 @pytest.mark.parametrize("rank", [0, 20])
 def test_against_dense(name, rank, rng):
-    kernel = KERNELS[name]
+    kernel = (KERNELS | GENERAL)[name]
     n = 80
     X, y, B, noise = rng.random((n, 2)), rng.standard_normal(n), rng.standard_normal((n, 3)), rng.uniform(0.05, 0.2, n)
     f, exact = iterative(kernel, X, noise, rank=rank, rtol=1e-10), factor(kernel, X, noise)

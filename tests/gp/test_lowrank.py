@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.gp.structures import KERNELS, dense, difference, gaussian
+from tests.gp.structures import GENERAL, KERNELS, dense, difference, gaussian
 
 from kriss.gp import RBF, Matern, factor, greedy_variance, low_rank
 from kriss.gp._greedy import _choose
@@ -23,11 +23,14 @@ def posterior_variance(kernel, X, noise, chosen):
     return kernel(X).diagonal() - np.einsum("ij,ij->j", cross, np.linalg.solve(K, cross))
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", [*KERNELS, *GENERAL])
 @pytest.mark.parametrize("method", ["greedy", "random"])
 def test_variances_are_the_posterior_at_each_step(name, method, rng):
-    kernel = KERNELS[name]
-    X, noise = rng.random((40, 2)), rng.uniform(0.01, 0.2, 40)
+    kernel = (KERNELS | GENERAL)[name]
+    X = rng.random((40, 2))
+    if name in ("white", "tree"):  # what a point's own white noise adds counts once per observation: no repeats
+        return _without_repeats(kernel, X, method)
+    noise = rng.uniform(0.01, 0.2, 40)
     whole = greedy_variance(kernel, X, 25, noise, method, rng=5)
     assert whole.indices.size == 25 and whole.reason == "k points"
     for t in (0, 1, 2, 7, 24, 25):
@@ -41,6 +44,20 @@ def test_variances_are_the_posterior_at_each_step(name, method, rng):
             assert whole.picked[t] == found.variance[whole.indices[t]]
             if method == "greedy":
                 assert whole.indices[t] == np.argmax(found.variance)
+
+
+def _without_repeats(kernel, X, method):
+    """The factor of the whole matrix, white noise on its diagonal included, and the variances on the way."""
+    K = kernel(X)
+    whole = greedy_variance(kernel, X, 40, method=method, rng=1)
+    np.testing.assert_array_equal(np.sort(whole.indices), np.arange(40))
+    np.testing.assert_allclose(whole.rows.T @ whole.rows, K, atol=1e-10)
+    for t in (1, 2, 20):
+        i = greedy_variance(kernel, X, t, method=method, rng=1)
+        expected = K.diagonal() - np.einsum(
+            "ij,ij->j", K[i.indices], np.linalg.solve(K[np.ix_(i.indices, i.indices)], K[i.indices])
+        )
+        np.testing.assert_allclose(i.variance, np.maximum(expected, 0.0), atol=1e-11)
 
 
 def test_points_may_be_observed_again():
@@ -62,7 +79,7 @@ def test_without_noise_it_stops_at_the_rank(rng):
 
 
 def test_trace_against_the_best(rng):
-    """Never below the eigenvalues' optimum; for random pivots Chen, Epperly, Tropp, Webber, theorem 2.3 with eps = 1."""
+    """Never below the eigenvalues' optimum; random pivots as in Chen, Epperly, Tropp, Webber, theorem 2.3, eps = 1."""
     X = rng.random((150, 2))
     kernel = RBF(0.4)
     values = np.linalg.eigvalsh(kernel(X))[::-1]
@@ -96,9 +113,9 @@ def approximation(kernel, X, Z, noise, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", [*KERNELS, *GENERAL])
 def test_against_the_dense_matrix(name, method, rng):
-    kernel = KERNELS[name]
+    kernel = (KERNELS | GENERAL)[name]
     X, Z, y = rng.random((60, 2)), rng.random((9, 2)), rng.standard_normal(60)
     noise = rng.uniform(0.05, 0.2, 60)
     f = low_rank(kernel, X, noise, Z, method)
@@ -129,9 +146,9 @@ def test_against_the_dense_matrix(name, method, rng):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("name", [*KERNELS, *GENERAL])
 def test_gradient(name, method, rng):
-    kernel = KERNELS[name]
+    kernel = (KERNELS | GENERAL)[name]
     X, Z, y = rng.random((50, 2)), rng.random((8, 2)), rng.standard_normal(50)
     noise = rng.uniform(0.05, 0.2, 50)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.gp.structures import KERNELS, dense, difference, gaussian
+from tests.gp.structures import GENERAL, KERNELS, dense, difference, gaussian
 
 from kriss import _backend
 from kriss.gp import RBF, Matern, factor, maximin_order, vecchia
@@ -118,6 +118,34 @@ def test_density_and_gradient_of_few_neighbours(name, rng):
 
     slope = difference(at, np.append(kernel.theta, 0.0))
     np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", GENERAL)
+def test_other_kernels(name, rng):
+    """Kernels without a flat form run one point at a time, with the same answers."""
+    kernel = GENERAL[name]
+    n = 30
+    X, y, noise, Xs = rng.random((n, 2)), rng.standard_normal(n), rng.uniform(0.05, 0.2, n), rng.random((4, 2))
+    f, exact = vecchia(kernel, X, noise, n - 1), factor(kernel, X, noise)
+    assert f.logdet() == pytest.approx(exact.logdet(), rel=1e-9)
+    assert f.quad(y) == pytest.approx(exact.quad(y), rel=1e-9)
+    p = f.predict(Xs, y, return_std=True, neighbours=n)
+    q = exact.predict(Xs, y, return_std=True)
+    np.testing.assert_allclose(p.mean, q.mean, atol=1e-9)
+    np.testing.assert_allclose(p.std, q.std, rtol=1e-8)
+    f = vecchia(kernel, X, noise, 5)
+    value, gradient = f.log_likelihood_grad(y)
+    assert value == pytest.approx(conditional_density(kernel, X, noise, y, f.order, f.neighbours), rel=1e-10)
+
+    def at(theta):
+        return f.with_parameters(kernel.with_theta(theta[:-1]), np.exp(theta[-1]) * noise).log_likelihood(y)
+
+    slope = difference(at, np.append(kernel.theta, 0.0))
+    np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-6)
+    X[7] = X[3]
+    if name == "product":
+        with pytest.raises(np.linalg.LinAlgError, match="same point"):
+            vecchia(kernel, X, 0.0, 29)
 
 
 def test_the_matrix_behind_the_methods(rng):

@@ -5,13 +5,34 @@ from kriss.gp._fit import FitResult, fit
 from kriss.gp._greedy import GreedyResult, greedy_variance
 from kriss.gp._grid import Grid, GridFactor, PartialGridFactor, grid
 from kriss.gp._iterative import IterativeFactor, iterative
-from kriss.gp._kernels import RBF, Kernel, Matern, Sum
+from kriss.gp._kernels import (
+    RBF,
+    Additive,
+    ComponentCache,
+    Constant,
+    Kernel,
+    Linear,
+    Matern,
+    Periodic,
+    Polynomial,
+    Power,
+    Product,
+    PythonKernel,
+    RationalQuadratic,
+    SpectralMixture,
+    Sum,
+    White,
+    random_tree_groups,
+)
 from kriss.gp._krylov import Estimate
 from kriss.gp._lowrank import LowRankFactor, low_rank
 from kriss.gp._vecchia import VecchiaFactor, maximin_order, vecchia
 
 __all__ = [
     "RBF",
+    "Additive",
+    "ComponentCache",
+    "Constant",
     "CovarianceFactor",
     "Estimate",
     "FitResult",
@@ -21,12 +42,21 @@ __all__ = [
     "IterativeFactor",
     "Kernel",
     "LeaveOneOut",
+    "Linear",
     "LowRankFactor",
     "Matern",
     "PartialGridFactor",
+    "Periodic",
+    "Polynomial",
+    "Power",
     "Prediction",
+    "Product",
+    "PythonKernel",
+    "RationalQuadratic",
+    "SpectralMixture",
     "Sum",
     "VecchiaFactor",
+    "White",
     "factor",
     "fit",
     "greedy_variance",
@@ -35,5 +65,6 @@ __all__ = [
     "log_likelihood",
     "low_rank",
     "maximin_order",
+    "random_tree_groups",
     "vecchia",
 ]

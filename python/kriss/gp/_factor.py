@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _backend, _device, _validate
-from kriss.gp._kernels import Flat, Kernel, points, transposed
+from kriss.gp._forms import Form
+from kriss.gp._kernels import Kernel, points, transposed
 
 Array = npt.NDArray[Any]
 
@@ -61,7 +62,7 @@ class LeaveOneOut:
 class _Problem:
     """Points, covariance function and diagonal, normalised for the kernels."""
 
-    __slots__ = ("diagonal", "flat", "kernel", "n", "noise", "threads", "x", "xt")
+    __slots__ = ("form", "kernel", "n", "noise", "threads", "x", "xt")
 
     def __init__(
         self,
@@ -79,14 +80,14 @@ class _Problem:
         self.x = points(X, check_finite=check_finite).copy()
         self.n = self.x.shape[0]
         self.xt = transposed(self.x)
-        self.flat: Flat = kernel.flat(self.x.shape[1])
+        self.form: Form = kernel.form(self.x.shape[1])
         self.noise = noise_vector(noise, self.n, check_finite)
         self.threads = _validate.workers(workers)
 
     def assemble(self, jitter: float, out: Array) -> Array:
         """K + diag(noise + jitter) into the lower triangle of `out`; returns the diagonal of the sum."""
         added = self.noise + jitter
-        _backend.kernels("gp").assemble_symmetric(*self.flat, self.xt, added, out, False, self.threads)
+        self.form.symmetric(self.xt, added, out, False, self.threads)
         return np.array(out.diagonal())
 
     def cholesky(self, jitter: float, out: Array) -> int:
@@ -102,7 +103,7 @@ class _Problem:
 
     def not_positive_definite(self, pivot: int, jitter: float) -> np.linalg.LinAlgError:
         """The error that names the pivot and the points behind it."""
-        scale = self.kernel.total_variance
+        scale = self.kernel.scale(self.x)
         message = f"the covariance matrix is not positive definite to working precision: pivot {pivot} of {self.n}"
         if not np.isfinite(self.x[pivot]).all():
             return np.linalg.LinAlgError(f"{message}: row {pivot} of X is not finite")
@@ -110,7 +111,10 @@ class _Problem:
             row = np.empty((1, pivot))
             here = np.ascontiguousarray(self.xt[:, pivot : pivot + 1])
             others = np.ascontiguousarray(self.xt[:, :pivot])
-            _backend.kernels("gp").assemble_cross(*self.flat, here, others, row, self.threads)
+            self.form.cross(here, others, row, self.threads)
+            if not self.kernel.stationary:
+                sizes = self.kernel._diag(self.x[: pivot + 1])
+                row *= scale / np.sqrt(np.maximum(sizes[:-1] * sizes[-1], np.finfo(np.float64).tiny))
             if np.isfinite(row).all():
                 near = int(np.argmax(row[0]))
                 same = np.array_equal(self.x[near], self.x[pivot])
@@ -152,9 +156,7 @@ def _log_likelihood(y: Array, alpha: Array, diagonal_of_factor: Array) -> float:
 
 
 def _gradient(problem: _Problem, alpha: Array, inverse: Array) -> Array:
-    raw = np.empty(problem.flat.variance.size + problem.flat.dim.size + 1)
-    _backend.kernels("gp").gradient(*problem.flat, problem.xt, alpha, inverse, problem.noise, raw, problem.threads)
-    return np.append(problem.kernel.gather(problem.flat, raw), raw[-1])
+    return problem.form.likelihood_gradient(problem.xt, alpha, inverse, problem.noise, problem.threads)
 
 
 class CovarianceFactor:
@@ -345,17 +347,16 @@ class CovarianceFactor:
         half = np.empty((m, self.n)) if return_cov else None
         block = m if half is not None else max(1, min(m, _BLOCK // max(1, self.n)))
         run, p = _backend.kernels("gp"), self._problem
-        prior = self.kernel.total_variance
         for start in range(0, m, max(block, 1)):
             part = xs[start : start + block]
             cross = half if half is not None else np.empty((part.shape[0], self.n))
-            run.assemble_cross(*p.flat, transposed(part), p.xt, cross, p.threads)
+            p.form.cross(transposed(part), p.xt, cross, p.threads)
             mean[start : start + block] = cross @ alpha
             if std is not None or half is not None:
                 if cross.size:
                     run.solve(self._lower, cross, True, p.threads)
                 if std is not None:
-                    variance = prior - np.einsum("ij,ij->i", cross, cross)
+                    variance = self.kernel._diag(part) - np.einsum("ij,ij->i", cross, cross)
                     std[start : start + block] = np.sqrt(np.maximum(variance, 0.0))
         cov = None if half is None else self.kernel(xs, workers=p.threads or None) - half @ half.T
         return Prediction(mean, std, cov)
@@ -425,8 +426,8 @@ class CovarianceFactor:
         """
         if self.n == 0:
             return 1.0
-        # Every entry of K is positive, hence its 1-norm is the largest entry of K e.
-        norm = float((self._lower @ self._lower.sum(axis=0)).max())
+        p = self._problem
+        norm = p.form.norm(p.xt, self.kernel._diag(p.x) + p.noise + self.jitter, self._lower, p.threads)
         rcond: float = _backend.kernels("gp").rcond(self._lower, norm)
         return 1.0 / rcond if rcond > 0.0 else math.inf
 
@@ -453,7 +454,7 @@ def factor(
         Variance of the noise of each observation.
     jitter : float or "auto", default 0.0
         Added to the diagonal besides the noise. ``"auto"`` tries none, then 1e-14, 1e-13, ... 1e-4 times the variance
-        of the kernel, and `CovarianceFactor.jitter` says what it took.
+        of the kernel (the largest k(x, x)), and `CovarianceFactor.jitter` says what it took.
     workers : int, optional
         Threads; the process-wide setting by default. The result does not depend on it.
     check_finite : bool, default True
@@ -503,7 +504,7 @@ def factor(
         on_device: Any = _gpu.DeviceFactor(kernel, X, noise, jitter, check_finite)
         return on_device  # type: ignore[no-any-return]
     problem = _Problem(kernel, X, noise, workers, check_finite)
-    scale = kernel.total_variance
+    scale = kernel.scale(problem.x)
     if isinstance(jitter, str):
         _validate.choice(jitter, "jitter", ("auto",))
         tries = [0.0, *(step * scale for step in _JITTER_STEPS)]

@@ -104,7 +104,7 @@ class _Objective:
         self.full[self.free] = theta
         kernel = self.problem.kernel.with_theta(self.full[:-1])
         self.problem.kernel = kernel
-        self.problem.flat = kernel.flat(self.problem.x.shape[1])
+        self.problem.form = kernel.form(self.problem.x.shape[1])
         if self.free[-1]:
             self.problem.noise = np.full(self.problem.n, math.exp(self.full[-1]))
 

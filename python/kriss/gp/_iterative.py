@@ -111,7 +111,8 @@ class Iterative(Structured):
         raise NotImplementedError
 
     def _multiply(self, b: Array) -> Array:
-        return self._kernel_product(self.X, b) + self.noise[:, None] * b
+        out: Array = self._kernel_product(self.X, b) + self.noise[:, None] * b
+        return out
 
     def log_likelihood_grad(
         self, y: npt.ArrayLike, *, return_error: bool = False

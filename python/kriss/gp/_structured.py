@@ -31,7 +31,8 @@ def gather(kernel: Kernel, flat: Any, raw: Array) -> Array:
     """The gradient in `theta` of a kernel with a flat form, from one with a lengthscale per column and term."""
     out: list[float] = []
     at = 0
-    for c, term in enumerate(kernel.terms):
+    terms: Any = kernel.terms
+    for c, term in enumerate(terms):
         count = int(flat.first[c + 1] - flat.first[c])
         own = raw[at + 1 : at + 1 + count]
         isotropic = np.ndim(term.lengthscale) == 0

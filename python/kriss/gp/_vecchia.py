@@ -101,7 +101,7 @@ def maximin_order(X: npt.ArrayLike, *, scale: npt.ArrayLike | None = None, worke
     """
     x = points(X)
     if scale is None:
-        factors = np.ones(x.shape[1])
+        factors: Array = np.ones(x.shape[1])
     else:
         factors = _validate.real_array(scale, "scale", ndim=1, single=False)
         if factors.size != x.shape[1]:
