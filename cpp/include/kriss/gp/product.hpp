@@ -30,6 +30,29 @@ KRISS_ALWAYS_INLINE double dot(index_t len, const double* KRISS_RESTRICT a, cons
     return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
 }
 
+// Four such sums at a time, each as `dot` adds it; b: rows `stride` apart.
+KRISS_ALWAYS_INLINE void dots(index_t len, const double* KRISS_RESTRICT a, const double* KRISS_RESTRICT b,
+                              index_t stride, double* KRISS_RESTRICT out) {
+    double part[4][lanes] = {};
+    index_t j = 0;
+    for (; j + lanes <= len; j += lanes) {
+        for (index_t s = 0; s < 4; ++s) {
+            for (index_t l = 0; l < lanes; ++l) {
+                part[s][l] += a[j + l] * b[s * stride + j + l];
+            }
+        }
+    }
+    for (index_t l = 0; j < len; ++j, ++l) {
+        for (index_t s = 0; s < 4; ++s) {
+            part[s][l] += a[j] * b[s * stride + j];
+        }
+    }
+    for (index_t s = 0; s < 4; ++s) {
+        const double* p = part[s];
+        out[s] += ((p[0] + p[1]) + (p[2] + p[3])) + ((p[4] + p[5]) + (p[6] + p[7]));
+    }
+}
+
 struct Task {
     const CovSum<double>& cov;
     const double* xt;
@@ -55,7 +78,11 @@ struct Task {
                 const index_t len = j0 + cov_chunk < nz ? cov_chunk : nz - j0;
                 for (index_t i = i0; i < i1; ++i) {
                     cov_row(cov, xt, nx, i, zt, nz, j0, len, row);
-                    for (index_t s = 0; s < k; ++s) {
+                    index_t s = 0;
+                    for (; s + 4 <= k; s += 4) {
+                        dots(len, row, vt + s * nz + j0, nz, out + i * k + s);
+                    }
+                    for (; s < k; ++s) {
                         out[i * k + s] += dot(len, row, vt + s * nz + j0);
                     }
                 }
