@@ -32,6 +32,7 @@ void add_gp(pybind11::module_& m);
 void add_gp_update(pybind11::module_& m);
 void add_gp_series(pybind11::module_& m);
 void add_gp_toeplitz(pybind11::module_& m);
+void add_gp_structures(pybind11::module_& m);
 void add_gp_tree(pybind11::module_& m);
 
 }  // namespace kriss::bind

@@ -77,6 +77,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_gp_series(gp_series);
     py::module_ gp_toeplitz = m.def_submodule("gp_toeplitz", "Symmetric Toeplitz matrices.");
     kriss::bind::add_gp_toeplitz(gp_toeplitz);
+    py::module_ gp_structures = m.def_submodule("gp_structures", "Approximate and matrix-free covariances.");
+    kriss::bind::add_gp_structures(gp_structures);
     py::module_ gp_tree = m.def_submodule("gp_tree", "Sums and products of covariance functions.");
     kriss::bind::add_gp_tree(gp_tree);
     py::module_ special = m.def_submodule("special", "Special functions as NumPy ufuncs.");

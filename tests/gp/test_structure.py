@@ -62,8 +62,8 @@ def test_automatic_never_approximates(table, monkeypatch):
 def test_jitter_is_for_dense_factors(table):
     X = np.arange(600.0)[:, None]
     f = factor(RBF(), X, 0.1, 1e-3)
-    assert f.structure == "dense" and f.jitter == 1e-3 and f.reason.startswith("jitter was asked for")
-    with pytest.raises(NotImplementedError, match=r"jitter=0\.001 is for structure='dense'"):
+    assert f.structure == "dense" and f.jitter == 1e-3 and f.reason == "no other structure adds jitter"
+    with pytest.raises(NotImplementedError, match=r"jitter=0\.001 is not for structure='pretended'"):
         factor(RBF(), X, 0.1, 1e-3, structure="pretended")
 
 
@@ -77,6 +77,53 @@ def test_bad_arguments(table):
         factor(RBF(), X, structure="dense", option=1)
     with pytest.raises(TypeError, match="kernel must be"):
         factor("rbf", X)
+
+
+CASES = {
+    "series": (Matern(1.5, 0.05), lambda rng: rng.random((700, 1)), 0.1),
+    "toeplitz": (gp.RationalQuadratic(0.05), lambda rng: np.linspace(0.0, 1.0, 700)[:, None], 0.1),
+    "grid": (
+        RBF([0.2, 0.3]),
+        lambda rng: np.stack(np.meshgrid(rng.random(30), rng.random(25)), -1).reshape(-1, 2),
+        0.1,
+    ),
+    "replicates": (Matern(2.5, 0.3), lambda rng: rng.random((60, 3))[rng.integers(60, size=700)], 0.1),
+    "dense": (Matern(2.5, 0.3), lambda rng: rng.random((700, 3)), 0.1),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_structure_that_is_found_gives_the_dense_answer(name, rng):
+    kernel, make, noise = CASES[name]
+    X = make(rng)
+    y, Xs = rng.standard_normal(len(X)), X[:5] + 0.01
+    f, dense = factor(kernel, X, noise), factor(kernel, X, noise, structure="dense")
+    assert f.structure == name and len(f.reason) > 10 and f.jitter == 0.0
+    assert dense.structure == "dense" and dense.reason == "asked for"
+    # Relative errors of a solve are about the condition number times eps; determinants n times that.
+    slack = 700 * np.finfo(float).eps * dense.condition_estimate()
+    assert f.logdet() == pytest.approx(dense.logdet(), abs=slack)
+    assert f.log_likelihood(y) == pytest.approx(dense.log_likelihood(y), rel=slack)
+    value, gradient = f.log_likelihood_grad(y)
+    exact = dense.log_likelihood_grad(y)
+    assert value == pytest.approx(exact[0], rel=slack)
+    np.testing.assert_allclose(gradient, exact[1], rtol=0, atol=slack * np.abs(exact[1]).max())
+    np.testing.assert_allclose(f.solve(y), dense.solve(y), rtol=0, atol=slack * np.abs(y).max() / noise)
+    p, q = (g.predict(Xs, y, return_std=True) for g in (f, dense))
+    np.testing.assert_allclose(p.mean, q.mean, rtol=0, atol=slack * np.abs(q.mean).max() * 10)
+    np.testing.assert_allclose(p.std, q.std, rtol=0, atol=np.sqrt(slack))
+    again = factor(kernel, X, noise, structure=name)
+    assert again.structure == name and again.logdet() == f.logdet()
+
+
+def test_approximations_by_name(rng):
+    X, kernel = rng.random((200, 2)), Matern(1.5, 0.5)
+    dense = factor(kernel, X, 0.1)
+    for name, options in (("low_rank", {"inducing": 150}), ("vecchia", {"neighbours": 40}), ("iterative", {})):
+        f = factor(kernel, X, 0.1, structure=name, **options)
+        assert f.structure == name
+        y = rng.standard_normal(200)
+        assert float(f.quad(y)) == pytest.approx(dense.quad(y), rel=0.05)
 
 
 def test_the_documentation_lists_what_there_is():

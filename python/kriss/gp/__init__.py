@@ -7,6 +7,9 @@ from typing import Any
 from kriss.gp._condition import LinearCondition
 from kriss.gp._factor import CovarianceFactor
 from kriss.gp._fit import FitResult, fit
+from kriss.gp._greedy import GreedyResult, greedy_variance
+from kriss.gp._grid import Grid, GridFactor, PartialGridFactor, grid
+from kriss.gp._iterative import IterativeFactor, iterative
 from kriss.gp._kernels import (
     RBF,
     Additive,
@@ -26,12 +29,15 @@ from kriss.gp._kernels import (
     White,
     random_tree_groups,
 )
+from kriss.gp._krylov import Estimate
 from kriss.gp._likelihood import log_likelihood
+from kriss.gp._lowrank import LowRankFactor, low_rank
 from kriss.gp._replicates import ReplicatesFactor
 from kriss.gp._results import LeaveOneOut, Prediction
 from kriss.gp._series import SeriesFactor, series_log_likelihood
 from kriss.gp._structure import factor
 from kriss.gp._toeplitz import ToeplitzFactor
+from kriss.gp._vecchia import VecchiaFactor, maximin_order, vecchia
 
 __all__ = [
     "RBF",
@@ -39,13 +45,20 @@ __all__ = [
     "ComponentCache",
     "Constant",
     "CovarianceFactor",
+    "Estimate",
     "FitResult",
     "GaussianProcessRegressor",
+    "GreedyResult",
+    "Grid",
+    "GridFactor",
+    "IterativeFactor",
     "Kernel",
     "LeaveOneOut",
     "Linear",
     "LinearCondition",
+    "LowRankFactor",
     "Matern",
+    "PartialGridFactor",
     "Periodic",
     "Polynomial",
     "Power",
@@ -58,12 +71,19 @@ __all__ = [
     "SpectralMixture",
     "Sum",
     "ToeplitzFactor",
+    "VecchiaFactor",
     "White",
     "factor",
     "fit",
+    "greedy_variance",
+    "grid",
+    "iterative",
     "log_likelihood",
+    "low_rank",
+    "maximin_order",
     "random_tree_groups",
     "series_log_likelihood",
+    "vecchia",
 ]
 
 

@@ -283,7 +283,7 @@ class Matern(Stationary):
     For nu other than 1/2, 3/2, 5/2, 7/2, and wherever nu is learned, the logarithm of the function is tabulated as
     polynomials of degree 9 in log(s), some 70 to 500 of them, when the kernel is first used (1 to 5 ms, kept for later
     kernels of the same nu). An entry then costs one logarithm, ten multiplications and one exponential, and has an
-    absolute error of a few 1e-15 of the variance; derivatives in lengthscale and nu come from tables of their own.
+    absolute error below 2e-14 of the variance; derivatives in lengthscale and nu come from tables of their own.
 
     References
     ----------

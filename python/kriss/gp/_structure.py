@@ -29,14 +29,23 @@ class Structure:
     module: str
     exact: bool
     what: str
+    jitter: bool = False  # whether it adds one
 
     def load(self) -> ModuleType:
         """The module, imported when it is first needed."""
         return importlib.import_module(self.module)
 
 
-# In the order in which "auto" asks: what collapses most first.
-TABLE: tuple[Structure, ...] = ()
+# In the order in which "auto" asks: what saves most first.
+TABLE: tuple[Structure, ...] = (
+    Structure("series", "kriss.gp._series", True, "a line with sums of Matern 1/2, 3/2, 5/2, 7/2 over it", jitter=True),
+    Structure("grid", "kriss.gp._grid", True, "a grid with a product over its axes and equal noise"),
+    Structure("toeplitz", "kriss.gp._toeplitz", True, "equispaced on a line with equal noise", jitter=True),
+    Structure("replicates", "kriss.gp._replicates", True, "repeated", jitter=True),
+    Structure("low_rank", "kriss.gp._lowrank", False, "inducing points"),
+    Structure("vecchia", "kriss.gp._vecchia", False, "each point given a few neighbours"),
+    Structure("iterative", "kriss.gp._iterative", False, "matrix-free, its determinant with an error bar"),
+)
 
 
 def _asked_for(name: str) -> Structure:
@@ -106,8 +115,9 @@ def factor(
     noise : float or array_like of shape (n,), default 0.0
         Variance of the noise of each observation.
     jitter : float or "auto", default 0.0
-        Added to the diagonal besides the noise; dense factors only. ``"auto"`` tries none, then 1e-14, 1e-13, ... 1e-4
-        times the variance of the kernel, and `CovarianceFactor.jitter` says what it took.
+        Added to the diagonal besides the noise, by factors that are exact and no grid. ``"auto"`` tries none, then
+        1e-14, 1e-13, ... 1e-4 times the variance of the kernel (the largest k(x, x)), and `CovarianceFactor.jitter`
+        says what it took.
     structure : str, default "auto"
         ``"dense"``, or what the points and the kernel allow: STRUCTURES. ``"auto"`` takes the first exact
         structure that fits, if there are 512 points or more, and the dense factor otherwise; it never approximates.
@@ -172,9 +182,12 @@ def factor(
         return _factor.factor(kernel, X, noise, jitter, **common)
     if chosen == "auto":
         return _automatic(kernel, X, noise, jitter, common)
-    if isinstance(jitter, str) or jitter != 0.0:
-        raise NotImplementedError(f"jitter={jitter!r} is for structure='dense': add a number to noise instead")
-    return _asked_for(chosen).load().build(kernel, X, noise, **common, **options)
+    row = _asked_for(chosen)
+    if row.jitter:
+        common["jitter"] = jitter
+    elif isinstance(jitter, str) or jitter != 0.0:
+        raise NotImplementedError(f"jitter={jitter!r} is not for structure={chosen!r}: add a number to noise instead")
+    return row.load().build(kernel, X, noise, **common, **options)
 
 
 def _automatic(
@@ -184,23 +197,24 @@ def _automatic(
         raise TypeError(f"kernel must be a kriss.gp kernel, not {type(kernel).__name__}")
     x = points(X, check_finite=common["check_finite"])
     n = x.shape[0]
+    wanted = isinstance(jitter, str) or jitter != 0.0
+    rows = [row for row in TABLE if row.exact and (row.jitter or not wanted)]
     if n < _SMALL:
         why = f"{n} points: too few for another structure to pay"
-    elif isinstance(jitter, str) or jitter != 0.0:
-        why = "jitter was asked for, which the other structures do not add"
     else:
         level = _factor.noise_vector(noise, n, common["check_finite"])
-        for row in TABLE:
-            found = row.load().suits(kernel, x, level) if row.exact else None
-            if found:
-                out: CovarianceFactor = row.load().build(kernel, x, noise, **common)
+        for row in rows:
+            if row.load().suits(kernel, x, level):
+                more = {"jitter": jitter} if row.jitter else {}
+                out: CovarianceFactor = row.load().build(kernel, x, noise, **common, **more)
                 return out
-        why = "the points are not " + ", ".join(row.what for row in TABLE if row.exact)
+        what = ", ".join(row.what for row in rows)
+        why = f"the points are not {what}" if rows else "no other structure adds jitter"
         need = 8.0 * n * n
         if need > _memory():
             inexact = [f"structure={row.name!r} ({row.what})" for row in TABLE if not row.exact]
             raise MemoryError(
-                f"X has {n} rows and no structure that is exact ({why}); a dense factor takes {need / 1e9:.3g} GB, and "
+                f"X has {n} rows and no structure that is exact: {why}; a dense factor takes {need / 1e9:.3g} GB, and "
                 f"this machine has {_memory() / 1e9:.3g}. Approximations: {', '.join(inexact) or 'none'}; or insist "
                 "with structure='dense'"
             )
