@@ -110,7 +110,7 @@ class SeriesFactor(Structured):
     Notes
     -----
     A Kalman filter whose covariance is kept as L D L', so that it does not lose digits where points cluster: without
-    noise and at distances of 1e-3 lengthscales, log-determinants are good to 1e-13 where a dense factor does not exist.
+    noise and at distances of 1e-3 lengthscales, log-determinants are good to 1e-12 where a dense factor does not exist.
     Points closer than about 1e-28 lengthscales count as the same. Holds ``S (S + 1) / 2 + 3`` doubles per point, S the
     states: 1 for smoothness 1/2 to 4 for 7/2, added up over the terms, 16 at most. The likelihood takes about
     4 S**3 flops per point, `predict` S**2 doubles more.
