@@ -192,9 +192,8 @@ def test_far_scales(rng):
         assert np.isfinite(s.logdet())
         for variance, noise in ((1e-200, 1e200), (1e200, 1e-200), (1e-300, 1e-300), (1e300, 1e300)):
             s = build(Matern(nu, 1.0, variance), np.arange(3.0)[:, None], noise)
-            K = variance * (Matern(nu)(np.arange(3.0)[:, None]) + noise / variance * np.eye(3))
-            if variance <= noise:
-                assert s.logdet() == pytest.approx(np.log(np.diag(K)).sum(), abs=1.0)
+            if variance < noise:
+                assert s.logdet() == pytest.approx(3 * np.log(noise), rel=1e-14)
             assert np.isfinite([s.logdet(), *s.inv_diag()]).all()
 
 

@@ -1,8 +1,8 @@
 // Log-determinant, quadratic form and their exact gradient for many series at once, each O(n).
 //
-// Filter and score as in series.hpp, with its sources; both here in one pass forward and, for the gradient, one backward
-// over what the first left: no pass per parameter. In the state predicted for a point, with S = (r r' - N) / 2 the
-// derivative of the log-density in its covariance P and r that in its mean m, a longer gap a changes
+// Filter and score as in series.hpp, with its sources; both here in one pass forward and, for the gradient, one
+// backward over what the first left: no pass per parameter. In the state predicted for a point, with S = (r r' - N) / 2
+// the derivative of the log-density in its covariance P and r that in its mean m, a longer gap a changes
 //     m by F m,   P by F P + P F' + q e e'   (e the last unit vector),
 // and the variance of a term changes Q in proportion.
 //
