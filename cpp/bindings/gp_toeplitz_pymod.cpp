@@ -22,7 +22,8 @@ void add_gp_toeplitz(py::module_& m) {
         },
         py::arg("r").noconvert(), py::arg("limit"), py::arg("error").noconvert(), py::arg("x").noconvert(),
         py::arg("workers"),
-        "error (n): prediction errors; x (n): first column of the inverse. Returns the first k whose error is not above "
+        "error (n): prediction errors; x (n): first column of the inverse. Returns the first k whose error is not "
+        "above "
         "limit, or -1.");
 }
 

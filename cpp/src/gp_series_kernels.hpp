@@ -1,5 +1,5 @@
-// Passes over one-dimensional Matern series, one table per instruction-set level; kriss/gp/series.hpp says what they do.
-// Likelihoods and the filter have a loop for each order of a single term, the other passes one for every model.
+// Passes over one-dimensional Matern series, one table per instruction-set level; kriss/gp/series.hpp says what they
+// do. Likelihoods and the filter have a loop for each order of a single term, the other passes one for every model.
 #pragma once
 
 #include "cpu.hpp"

@@ -42,7 +42,7 @@ def forward(order, variance, rate, t, tau, y, keep, pred, mean, sigma, error, ou
             _forth(order, phi, x)
             _advance(order, phi, lq, dq, l, d, w, v)
         total = _seen(order, l, d, p) + tau[i]
-        if not total > 0.0 or total > 1e300:
+        if not total > 1e-300 or total > 1e300:
             return i
         inverse = 1.0 / total
         e = y[i] - _value(order, x)

@@ -402,7 +402,7 @@ def _filter(order, variance, rate, t, tau, pred, sigma):
             _advance(order, phi, lq, dq, l, d, w, v)
         _store(l, d, pred[i])
         total = _seen(order, l, d, p) + tau[i]
-        if not total > 0.0 or total > 1e300:
+        if not total > 1e-300 or total > 1e300:
             return i
         sigma[i] = total
         _observe(order, l, d, tau[i], 1.0 / total)

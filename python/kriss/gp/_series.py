@@ -110,7 +110,7 @@ class SeriesFactor(Structured):
     Notes
     -----
     A Kalman filter whose covariance is kept as L D L', so that it does not lose digits where points cluster: without
-    noise and at distances of 1e-3 lengthscales, log-determinants are good to 1e-13 where a dense factor does not exist.
+    noise and at distances of 1e-3 lengthscales, log-determinants are good to 1e-12 where a dense factor does not exist.
     Points closer than about 1e-28 lengthscales count as the same. Holds ``S (S + 1) / 2 + 3`` doubles per point, S the
     states: 1 for smoothness 1/2 to 4 for 7/2, added up over the terms, 16 at most. The likelihood takes about
     4 S**3 flops per point, `predict` S**2 doubles more.
@@ -182,7 +182,8 @@ class SeriesFactor(Structured):
 
     def _rows(self, b: Array) -> Array:
         """(n,) or (n, k) as (k, n), sorted, a fresh array."""
-        return np.array(self._sorted(b).reshape(self.n, -1).T, order="C")
+        own = self._sorted(b)
+        return np.array((own if b.ndim == 2 else own[:, None]).T, order="C")
 
     def _innovations(self, rows: Array, mean: Array | None = None) -> Array:
         error = np.empty_like(rows)
@@ -218,7 +219,7 @@ class SeriesFactor(Structured):
         float
             The sum of the logarithms of the variances of each observation given those before it.
         """
-        return math.fsum(np.log(self._sigma)) + 2.0 * self._model.half * math.log(2.0) * self.n
+        return float(np.log(self._sigma).sum()) + 2.0 * self._model.half * math.log(2.0) * self.n
 
     def quad(self, y: npt.ArrayLike) -> float:
         """``y' K^-1 y``, as a sum of squares.
@@ -260,11 +261,10 @@ class SeriesFactor(Structured):
         b = self._model.data(observations(y, self.n, finite=self._check))
         value, gradient = np.empty((1, 2)), np.zeros((1, 2 * self._model.order.size + 1))
         bad = np.empty(1, np.int64)
-        tau = self._tau
         _backend.kernels("gp_series").likelihood(
             *self._model.description,
             self._t,
-            tau,
+            self._tau,
             self._rows(b)[0],
             np.array([0, self.n]),
             value,
@@ -272,6 +272,9 @@ class SeriesFactor(Structured):
             bad,
             self._threads,
         )
+        if self.jitter:  # which the noise's factor does not touch
+            alpha = self.solve(y)
+            gradient[0, -1] = 0.5 * float((self.noise * (alpha * alpha - self.inv_diag())).sum())
         return float(self._model.log_likelihood(value[0], self.n)), gradient[0]
 
     def predict(

@@ -195,8 +195,8 @@ class ToeplitzFactor(Structured):
         if todo.size:
             worst = np.abs(b[todo] - self._multiply(x[todo])).max()
             raise np.linalg.LinAlgError(
-                f"conjugate gradients on a Toeplitz matrix of condition {self.condition_estimate():.1e} stopped at a "
-                f"residual of {worst:.1e}: raise noise, or use structure='dense'"
+                f"conjugate gradients on a Toeplitz matrix stopped at a residual of {worst:.1e}, relatively "
+                f"{worst / (norm * np.abs(x[todo]).max()):.1e}: raise noise, or use structure='dense'"
             )
         return x
 

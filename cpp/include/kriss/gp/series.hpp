@@ -180,7 +180,7 @@ KRISS_ALWAYS_INLINE double series_gain(const SeriesShape<J>& s, const SeriesView
     return inverse;
 }
 
-// pred (n, T), sigma (n); returns the first point whose variance is not a positive number, or -1.
+// pred (n, T), sigma (n); returns the first point whose variance has no reciprocal, or -1.
 template <int J>
 index_t series_filter(const SeriesModel& model, index_t n, const double* t, const double* tau, double* pred,
                       double* sigma, const Executor& ex) {
@@ -200,7 +200,7 @@ index_t series_filter(const SeriesModel& model, index_t n, const double* t, cons
             cov.store(s, pred + (begin + i) * s.packed());
             double p[SeriesShape<J>::most];
             const double total = cov.seen(s, p) + tau[begin + i];
-            if (!(total > 0.0) || total > 1e300) {
+            if (!(total > 1e-300) || total > 1e300) {
                 return begin + i;
             }
             sigma[begin + i] = total;

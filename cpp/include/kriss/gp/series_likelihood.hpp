@@ -1,8 +1,8 @@
 // Log-determinant, quadratic form and their exact gradient for many series at once, each O(n).
 //
-// Filter and score as in series.hpp, with its sources; both here in one pass forward and, for the gradient, one backward
-// over what the first left: no pass per parameter. In the state predicted for a point, with S = (r r' - N) / 2 the
-// derivative of the log-density in its covariance P and r that in its mean m, a longer gap a changes
+// Filter and score as in series.hpp, with its sources; both here in one pass forward and, for the gradient, one
+// backward over what the first left: no pass per parameter. In the state predicted for a point, with S = (r r' - N) / 2
+// the derivative of the log-density in its covariance P and r that in its mean m, a longer gap a changes
 //     m by F m,   P by F P + P F' + q e e'   (e the last unit vector),
 // and the variance of a term changes Q in proportion.
 //
@@ -78,7 +78,7 @@ inline constexpr double forgotten = 60.0;
 }  // namespace series
 
 // One series forward; out[0] = log-determinant, out[1] = quadratic form. work.pred null: nothing is kept. Returns the
-// first point whose variance is not a positive number, or -1.
+// first point whose variance has no reciprocal, or -1.
 template <int J>
 index_t series_forward(const SeriesShape<J>& s, index_t n, const double* t, const double* tau, const double* y,
                        const SeriesWork& work, double* out, const Executor& ex) {
@@ -102,7 +102,7 @@ index_t series_forward(const SeriesShape<J>& s, index_t n, const double* t, cons
             }
             double p[most];
             const double total = cov.seen(s, p) + tau[at];
-            if (!(total > 0.0) || total > 1e300) {
+            if (!(total > 1e-300) || total > 1e300) {
                 return at;
             }
             const double inverse = 1.0 / total;
@@ -291,7 +291,7 @@ void series_backward(const SeriesShape<J>& s, index_t n, const double* t, const 
 }
 
 // value (count, 2): log-determinant and quadratic form; gradient (count, 2 terms + 1), or null and then work is not
-// used; bad (count): the first point of the series whose variance is not a positive number, or -1.
+// used; bad (count): the first point of the series whose variance has no reciprocal, or -1.
 template <int J>
 void series_likelihood(const SeriesModel& model, const SeriesBatch& batch, const SeriesWork& work, double* value,
                        double* gradient, index_t* bad, const Executor& ex) {

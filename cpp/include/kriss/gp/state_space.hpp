@@ -10,11 +10,11 @@
 //
 // The covariance of the state is kept as L D L', L unit lower triangular. Seeing the first component through noise only
 // scales D_0; a step in time is the weighted Gram-Schmidt process of C. L. Thornton, "Triangular covariance
-// factorizations for Kalman filtering", JPL memorandum 33-798, 1976, section 3, over the columns of [Phi L, L_Q]. Pivots
-// are sums of positive numbers: they keep their digits however close the points are, where P - Phi P Phi', Joseph's form
-// and a dense Cholesky factorisation lose all of them. For sums of terms the observation is the update of G. J. Bierman,
-// "Factorization Methods for Discrete Sequential Estimation", Academic Press 1977, section V.3, lower triangle instead
-// of upper.
+// factorizations for Kalman filtering", JPL memorandum 33-798, 1976, section 3, over the columns of [Phi L, L_Q].
+// Pivots are sums of positive numbers: they keep their digits however close the points are, where P - Phi P Phi',
+// Joseph's form and a dense Cholesky factorisation lose all of them. For sums of terms the observation is the update of
+// G. J. Bierman, "Factorization Methods for Discrete Sequential Estimation", Academic Press 1977, section V.3, lower
+// triangle instead of upper.
 //
 // Points closer than series_closest(J) lengthscales / sqrt(2 nu) count as the same point.
 #pragma once
@@ -194,8 +194,7 @@ void series_transitions(double rate, double variance, const double* KRISS_RESTRI
             const double q12 = (ea2 * a2) * (4.0 / 5.0 + a * (-8.0 / 15.0 + t * a));
             const double q13 = ea3 * (4.0 / 3.0 + a * (-2.0 + a * (4.0 / 5.0 - t * a))) - g3 / 5.0;
             const double q22 = ea3 * (28.0 / 15.0 + a * (-34.0 / 15.0 + a * (4.0 / 5.0 - t * a))) + g3 / 5.0;
-            const double q23 =
-                ea2 * (16.0 / 5.0 + a * (-32.0 / 5.0 + a * (64.0 / 15.0 + a * (-16.0 / 15.0 + t * a))));
+            const double q23 = ea2 * (16.0 / 5.0 + a * (-32.0 / 5.0 + a * (64.0 / 15.0 + a * (-16.0 / 15.0 + t * a))));
             const double q33 =
                 g1 + ea * (22.0 / 5.0 +
                            a * (-74.0 / 5.0 + a * (236.0 / 15.0 + a * (-106.0 / 15.0 + a * (4.0 / 3.0 - t * a)))));

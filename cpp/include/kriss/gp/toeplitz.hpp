@@ -3,8 +3,8 @@
 // J. Durbin, "The fitting of time-series models", Revue de l'Institut International de Statistique 28 (1960); with the
 // forward and the backward predictor as two arrays, after N. Levinson, "The Wiener RMS error criterion in filter design
 // and prediction", J. Math. Phys. 25 (1947). G. H. Golub, C. F. Van Loan, "Matrix Computations", 4th ed., 2013,
-// algorithm 4.7.1. For symmetric Toeplitz T, f = (1, f_1, ..., f_k) solves T_k f = E_k e_0; log det T = sum log E_k, and
-// f / E_{n-1} is the first column of T^-1, which all of T^-1 follows from (I. Gohberg, A. Semencul 1972).
+// algorithm 4.7.1. For symmetric Toeplitz T, f = (1, f_1, ..., f_k) solves T_k f = E_k e_0; log det T = sum log E_k,
+// and f / E_{n-1} is the first column of T^-1, which all of T^-1 follows from (I. Gohberg, A. Semencul 1972).
 //
 // 3 n^2 flops; 40 bytes per step and entry, out of the second-level cache up to n of some ten thousand.
 #pragma once
