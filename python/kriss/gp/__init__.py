@@ -1,9 +1,10 @@
 """Gaussian-process covariances: assembly, exact factorisation, likelihood and its gradient, prediction, fitting."""
 
+from kriss.gp._axes import Grid
 from kriss.gp._factor import CovarianceFactor, LeaveOneOut, Prediction, factor, log_likelihood
 from kriss.gp._fit import FitResult, fit
 from kriss.gp._greedy import GreedyResult, greedy_variance
-from kriss.gp._grid import Grid, GridFactor, PartialGridFactor, grid
+from kriss.gp._grid import GridFactor, PartialGridFactor, grid
 from kriss.gp._iterative import IterativeFactor, iterative
 from kriss.gp._kernels import (
     RBF,
