@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from kriss.gp._axes import Grid
 from kriss.gp._condition import LinearCondition
 from kriss.gp._factor import CovarianceFactor
 from kriss.gp._fit import FitResult, fit
 from kriss.gp._greedy import GreedyResult, greedy_variance
-from kriss.gp._grid import Grid, GridFactor, PartialGridFactor, grid
+from kriss.gp._grid import GridFactor, PartialGridFactor, grid
 from kriss.gp._iterative import IterativeFactor, iterative
 from kriss.gp._kernels import (
     RBF,
