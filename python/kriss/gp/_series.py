@@ -45,6 +45,13 @@ def suits(kernel: Kernel, X: Array, noise: object) -> str | None:
     return _REASON if X.ndim == 2 and isinstance(_column(kernel, X.shape[1]), int) else None
 
 
+def _scaled(values: Any, power: int) -> Any:
+    """``values * 2**power``; the same array if the power is 0."""
+    if power == 0:
+        return values
+    return values * 2.0**power if abs(power) < 1000 else np.ldexp(values, power)
+
+
 class _Model:
     """The terms for the kernels, in units of a power of four near the largest variance, so that no scale underflows."""
 
@@ -68,13 +75,13 @@ class _Model:
         """The first three positional arguments of the kernels."""
         return self.order, self.variance, self.rate
 
-    def noise(self, values: Array) -> Array:
+    def noise(self, values: Array) -> Any:
         """Variances in units of the model."""
-        return np.ldexp(values, -2 * self.half)
+        return _scaled(values, -2 * self.half)
 
-    def data(self, values: Array) -> Array:
+    def data(self, values: Array) -> Any:
         """Observations in units of the model."""
-        return np.ldexp(values, -self.half)
+        return _scaled(values, -self.half)
 
     def log_likelihood(self, value: Array, n: Any) -> Any:
         """From (log-determinant, quadratic form) in units of the model, of n points."""
@@ -208,7 +215,7 @@ class SeriesFactor(Structured):
         b = observations(B, self.n, "B", ndim=(1, 2), finite=self._check)
         rows = self._innovations(self._rows(b))
         _backend.kernels("gp_series").adjoint(*self._filter, rows, rows, np.empty(0), self._threads)
-        out: Array = np.ldexp(self._unsorted(rows).T.reshape(b.shape), -2 * self._model.half)
+        out: Array = _scaled(self._unsorted(rows).T.reshape(b.shape), -2 * self._model.half)
         return out
 
     def logdet(self) -> float:
@@ -505,15 +512,14 @@ def series_log_likelihood(
     borders = _borders(offsets, n)
     order = _series_order(times, borders)
     model = _Model(kernel, float(tau.max()) if tau.size else 0.0)
-    scaled = np.broadcast_to(model.noise(tau), (n,))
-    own = (times, scaled, model.data(data))
+    scaled = model.noise(tau)
+    own = (times, np.full(n, scaled) if tau.ndim == 0 else scaled, model.data(data))
     if order is not None:
-        own = (times[order], scaled[order], own[2][order])
+        own = (times[order], own[1][order], own[2][order])
     count = borders.size - 1
     value = np.empty((count, 2))
     gradient = np.zeros((count, 2 * model.order.size + 1) if eval_gradient else 0)
     bad = np.empty(count, np.int64)
-    own = (own[0], np.ascontiguousarray(own[1]), own[2])
     _backend.kernels("gp_series").likelihood(
         *model.description, *own, borders, value, gradient, bad, _validate.workers(workers)
     )
@@ -547,8 +553,8 @@ def _borders(offsets: npt.ArrayLike | None, n: int) -> Array:
 
 def _series_order(t: Array, borders: Array) -> Array | None:
     """The order that sorts each series on its own, or None if they are sorted."""
-    back = np.flatnonzero(~(t[1:] >= t[:-1])) + 1
-    if np.isin(back, borders).all():
+    rising = t[1:] >= t[:-1]
+    if rising.all() or np.isin(np.flatnonzero(~rising) + 1, borders).all():
         return None
     which = np.repeat(np.arange(borders.size - 1), np.diff(borders))
     out: Array = np.lexsort((t, which))

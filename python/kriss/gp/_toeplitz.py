@@ -134,7 +134,7 @@ class ToeplitzFactor(Structured):
 
     def _first_row(self, lags: Array) -> Array:
         """Covariances at the given lags, of which the first is 0 and has noise."""
-        row = self.kernel(lags[:1], lags, workers=self._threads or None, check_finite=False)[0]
+        row: Array = self.kernel(lags[:1], lags, workers=self._threads or None, check_finite=False)[0]
         row[0] = self.kernel.total_variance + (float(self.noise[0]) + self.jitter)
         return row
 
@@ -173,12 +173,13 @@ class ToeplitzFactor(Structured):
             return out
         # (L1 L1' - L2 L2') / x_0: the transposes as correlations.
         spectrum = scipy.fft.rfft(rows, self._length, axis=1)
-        total = np.zeros_like(rows)
+        total: Array = np.zeros_like(rows)
         for lower, sign in ((self._first, 1.0), (self._second, -1.0)):
             part = scipy.fft.irfft(spectrum * lower.conj(), self._length, axis=1)[:, :n]
             again = scipy.fft.rfft(part, self._length, axis=1) * lower
             total += sign * scipy.fft.irfft(again, self._length, axis=1)[:, :n]
-        return total / self._column[0]
+        total /= self._column[0]
+        return total
 
     def _solve_rows(self, b: Array) -> Array:
         """T^-1 b for each row of b, scaled units: preconditioned conjugate gradients on all rows side by side."""
