@@ -4,8 +4,20 @@ import numpy as np
 import pytest
 from tests.gp.structures import difference
 
-from kriss import gp
-from kriss.gp import RBF, Grid, GridFactor, Matern, PartialGridFactor, factor, grid
+from kriss.gp import (
+    RBF,
+    Constant,
+    Grid,
+    GridFactor,
+    Linear,
+    Matern,
+    PartialGridFactor,
+    Periodic,
+    Product,
+    White,
+    factor,
+    grid,
+)
 from kriss.gp._grid import suits
 
 AXES = {
@@ -23,11 +35,10 @@ def kernels(d):
         "ard": RBF(np.linspace(0.5, 1.2, d), 0.8),
         "one column": Matern(1.5, 0.6, 2.0, active_dims=[0]),
     }
-    if hasattr(gp, "Product"):
-        factors = [Matern(1.5, 0.5 + 0.2 * q, 1.0 + 0.1 * q, active_dims=[q]) for q in range(d)]
-        out["product"] = gp.Product(factors)
-        out["mixed"] = gp.Constant(1.7) * RBF(0.9) * Matern(0.5, 2.0, active_dims=[d - 1])
-        out["sum in a column"] = (RBF(0.4, active_dims=[0]) + Matern(2.5, 1.0, active_dims=[0])) * RBF(1.0)
+    out["product"] = Product([Matern(1.5, 0.5 + 0.2 * q, 1.0 + 0.1 * q, active_dims=[q]) for q in range(d)])
+    out["mixed"] = Constant(1.7) * RBF(0.9) * Matern(0.5, 2.0, active_dims=[d - 1])
+    out["sum in a column"] = (RBF(0.4, active_dims=[0]) + Matern(2.5, 1.0, active_dims=[0])) * RBF(1.0)
+    out["not stationary"] = Linear(offset=0.5, active_dims=[0]) * Periodic(active_dims=[d - 1])
     return out
 
 
@@ -132,6 +143,7 @@ def test_detection(rng):
     assert suits(RBF(), X, np.linspace(1, 2, 30)) is None
     assert suits(Matern(1.5), X, tau) is None
     assert suits(RBF() + RBF(2.0), X, tau) is None
+    assert suits(RBF() * White(1.0), X, tau) is None
     assert suits(RBF(), rng.random((30, 2)), tau) is None
     assert suits(RBF(), X[:, :1], tau) is None
     double = X.copy()

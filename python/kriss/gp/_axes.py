@@ -34,7 +34,7 @@ def _columns(kernel: Any, d: int) -> set[int] | None:
         return None if any(f is None for f in found) else set().union(*(f for f in found if f is not None))
     if type(kernel).__name__ == "Constant":
         return set()
-    if not hasattr(kernel, "active_dims") or not hasattr(kernel, "lengthscale"):
+    if not hasattr(kernel, "active_dims"):
         return None
     return set(range(d)) if kernel.active_dims is None else set(kernel.active_dims)
 

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _validate
-from kriss.gp._factor import LeaveOneOut, noise_vector, observations
+from kriss.gp._factor import noise_vector, observations
 from kriss.gp._kernels import Kernel, points
+from kriss.gp._results import LeaveOneOut
 
 Array = npt.NDArray[Any]
 

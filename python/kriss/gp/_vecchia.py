@@ -9,8 +9,9 @@ import numpy.typing as npt
 from scipy import sparse
 
 from kriss import _backend, _validate
-from kriss.gp._factor import Prediction, noise_vector, observations
+from kriss.gp._factor import noise_vector, observations
 from kriss.gp._kernels import Kernel, points, transposed
+from kriss.gp._results import Prediction
 from kriss.gp._structured import EPS, Structured, flat_of, gather
 
 Array = npt.NDArray[Any]
