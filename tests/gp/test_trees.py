@@ -1,5 +1,10 @@
 """Covariance functions beyond plain sums: values, limits, backends, factors."""
 
+import os
+import signal
+import threading
+import time
+
 import mpmath as mp
 import numpy as np
 import pytest
@@ -215,6 +220,8 @@ def test_operators():
     ("call", "error", "words"),
     [
         (lambda: Matern(0.0), ValueError, "nu must be above 0"),
+        (lambda: Matern(9e-4), ValueError, "nu must be at least 0.001, not 0.0009"),
+        (lambda: Matern(1.0, nu_bounds=(1e-5, 1.0)), ValueError, "nu must be at least 0.001, not 1e-05"),
         (lambda: Matern(1.0, nu_bounds=(2.0, 1.0)), ValueError, "nu_bounds"),
         (lambda: RationalQuadratic(alpha=0.0), ValueError, "alpha must be above 0"),
         (lambda: RationalQuadratic(alpha=5e-324), ValueError, "alpha must be above"),
@@ -328,6 +335,29 @@ def test_smoothness_is_learned(rng):
     assert abs(found.gradient[2]) < 1e-2
     given_nu = fit(Matern(2.0, 1.0), X, y, noise=1e-4, noise_bounds="fixed")
     assert found.log_likelihood > given_nu.log_likelihood
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize("what", ["matrix", "contract", "gradient_x"])
+def test_ctrl_c(what, backend):
+    if backend == "numba":
+        pytest.skip("Numba's loops do not look for signals")
+    rng = np.random.default_rng(0)
+    kernel = Periodic(rng.uniform(1, 2, 40)) * Matern(1.7, rng.uniform(1, 2, 40))
+    X = rng.random((3000, 40))
+    W = np.zeros((3000, 3000)) if what == "contract" else None
+    calls = {
+        "matrix": lambda: kernel(X, X, workers=2),
+        "contract": lambda: kernel.contract(X, W, workers=2),
+        "gradient_x": lambda: kernel.gradient_x(X, X[:300], workers=2),
+    }
+    timer = threading.Timer(0.15, signal.raise_signal, (signal.SIGINT,))
+    timer.start()
+    start = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        calls[what]()
+    assert time.perf_counter() - start < 2.0  # unloaded: 0.15 s and one block of rows
+    timer.join()
 
 
 def test_not_positive_definite_names_the_points():

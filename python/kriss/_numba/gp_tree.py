@@ -21,6 +21,8 @@ _HEADER = 6
 _TERMS = 10
 _MATERN12, _MATERN52, _MATERN72, _MATERN, _RATIONAL = 1, 3, 4, 5, 6
 _PERIODIC, _COSINE, _DOT, _WHITE = 7, 8, 9, 10
+_MATRIX, _CONTRACT, _BY_POINT = 0, 1, 2
+_LIKELIHOOD, _SQUARE, _CROSS = 0, 1, 2
 _MOST = 1e300
 _TWO51 = 2.0**51
 _SHIFT = 1.5 * 2.0**52
@@ -153,28 +155,6 @@ def _backward(nodes, values, adjoint):
             adjoint[b] = adjoint[k] * values[a] if product else adjoint[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _symmetric(nodes, leaves, values, dim, scale, second, table, xt, diagonal, out, mirror):
-    n = xt.shape[1]
-    work, slopes = np.empty(nodes.shape[0]), np.empty((leaves.shape[0], 2))
-    for i in range(n):
-        for j in range(i + 1):
-            out[i, j] = _forward(nodes, leaves, values, dim, scale, second, table, xt, i, xt, j, True, work, slopes)
-        if diagonal.size:
-            out[i, i] += diagonal[i]
-        if mirror:
-            for j in range(i):
-                out[j, i] = out[i, j]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _cross(nodes, leaves, values, dim, scale, second, table, xt, zt, out):
-    work, slopes = np.empty(nodes.shape[0]), np.empty((leaves.shape[0], 2))
-    for i in range(xt.shape[1]):
-        for j in range(zt.shape[1]):
-            out[i, j] = _forward(nodes, leaves, values, dim, scale, second, table, xt, i, zt, j, False, work, slopes)
-
-
 @njit(nogil=True, error_model="numpy")
 def _contract_leaf(leaf, value, dim, scale, second, xt, i, zt, j, a, k, slope, by_shape, acc, lane):
     kind, first, count, slot = leaf[0], leaf[1], leaf[2], leaf[3]
@@ -192,10 +172,9 @@ def _contract_leaf(leaf, value, dim, scale, second, xt, i, zt, j, a, k, slope, b
         if kind == _PERIODIC:
             rate = second[first + p]
             front = 4.0 * (s * s)
-            sine = sincos64(_PI * _fraction((x - z) * rate))[0]
-            acc[at, lane] += ws * (front * (sine * sine))
             u = _turns(x, z, rate)
             sine, cosine = sincos64(_PI * _fraction(u))
+            acc[at, lane] += ws * (front * (sine * sine))
             acc[at + count, lane] += ws * (front * (sine * cosine) * (_PI * u))
         elif kind == _COSINE:
             acc[at, lane] += ws * _turns(x, z, s)
@@ -205,57 +184,6 @@ def _contract_leaf(leaf, value, dim, scale, second, xt, i, zt, j, a, k, slope, b
             delta = (x - z) * s
             square = delta * delta
             acc[at, lane] += ws * (_MOST if square > _MOST else square)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _contract(nodes, leaves, values, dim, scale, second, table, xt, zt, how, alpha, weights, out):
-    n, m, slots = xt.shape[1], zt.shape[1], out.size
-    blocks = (n + _ROWS - 1) // _ROWS
-    tasks = min(blocks, _TASKS)
-    same = how != 2
-    work, slopes = np.empty(nodes.shape[0]), np.empty((leaves.shape[0], 2))
-    adjoint = np.empty(nodes.shape[0])
-    out[:] = 0.0
-    for task in range(tasks):
-        acc = np.zeros((slots, _LANES))
-        for b in range(task, blocks, tasks):
-            i0, i1 = b * _ROWS, min((b + 1) * _ROWS, n)
-            for j0 in range(0, i1 if same else m, _CHUNK):
-                for i in range(max(i0, j0) if same else i0, i1):
-                    for j in range(j0, min(i + 1 if same else m, j0 + _CHUNK)):
-                        _forward(nodes, leaves, values, dim, scale, second, table, xt, i, zt, j, same, work, slopes)
-                        w = weights[i, j]
-                        if how == 0:
-                            w = alpha[i] * alpha[j] - w
-                            if i == j:
-                                w = 0.5 * w
-                        elif how == 1 and i != j:
-                            w = w + weights[j, i]
-                        adjoint[nodes.shape[0] - 1] = w
-                        _backward(nodes, work, adjoint)
-                        lane = (j - j0) % _LANES
-                        for k in range(nodes.shape[0]):
-                            if nodes[k, 0] == 0:
-                                at = nodes[k, 1]
-                                _contract_leaf(
-                                    leaves[at],
-                                    values[at],
-                                    dim,
-                                    scale,
-                                    second,
-                                    xt,
-                                    i,
-                                    zt,
-                                    j,
-                                    adjoint[k],
-                                    work[k],
-                                    slopes[at, 0],
-                                    slopes[at, 1],
-                                    acc,
-                                    lane,
-                                )
-        for k in range(slots):
-            out[k] += _lane_total(acc[k])
 
 
 @njit(nogil=True, error_model="numpy")
@@ -285,47 +213,83 @@ def _leaf_by_point(leaf, value, dim, scale, second, xt, i, zt, j, a, k, slope, o
             out[dim[p]] += a * (np.nan if rough else -(slope * delta) * s)
 
 
+# One loop over entries for all of them, so that what they share is compiled once.
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gradient_x(nodes, leaves, values, dim, scale, second, table, xt, zt, out):
+def _sweep(what, nodes, leaves, values, dim, scale, second, table, xt, zt, how, alpha, weights, matrix, sums, by_point):
+    n, m = xt.shape[1], zt.shape[1]
+    last = nodes.shape[0] - 1
+    blocks = (n + _ROWS - 1) // _ROWS
+    tasks = min(blocks, _TASKS)
+    same = how != _CROSS
     work, slopes = np.empty(nodes.shape[0]), np.empty((leaves.shape[0], 2))
     adjoint = np.empty(nodes.shape[0])
-    out[:] = 0.0
-    for i in range(xt.shape[1]):
-        for j in range(zt.shape[1]):
-            _forward(nodes, leaves, values, dim, scale, second, table, xt, i, zt, j, False, work, slopes)
-            adjoint[nodes.shape[0] - 1] = 1.0
-            _backward(nodes, work, adjoint)
-            for k in range(nodes.shape[0] - 1, -1, -1):
-                if nodes[k, 0] == 0:
-                    at = nodes[k, 1]
-                    _leaf_by_point(
-                        leaves[at],
-                        values[at],
-                        dim,
-                        scale,
-                        second,
-                        xt,
-                        i,
-                        zt,
-                        j,
-                        adjoint[k],
-                        work[k],
-                        slopes[at, 0],
-                        out[i, j],
-                    )
+    acc = np.zeros((sums.size, _LANES))
+    sums[:] = 0.0
+    for task in range(tasks):
+        acc[:] = 0.0
+        for b in range(task, blocks, tasks):
+            i0, i1 = b * _ROWS, min((b + 1) * _ROWS, n)
+            for j0 in range(0, i1 if same else m, _CHUNK):
+                for i in range(max(i0, j0) if same else i0, i1):
+                    for j in range(j0, min(i + 1 if same else m, j0 + _CHUNK)):
+                        k = _forward(nodes, leaves, values, dim, scale, second, table, xt, i, zt, j, same, work, slopes)
+                        if what == _MATRIX:
+                            matrix[i, j] = k
+                            continue
+                        w = 1.0
+                        if what == _CONTRACT:
+                            w = weights[i, j]
+                            if how == _LIKELIHOOD:
+                                w = alpha[i] * alpha[j] - w
+                                if i == j:
+                                    w = 0.5 * w
+                            elif how == _SQUARE and i != j:
+                                w = w + weights[j, i]
+                        adjoint[last] = w
+                        _backward(nodes, work, adjoint)
+                        lane = (j - j0) % _LANES
+                        for q in range(last, -1, -1):
+                            if nodes[q, 0] != 0:
+                                continue
+                            at = nodes[q, 1]
+                            leaf, value, a, v = leaves[at], values[at], adjoint[q], work[q]
+                            slope, by_shape = slopes[at, 0], slopes[at, 1]
+                            if what == _CONTRACT:
+                                _contract_leaf(
+                                    leaf, value, dim, scale, second, xt, i, zt, j, a, v, slope, by_shape, acc, lane
+                                )
+                            else:
+                                _leaf_by_point(
+                                    leaf, value, dim, scale, second, xt, i, zt, j, a, v, slope, by_point[i, j]
+                                )
+        for k in range(sums.size):
+            sums[k] += _lane_total(acc[k])
+
+
+_ONE, _TWO = np.zeros(0), np.zeros((0, 0))
 
 
 def symmetric(nodes, leaves, values, dim, scale, second, table, slots, xt, diagonal, out, mirror, workers):
-    _symmetric(nodes, leaves, values, dim, scale, second, table, xt, diagonal, out, mirror)
+    tree = (nodes, leaves, values, dim, scale, second, table)
+    _sweep(_MATRIX, *tree, xt, xt, _SQUARE, _ONE, _TWO, out, np.zeros(0), np.zeros((0, 0, 0)))
+    if diagonal.size:
+        out[np.diag_indices(out.shape[0])] += diagonal
+    if mirror:
+        rows, columns = np.triu_indices(out.shape[0], 1)
+        out[rows, columns] = out[columns, rows]
 
 
 def cross(nodes, leaves, values, dim, scale, second, table, slots, xt, zt, out, workers):
-    _cross(nodes, leaves, values, dim, scale, second, table, xt, zt, out)
+    tree = (nodes, leaves, values, dim, scale, second, table)
+    _sweep(_MATRIX, *tree, xt, zt, _CROSS, _ONE, _TWO, out, np.zeros(0), np.zeros((0, 0, 0)))
 
 
 def contract(nodes, leaves, values, dim, scale, second, table, slots, xt, zt, how, alpha, weights, out, workers):
-    _contract(nodes, leaves, values, dim, scale, second, table, xt, zt, how, alpha, weights, out)
+    tree = (nodes, leaves, values, dim, scale, second, table)
+    _sweep(_CONTRACT, *tree, xt, zt, how, alpha, weights, np.zeros((0, 0)), out, np.zeros((0, 0, 0)))
 
 
 def gradient_x(nodes, leaves, values, dim, scale, second, table, slots, xt, zt, out, workers):
-    _gradient_x(nodes, leaves, values, dim, scale, second, table, xt, zt, out)
+    out[:] = 0.0
+    tree = (nodes, leaves, values, dim, scale, second, table)
+    _sweep(_BY_POINT, *tree, xt, zt, _CROSS, _ONE, _TWO, np.zeros((0, 0)), np.zeros(0), out)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kriss import _validate
 from kriss.gp._base import DEFAULT_BOUNDS, Array, Bounds, Kernel, bounds_pair, columns_used
 from kriss.gp._program import Kind
-from kriss.gp._stationary import _CLOSED, Parameter, Stationary, lengths, logs
+from kriss.gp._stationary import _CLOSED, NU_MIN, Parameter, Stationary, lengths, logs
 from kriss.gp._tables import table
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class SpectralMixture(Kernel):
         lengthscale_bounds: Bounds = DEFAULT_BOUNDS,
     ) -> None:
         self._spectrum = _validate.choice(spectrum, "spectrum", ("gaussian", "student-t"))
-        self._nu = _validate.scalar(nu, "nu", low=0.0, strict=True)
+        self._nu = _validate.scalar(nu, "nu", low=NU_MIN)
         own = _validate.real_array(weights, "weights", ndim=1, single=False)
         self._weights = lengths(own, "weights")
         rows = self._weights.size

@@ -17,6 +17,7 @@ from kriss.gp._tables import table
 if TYPE_CHECKING:
     from kriss.gp._program import Builder
 
+NU_MIN = 1e-3
 _NORMAL_MIN = float(np.finfo(np.float64).tiny)
 
 
@@ -253,7 +254,7 @@ class Matern(Stationary):
     Parameters
     ----------
     nu : float
-        Smoothness, above 0: sample paths have derivatives up to the order below it.
+        Smoothness, at least 0.001: sample paths have derivatives up to the order below it.
     lengthscale : float or array_like of shape (d,), default 1.0
         One lengthscale for all dimensions, or one per (active) dimension, in the units of the coordinates.
     variance : float, default 1.0
@@ -271,7 +272,7 @@ class Matern(Stationary):
     NotImplementedError
         If `nu` is infinite: that is `RBF`.
     TypeError, ValueError
-        If a parameter is not a positive, finite number.
+        If a parameter is not a positive, finite number, or `nu` or its lower bound is below 0.001.
 
     See Also
     --------
@@ -283,7 +284,8 @@ class Matern(Stationary):
     For nu other than 1/2, 3/2, 5/2, 7/2, and wherever nu is learned, the logarithm of the function is tabulated as
     polynomials of degree 9 in log(s), some 70 to 500 of them, when the kernel is first used (1 to 5 ms, kept for later
     kernels of the same nu). An entry then costs one logarithm, ten multiplications and one exponential, and has an
-    absolute error below 2e-14 of the variance; derivatives in lengthscale and nu come from tables of their own.
+    absolute error below 1e-13 of the variance; derivatives in lengthscale and nu come from tables of their own.
+    Points nearer than 1e-150 lengthscales count as equal, which is visible where nu is below 0.05.
 
     References
     ----------
@@ -316,6 +318,9 @@ class Matern(Stationary):
         if math.isinf(self._nu):
             raise NotImplementedError("nu=inf is the squared exponential: use RBF")
         self._nu_bounds = None if nu_bounds is None else bounds_pair(nu_bounds, "nu_bounds")
+        lowest = min([self._nu, self._nu_bounds[0]] if isinstance(self._nu_bounds, tuple) else [self._nu])
+        if lowest < NU_MIN:
+            raise ValueError(f"nu must be at least {NU_MIN}, not {lowest}: nearer to 0 it is white noise, see White")
         super().__init__(lengthscale, variance, active_dims, lengthscale_bounds, variance_bounds)
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import psi
+from scipy.special import gammaln, kve
 
 Array = npt.NDArray[Any]
 
@@ -16,7 +16,7 @@ _DEGREE = 9
 _WIDTH = 0.8  # of a panel in log(s**2)
 _LOWEST = -690.0  # log(s**2) of about 1e-150
 _FAR = 1e-250  # below this covariance its logarithm comes from that of the Bessel function
-_SMOOTH = 1e6  # beyond this nu that logarithm is too large to be of use
+_SMOOTH = 1000.0  # beyond this nu SciPy's Bessel function may overflow there
 
 
 @functools.cache
@@ -34,23 +34,25 @@ def _transform() -> tuple[Array, Array]:
 
 
 def _far(nu: float, s: Array) -> tuple[Array, Array, Array]:
-    """log k but for a constant, log(slope / k), and d log k / d log nu, where k is small."""
-    from kriss.special import log_kv, log_kv_grad
-
+    """log k but for a constant, log(slope / k) and d log k / d log nu, where k is below 1e-250."""
     if nu > _SMOOTH:
-        # The leading terms of the uniform expansion (DLMF 10.41.4), whose others vary by less than 1e-9.
+        # Two terms of the uniform expansion (DLMF 10.41.4) in w = sqrt(1 + 2 s^2 / nu), where z = nu sqrt(w^2 - 1).
         w = np.sqrt(1.0 + 2.0 * s * s / nu)
-        a = 2.0 * s * s / (1.0 + w)
-        b = a / (2.0 * nu)
-        by_a = 0.5 / (1.0 + b) - 1.0
-        by_nu = np.log1p(b) - b / (1.0 + b) + by_a * a * s * s / (nu * nu * w * (1.0 + w))
-        return nu * np.log1p(b) - a - 0.5 * np.log1p(a / nu), np.log(2.0 / (1.0 + w)), nu * by_nu
+        u = (3.0 / w - 5.0 / w**3) / 24.0
+        by_w = nu / (1.0 + w) - nu - 0.5 / w + (3.0 / w**2 - 15.0 / w**4) / (24.0 * nu)
+        at_w = np.log1p(0.5 * (w - 1.0)) - (w - 1.0) + u / nu / nu
+        value = nu * np.log1p(0.5 * (w - 1.0)) - nu * (w - 1.0) - 0.5 * np.log(w) - u / nu
+        return value, np.log(-2.0 * by_w / (nu * w)), nu * (at_w - by_w * (w * w - 1.0) / (2.0 * nu * w))
+
+    def log_k(order: float) -> Array:
+        z = math.sqrt(2.0 * order) * s
+        known: Array = math.log(2.0) * (1.0 - order) - gammaln(order) + order * np.log(z) + np.log(kve(order, z)) - z
+        return known
+
     z = math.sqrt(2.0 * nu) * s
-    log_k = log_kv(nu, z)
-    log_ratio = log_kv(abs(nu - 1.0), z) - log_k
-    order, _ = log_kv_grad(nu, z)
-    by_nu = nu * (order + np.log(z) - (math.log(2.0) + float(psi(nu)))) - 0.5 * z * np.exp(log_ratio)
-    return nu * np.log(z) + log_k, np.log(2.0 * nu / z) + log_ratio, by_nu
+    h = 1e-5
+    by_nu = (log_k(nu * (1.0 + h)) - log_k(nu * (1.0 - h))) / (2.0 * h)
+    return log_k(nu), np.log(2.0 * nu / z * kve(abs(nu - 1.0), z) / kve(nu, z)), by_nu
 
 
 def functions(nu: float, y: Array) -> tuple[Array, Array, Array]:

@@ -347,7 +347,7 @@ inline index_t tasks(index_t n) { return row_blocks(n) < tree_tasks ? row_blocks
 
 // Doubles of scratch of the functions below, for n rows.
 inline index_t tree_scratch(const CovTree& t, index_t n, bool derivatives, index_t columns) {
-    const index_t buffers = derivatives ? 2 * t.nodes + 2 * t.leaves + columns + 2 : t.nodes;
+    const index_t buffers = derivatives ? 2 * t.nodes + 2 * t.leaves + columns + 3 : t.nodes;
     return tree::tasks(n) * (buffers * cov_chunk + t.slots * 8);
 }
 

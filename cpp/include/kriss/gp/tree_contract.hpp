@@ -50,7 +50,7 @@ KRISS_ALWAYS_INLINE double turns(double x, double z, double rate) {
     return u > most_square ? most_square : u < -most_square ? -most_square : u;
 }
 
-// Adds to the slots of one leaf: a[j] is the weight of its value. work: (cov_chunk, 2).
+// Adds to the slots of one leaf: a[j] is the weight of its value. work: (3, cov_chunk).
 inline void contract_leaf(const Leaf& f, const Chunk& c, const double* KRISS_RESTRICT a,
                           const double* KRISS_RESTRICT value, const double* KRISS_RESTRICT slope,
                           const double* KRISS_RESTRICT by_shape, double* acc, double* KRISS_RESTRICT work) {
@@ -90,17 +90,15 @@ inline void contract_leaf(const Leaf& f, const Chunk& c, const double* KRISS_RES
             case LeafKind::periodic: {
                 const double rate = f.second[p];
                 const double front = 4.0 * (scale * scale);
-                for (index_t j = 0; j < c.len; ++j) {
-                    const double s = math::sin_bounded(pi * fraction((x - z[j]) * rate));
-                    work[j] = ws[j] * (front * (s * s));
-                }
-                lane_add(c.len, lanes, work);
+                double* KRISS_RESTRICT more = work + 2 * cov_chunk;
                 for (index_t j = 0; j < c.len; ++j) {
                     const double u = turns(x, z[j], rate);
                     const auto y = math::sincos_bounded(pi * fraction(u));
-                    work[j] = ws[j] * (front * (y.sin * y.cos) * (pi * u));
+                    work[j] = ws[j] * (front * (y.sin * y.sin));
+                    more[j] = ws[j] * (front * (y.sin * y.cos) * (pi * u));
                 }
-                lane_add(c.len, lanes + f.dims * grad_lanes, work);
+                lane_add(c.len, lanes, work);
+                lane_add(c.len, lanes + f.dims * grad_lanes, more);
                 break;
             }
             case LeafKind::cosine:
@@ -161,16 +159,16 @@ struct Work {
     double* values;   // (nodes, cov_chunk)
     double* adjoint;  // (nodes, cov_chunk)
     double* slopes;   // (leaves, 2, cov_chunk)
-    double* columns;  // (columns + 2, cov_chunk)
+    double* columns;  // (columns + 3, cov_chunk)
     double* acc;      // (slots, grad_lanes)
 };
 
 inline Work work_of(const CovTree& t, index_t columns, double* scratch, index_t task) {
-    const index_t each = (2 * t.nodes + 2 * t.leaves + columns + 2) * cov_chunk + t.slots * grad_lanes;
+    const index_t each = (2 * t.nodes + 2 * t.leaves + columns + 3) * cov_chunk + t.slots * grad_lanes;
     double* const p = scratch + task * each;
     double* const slopes = p + 2 * t.nodes * cov_chunk;
     double* const rest = slopes + 2 * t.leaves * cov_chunk;
-    return {p, p + t.nodes * cov_chunk, slopes, rest, rest + (columns + 2) * cov_chunk};
+    return {p, p + t.nodes * cov_chunk, slopes, rest, rest + (columns + 3) * cov_chunk};
 }
 
 inline void contract_chunk(const CovTree& t, const Chunk& c, const Work& s) {
