@@ -29,6 +29,10 @@ void add_solve_polynomial(pybind11::module_& m);
 void add_solve_stationary(pybind11::module_& m);
 void add_solve_substitution(pybind11::module_& m);
 void add_gp(pybind11::module_& m);
+void add_gp_update(pybind11::module_& m);
+void add_gp_series(pybind11::module_& m);
+void add_gp_toeplitz(pybind11::module_& m);
+void add_gp_structures(pybind11::module_& m);
 void add_gp_tree(pybind11::module_& m);
 
 }  // namespace kriss::bind

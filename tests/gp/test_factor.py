@@ -98,7 +98,7 @@ def test_predict(outputs, rng):
 
 
 def test_predict_in_blocks(rng, monkeypatch):
-    import kriss.gp._factor as module
+    import kriss.gp._predict as module
 
     X, y, Xs = rng.random((30, 2)), rng.standard_normal(30), rng.random((101, 2))
     f = factor(RBF(0.3), X, 0.01)

@@ -1,7 +1,16 @@
 """Gaussian-process covariances: assembly, exact factorisation, likelihood and its gradient, prediction, fitting."""
 
-from kriss.gp._factor import CovarianceFactor, LeaveOneOut, Prediction, factor, log_likelihood
+from __future__ import annotations
+
+from typing import Any
+
+from kriss.gp._axes import Grid
+from kriss.gp._condition import LinearCondition
+from kriss.gp._factor import CovarianceFactor
 from kriss.gp._fit import FitResult, fit
+from kriss.gp._greedy import GreedyResult, greedy_variance
+from kriss.gp._grid import GridFactor, PartialGridFactor, grid
+from kriss.gp._iterative import IterativeFactor, iterative
 from kriss.gp._kernels import (
     RBF,
     Additive,
@@ -21,6 +30,15 @@ from kriss.gp._kernels import (
     White,
     random_tree_groups,
 )
+from kriss.gp._krylov import Estimate
+from kriss.gp._likelihood import log_likelihood
+from kriss.gp._lowrank import LowRankFactor, low_rank
+from kriss.gp._replicates import ReplicatesFactor
+from kriss.gp._results import LeaveOneOut, Prediction
+from kriss.gp._series import SeriesFactor, series_log_likelihood
+from kriss.gp._structure import factor
+from kriss.gp._toeplitz import ToeplitzFactor
+from kriss.gp._vecchia import VecchiaFactor, maximin_order, vecchia
 
 __all__ = [
     "RBF",
@@ -28,11 +46,20 @@ __all__ = [
     "ComponentCache",
     "Constant",
     "CovarianceFactor",
+    "Estimate",
     "FitResult",
+    "GaussianProcessRegressor",
+    "GreedyResult",
+    "Grid",
+    "GridFactor",
+    "IterativeFactor",
     "Kernel",
     "LeaveOneOut",
     "Linear",
+    "LinearCondition",
+    "LowRankFactor",
     "Matern",
+    "PartialGridFactor",
     "Periodic",
     "Polynomial",
     "Power",
@@ -40,11 +67,35 @@ __all__ = [
     "Product",
     "PythonKernel",
     "RationalQuadratic",
+    "ReplicatesFactor",
+    "SeriesFactor",
     "SpectralMixture",
     "Sum",
+    "ToeplitzFactor",
+    "VecchiaFactor",
     "White",
     "factor",
     "fit",
+    "greedy_variance",
+    "grid",
+    "iterative",
     "log_likelihood",
+    "low_rank",
+    "maximin_order",
     "random_tree_groups",
+    "series_log_likelihood",
+    "vecchia",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # It needs scikit-learn, which is optional.
+    if name == "GaussianProcessRegressor":
+        from kriss.gp._estimator import estimator
+
+        return estimator()
+    raise AttributeError(f"module 'kriss.gp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

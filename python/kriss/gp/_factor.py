@@ -3,60 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kriss import _backend, _device, _validate
+from kriss.gp import _predict, _update
 from kriss.gp._forms import Form
 from kriss.gp._kernels import Kernel, points, transposed
+from kriss.gp._results import LeaveOneOut, Prediction
+
+if TYPE_CHECKING:
+    from kriss.gp._condition import LinearCondition
+
+__all__ = ["CovarianceFactor", "LeaveOneOut", "Prediction", "factor"]
 
 Array = npt.NDArray[Any]
 
 _EPS = float(np.finfo(np.float64).eps)
 _LOG_2PI = math.log(2.0 * math.pi)
-_BLOCK = 1 << 22  # doubles of work space for blocks of test points
 _JITTER_STEPS = tuple(10.0**k for k in range(-14, -3))
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The posterior of the latent function at new points, noise not included.
-
-    Attributes
-    ----------
-    mean : ndarray, shape (m,) or (m, outputs)
-        Posterior mean.
-    std : ndarray, shape (m,), or None
-        Posterior standard deviation, if it was asked for.
-    cov : ndarray, shape (m, m), or None
-        Posterior covariance, if it was asked for.
-    """
-
-    mean: Array
-    std: Array | None = None
-    cov: Array | None = None
-
-
-@dataclass(frozen=True)
-class LeaveOneOut:
-    """Predictions of each observation from all the others.
-
-    Attributes
-    ----------
-    mean : ndarray, shape (n,)
-        Mean of y_i given the other observations.
-    variance : ndarray, shape (n,)
-        Its variance, noise included.
-    log_density : float
-        Sum of the log-densities of y_i under these predictions: the pseudo-likelihood used for model choice.
-    """
-
-    mean: Array
-    variance: Array
-    log_density: float
 
 
 class _Problem:
@@ -174,6 +141,14 @@ class CovarianceFactor:
         What was added to the diagonal besides the noise: 0 unless it was asked for.
     lower : ndarray, shape (n, n)
         L with K = L L', zeros above its diagonal; read-only. ``scipy.linalg.cho_solve((f.lower, True), b)`` takes it.
+    structure : str
+        ``"dense"``.
+    reason : str
+        Why `kriss.gp.factor` made this kind of factor.
+    updates : int
+        Calls of `append` and `drop` since the matrix was factorised.
+    drift : float
+        The largest error ``|K - L L'|_ij / sqrt(K_ii K_jj)`` seen when the updates were last checked; 0 before that.
 
     Notes
     -----
@@ -188,10 +163,18 @@ class CovarianceFactor:
     True
     """
 
-    def __init__(self, problem: _Problem, lower: Array, jitter: float, check_finite: bool) -> None:
+    structure = "dense"
+
+    def __init__(
+        self, problem: _Problem, lower: Array | _update.Triangle, jitter: float, check_finite: bool, reason: str = ""
+    ) -> None:
         self._problem = problem
-        self._lower = lower
+        self._grown = lower if isinstance(lower, _update.Triangle) else None
+        self._lower = lower.lower if isinstance(lower, _update.Triangle) else lower
         self._lower.flags.writeable = False
+        self.reason = reason
+        self.updates = 0
+        self.drift = 0.0
         self._check = check_finite
         self._inv_diag: Array | None = None
         self.kernel = problem.kernel
@@ -233,10 +216,19 @@ class CovarianceFactor:
 
     def _solve(self, b: Array) -> Array:
         rows = np.array(b.T if b.ndim == 2 else b[None, :], order="C")
-        if rows.size:
-            _backend.kernels("gp").solve(self._lower, rows, False, self._problem.threads)
+        self._half(rows, whole=True)
         out: Array = rows.T.reshape(b.shape)
         return out
+
+    def _half(self, rows: Array, whole: bool = False) -> None:
+        """Each row (of n) to L^-1 b, or to K^-1 b if `whole`, in place."""
+        if self._grown is not None:
+            self._grown.solve(rows, not whole, self._problem.threads)
+        elif rows.size:
+            _backend.kernels("gp").solve(self._lower, rows, not whole, self._problem.threads)
+
+    def _triangle(self) -> _update.Triangle:
+        return _update.Triangle(self._lower, self.n) if self._grown is None else self._grown
 
     def logdet(self) -> float:
         """``log det K``.
@@ -262,8 +254,7 @@ class CovarianceFactor:
             The quadratic form. n**2 flops.
         """
         rows = observations(y, self.n, finite=self._check).reshape(1, -1).copy()
-        if rows.size:
-            _backend.kernels("gp").solve(self._lower, rows, True, self._problem.threads)
+        self._half(rows)
         return float(rows[0] @ rows[0])
 
     def log_likelihood(self, y: npt.ArrayLike) -> float:
@@ -309,7 +300,13 @@ class CovarianceFactor:
         return _log_likelihood(b, alpha, self._lower.diagonal()), _gradient(self._problem, alpha, inverse)
 
     def predict(
-        self, Xs: npt.ArrayLike, y: npt.ArrayLike, *, return_std: bool = False, return_cov: bool = False
+        self,
+        Xs: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        return_std: bool = False,
+        return_cov: bool = False,
+        return_grad: bool = False,
     ) -> Prediction:
         """The posterior at new points, given observations.
 
@@ -323,43 +320,162 @@ class CovarianceFactor:
             Also the standard deviation at each point.
         return_cov : bool, default False
             Also the covariance matrix, m**2 doubles.
+        return_grad : bool, default False
+            Also the derivatives in the coordinates of each point: of the mean and, with `return_std`, of the standard
+            deviation.
 
         Returns
         -------
         Prediction
-            ``mean``, and ``std`` and ``cov`` where asked for, of the latent function: add the noise variance to
-            ``std**2`` for a new observation.
+            ``mean``, and ``std``, ``cov``, ``mean_grad`` and ``std_grad`` where asked for, of the latent function: add
+            the noise variance to ``std**2`` for a new observation.
 
         Notes
         -----
         The mean costs 2 n**2 + O(n m d) flops and does not touch the factor's rows again for every point; the
-        standard deviation n**2 flops per point, in blocks. Variances are clipped at 0. Rasmussen and Williams (2006),
-        equations (2.25) and (2.26).
+        standard deviation n**2 flops per point, in blocks, and its derivatives 2 n**2 more. Variances are clipped
+        at 0. Rasmussen and Williams (2006), equations (2.25) and (2.26).
         """
-        xs = points(Xs, "Xs", check_finite=self._check)
-        if xs.shape[1] != self.X.shape[1]:
-            raise ValueError(f"Xs has {xs.shape[1]} columns, expected {self.X.shape[1]} as X has")
+        xs = _predict.test_points(Xs, self.X.shape[1], self._check)
         b = observations(y, self.n, ndim=(1, 2), finite=self._check)
-        alpha = self._solve(b)
-        m = xs.shape[0]
-        mean = np.empty((m, *b.shape[1:]))
-        std = np.empty(m) if return_std else None
-        half = np.empty((m, self.n)) if return_cov else None
-        block = m if half is not None else max(1, min(m, _BLOCK // max(1, self.n)))
-        run, p = _backend.kernels("gp"), self._problem
-        for start in range(0, m, max(block, 1)):
-            part = xs[start : start + block]
-            cross = half if half is not None else np.empty((part.shape[0], self.n))
-            p.form.cross(transposed(part), p.xt, cross, p.threads)
-            mean[start : start + block] = cross @ alpha
-            if std is not None or half is not None:
-                if cross.size:
-                    run.solve(self._lower, cross, True, p.threads)
-                if std is not None:
-                    variance = self.kernel._diag(part) - np.einsum("ij,ij->i", cross, cross)
-                    std[start : start + block] = np.sqrt(np.maximum(variance, 0.0))
-        cov = None if half is None else self.kernel(xs, workers=p.threads or None) - half @ half.T
-        return Prediction(mean, std, cov)
+        return _predict.predict(self, xs, b, return_std, return_cov, return_grad)
+
+    def append(self, Xq: npt.ArrayLike, noise: npt.ArrayLike = 0.0) -> CovarianceFactor:
+        """The factor with more points after the present ones.
+
+        Parameters
+        ----------
+        Xq : array_like, shape (q, d)
+            The new points.
+        noise : float or array_like of shape (q,), default 0.0
+            Noise variance of their observations.
+
+        Returns
+        -------
+        CovarianceFactor
+            Of n + q points, with the same kernel and jitter. This one is unchanged, and the rows they have in common
+            are stored once.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument has the wrong type, dtype or shape, or is not finite.
+        numpy.linalg.LinAlgError
+            As `kriss.gp.factor` raises it: pivots count through the old and the new points.
+
+        See Also
+        --------
+        drop : the reverse.
+
+        Notes
+        -----
+        The block Schur complement: n**2 q flops, one pass over the factor for few points. From n / 8 points on the
+        matrix is factorised afresh, which costs no more. Every 64 updates eight rows of K are held against those of
+        L L' (`drift`), and the matrix is factorised afresh if they are more than 64 sqrt(n) eps apart.
+
+        References
+        ----------
+        P. E. Gill, G. H. Golub, W. Murray, M. A. Saunders, "Methods for Modifying Matrix Factorizations", Mathematics
+        of Computation 28 (1974), section 3.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from kriss.gp import RBF, factor
+        >>> X = np.arange(6.0)[:, None]
+        >>> f = factor(RBF(), X[:4], noise=0.1).append(X[4:], noise=0.1)
+        >>> bool(np.allclose(f.lower, factor(RBF(), X, noise=0.1).lower))
+        True
+        """
+        return _update.append(self, Xq, noise)
+
+    def drop(self, indices: npt.ArrayLike) -> CovarianceFactor:
+        """The factor without some of the points.
+
+        Parameters
+        ----------
+        indices : int or array_like of int
+            Rows of `X`, each once; negative ones count from the end.
+
+        Returns
+        -------
+        CovarianceFactor
+            Of the other points, in their order. This one is unchanged.
+
+        Raises
+        ------
+        TypeError, ValueError, IndexError
+            If `indices` are not whole numbers, name a row twice, or a row that is not there.
+
+        See Also
+        --------
+        append : the reverse.
+
+        Notes
+        -----
+        Plane rotations return the rows below the first that goes to a triangle: 3 m**2 flops for each of the points
+        that go, m being the rows below, and one copy of the factor. Nothing is subtracted, so that this cannot fail;
+        rounding errors grow with the square root of the number of updates, and are watched as `append` says.
+
+        References
+        ----------
+        P. E. Gill, G. H. Golub, W. Murray, M. A. Saunders, "Methods for Modifying Matrix Factorizations", Mathematics
+        of Computation 28 (1974), section 5.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from kriss.gp import RBF, factor
+        >>> X = np.arange(6.0)[:, None]
+        >>> f = factor(RBF(), X, noise=0.1).drop([0, -1])
+        >>> bool(np.allclose(f.lower, factor(RBF(), X[1:-1], noise=0.1).lower))
+        True
+        """
+        return _update.drop(self, indices)
+
+    def condition_linear(
+        self, G: Any, b: npt.ArrayLike, noise: npt.ArrayLike = 0.0, *, at: npt.ArrayLike | None = None
+    ) -> LinearCondition:
+        """Condition also on noisy values of linear functionals, ``b = G f(at) + noise``.
+
+        Parameters
+        ----------
+        G : array_like or sparse matrix, shape (q, m)
+            One functional per row: weights of a quadrature rule, of a difference quotient, of a conservation law.
+        b : array_like, shape (q,)
+            Their observed values.
+        noise : float or array_like of shape (q,), default 0.0
+            Variance of their errors; 0 makes them exact constraints.
+        at : array_like, shape (m, d), optional
+            The points that the columns of `G` stand for; `X` by default.
+
+        Returns
+        -------
+        LinearCondition
+            Predicts, samples and judges observations y at `X`, given `b` as well.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument has the wrong type, dtype or shape, or is not finite.
+        numpy.linalg.LinAlgError
+            If a functional is determined by the observations and the rows before it; the message names it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from kriss.gp import RBF, factor
+        >>> f = factor(RBF(0.5), [[0.0], [1.0]], noise=1e-4)
+        >>> grid = np.linspace(0.0, 1.0, 101)[:, None]
+        >>> mass = np.full((1, 101), 0.01)  # the trapezoidal rule
+        >>> mass[0, [0, -1]] = 0.005
+        >>> c = f.condition_linear(mass, [2.0], at=grid)
+        >>> bool(abs(mass @ c.predict(grid, [1.0, 1.0]).mean - 2.0) < 1e-10)
+        True
+        """
+        from kriss.gp import _condition
+
+        return _condition.condition(self, G, b, noise, at)
 
     def inv_diag(self) -> Array:
         """The diagonal of ``K^-1``.
@@ -428,8 +544,17 @@ class CovarianceFactor:
             return 1.0
         p = self._problem
         norm = p.form.norm(p.xt, self.kernel._diag(p.x) + p.noise + self.jitter, self._lower, p.threads)
-        rcond: float = _backend.kernels("gp").rcond(self._lower, norm)
+        rcond: float = _backend.kernels("gp").rcond(np.ascontiguousarray(self._lower), norm)
         return 1.0 / rcond if rcond > 0.0 else math.inf
+
+
+def fresh(problem: _Problem, jitter: float, check_finite: bool, reason: str = "") -> CovarianceFactor:
+    """The factor of an already checked problem, from its beginning."""
+    out = np.zeros((problem.n, problem.n))
+    bad = problem.cholesky(jitter, out)
+    if bad >= 0:
+        raise problem.not_positive_definite(bad, jitter)
+    return CovarianceFactor(problem, out, jitter, check_finite, reason)
 
 
 def factor(
@@ -440,62 +565,9 @@ def factor(
     *,
     workers: int | None = None,
     check_finite: bool = True,
+    reason: str = "asked for",
 ) -> CovarianceFactor:
-    """Cholesky factor of the covariance matrix of noisy observations.
-
-    Parameters
-    ----------
-    kernel : Kernel
-        Covariance function.
-    X : array_like, shape (n, d)
-        Points, one per row; promoted to float64. A CuPy array is factorised on its device, by CuPy; the result then
-        offers `lower`, `solve`, `logdet`, `quad`, `log_likelihood` and `predict`.
-    noise : float or array_like of shape (n,), default 0.0
-        Variance of the noise of each observation.
-    jitter : float or "auto", default 0.0
-        Added to the diagonal besides the noise. ``"auto"`` tries none, then 1e-14, 1e-13, ... 1e-4 times the variance
-        of the kernel (the largest k(x, x)), and `CovarianceFactor.jitter` says what it took.
-    workers : int, optional
-        Threads; the process-wide setting by default. The result does not depend on it.
-    check_finite : bool, default True
-        Refuse NaN and infinity in arguments; without it they are caught at a pivot.
-
-    Returns
-    -------
-    CovarianceFactor
-        Solves, determinants, likelihoods, predictions.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong type, dtype or shape, or is not finite.
-    numpy.linalg.LinAlgError
-        If the matrix is not positive definite to working precision; the message names the pivot and the pair of
-        points behind it. Nothing is added to the matrix unless `jitter` asks for it.
-
-    See Also
-    --------
-    fit : choose the parameters by maximum likelihood.
-
-    Notes
-    -----
-    n**3 / 3 flops, n**2 / 2 exponentials per term, n**2 doubles and 480 n of work space. Can be interrupted by Ctrl-C.
-
-    References
-    ----------
-    C. E. Rasmussen, C. K. I. Williams, "Gaussian Processes for Machine Learning", 2006, algorithm 2.1.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from kriss.gp import Matern, factor
-    >>> X = np.linspace(0.0, 4.0, 9)[:, None]
-    >>> y = np.sin(X[:, 0])
-    >>> f = factor(Matern(2.5), X, noise=1e-4)
-    >>> p = f.predict([[2.2]], y, return_std=True)
-    >>> bool(abs(p.mean[0] - np.sin(2.2)) < 0.01), bool(p.std[0] < 0.1)
-    (True, True)
-    """
+    """The dense factor; `kriss.gp.factor` describes the arguments and chooses among the structures."""
     if _device.any_device(X=X):
         from kriss.gp import _gpu
 
@@ -504,95 +576,13 @@ def factor(
         on_device: Any = _gpu.DeviceFactor(kernel, X, noise, jitter, check_finite)
         return on_device  # type: ignore[no-any-return]
     problem = _Problem(kernel, X, noise, workers, check_finite)
+    if not isinstance(jitter, str):
+        return fresh(problem, _validate.scalar(jitter, "jitter", low=0.0), check_finite, reason)
+    _validate.choice(jitter, "jitter", ("auto",))
     scale = kernel.scale(problem.x)
-    if isinstance(jitter, str):
-        _validate.choice(jitter, "jitter", ("auto",))
-        tries = [0.0, *(step * scale for step in _JITTER_STEPS)]
-    else:
-        tries = [_validate.scalar(jitter, "jitter", low=0.0)]
     out = np.zeros((problem.n, problem.n))
-    for amount in tries:
+    for amount in (0.0, *(step * scale for step in _JITTER_STEPS)):
         bad = problem.cholesky(amount, out)
         if bad < 0:
-            return CovarianceFactor(problem, out, amount, check_finite)
+            return CovarianceFactor(problem, out, amount, check_finite, reason)
     raise problem.not_positive_definite(bad, amount)
-
-
-def log_likelihood(
-    kernel: Kernel,
-    X: npt.ArrayLike,
-    y: npt.ArrayLike,
-    noise: npt.ArrayLike = 0.0,
-    *,
-    eval_gradient: bool = False,
-    workers: int | None = None,
-    check_finite: bool = True,
-) -> float | tuple[float, Array]:
-    """Log marginal likelihood of observations, and its exact gradient, in one pass that reuses its n**2 doubles.
-
-    Parameters
-    ----------
-    kernel : Kernel
-        Covariance function.
-    X : array_like, shape (n, d)
-        Points.
-    y : array_like, shape (n,)
-        Observations, of zero prior mean.
-    noise : float or array_like of shape (n,), default 0.0
-        Variance of the noise of each observation.
-    eval_gradient : bool, default False
-        Also return the gradient.
-    workers : int, optional
-        Threads; the process-wide setting by default.
-    check_finite : bool, default True
-        Refuse NaN and infinity in arguments.
-
-    Returns
-    -------
-    value : float
-        The log-likelihood.
-    gradient : ndarray, shape (p + 1,)
-        If `eval_gradient`: derivatives in ``kernel.theta`` and in the logarithm of the noise.
-
-    Raises
-    ------
-    TypeError, ValueError, numpy.linalg.LinAlgError
-        As `factor` does.
-
-    Notes
-    -----
-    n**3 flops with the gradient, n**3 / 3 without; n**2 doubles whatever the number of parameters: derivatives of the
-    covariance matrix are formed tile by tile and never stored.
-
-    References
-    ----------
-    C. E. Rasmussen, C. K. I. Williams, "Gaussian Processes for Machine Learning", 2006, equations (5.8) and (5.9).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from kriss.gp import RBF, log_likelihood
-    >>> value, gradient = log_likelihood(RBF(), np.arange(3.0)[:, None], [0.0, 1.0, 0.0], 0.1, eval_gradient=True)
-    >>> round(value, 6), gradient.shape
-    (-3.493578, (3,))
-    """
-    problem = _Problem(kernel, X, noise, workers, check_finite)
-    b = observations(y, problem.n, finite=check_finite)
-    value, gradient = evaluate(problem, b, np.zeros((problem.n, problem.n)), eval_gradient)
-    return (value, gradient) if gradient is not None else value
-
-
-def evaluate(problem: _Problem, y: Array, work: Array, gradient: bool) -> tuple[float, Array | None]:
-    """Log-likelihood and gradient in the work space `work` (n, n)."""
-    bad = problem.cholesky(0.0, work)
-    if bad >= 0:
-        raise problem.not_positive_definite(bad, 0.0)
-    run = _backend.kernels("gp")
-    alpha = y.reshape(1, -1).copy()
-    if alpha.size:
-        run.solve(work, alpha, False, problem.threads)
-    value = _log_likelihood(y, alpha[0], work.diagonal())
-    if not gradient:
-        return value, None
-    run.invert(work, problem.threads)
-    return value, _gradient(problem, alpha[0], work)

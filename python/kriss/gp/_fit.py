@@ -12,8 +12,9 @@ import numpy.typing as npt
 import scipy.optimize
 
 from kriss import _validate
-from kriss.gp._factor import CovarianceFactor, Prediction, _Problem, evaluate, factor, observations
+from kriss.gp._factor import CovarianceFactor, Prediction, _Problem, factor, observations
 from kriss.gp._kernels import Bounds, Kernel, _bounds
+from kriss.gp._likelihood import evaluate
 
 Array = npt.NDArray[Any]
 
