@@ -492,7 +492,7 @@ def series_log_likelihood(
     >>> t = np.array([0.0, 1.0, 2.0, 0.0, 0.5])
     >>> value, gradient = series_log_likelihood(Matern(1.5), t, np.sin(t), 0.1, [0, 3, 5], eval_gradient=True)
     >>> value.round(6), gradient.shape
-    (array([-3.102469, -1.654148]), (2, 3))
+    (array([-3.227833, -1.790239]), (2, 3))
     """
     if not isinstance(kernel, Kernel):
         raise TypeError(f"kernel must be a kriss.gp kernel, not {type(kernel).__name__}")
