@@ -6,11 +6,7 @@
 namespace kriss::tables::KRISS_ISA {
 
 const GpStructuresKernels gp_structures_kernels = {
-    &vecchia_factor,
-    &vecchia_gradient,
-    &vecchia_residual,
-    &vecchia_substitute,
-    &covariance_product,
+    &vecchia_factor, &vecchia_gradient, &vecchia_residual, &vecchia_substitute, &covariance_product,
 };
 
 }  // namespace kriss::tables::KRISS_ISA
