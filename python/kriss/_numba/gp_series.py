@@ -480,7 +480,8 @@ def _information(order, variance, rate, t, tau, pred, sigma, diagonal, out):
 
 
 def information(order, variance, rate, t, tau, pred, sigma, diagonal, info, workers):
-    _information(order, variance, rate, t, tau, pred, sigma, diagonal, info)
+    full = info if info.ndim == 3 else np.empty((0, 0, 0))
+    _information(order, variance, rate, t, tau, pred, sigma, diagonal, full)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
