@@ -93,11 +93,11 @@ def _order(n: int) -> Case:
 def _low_rank(n: int, k: int) -> Case:
     X, y = _problem(n, 2)
     kernel = RBF(0.3)
-    exact = factor(kernel, X, 0.09).log_likelihood(y)
+    exact = factor(kernel, X, 0.09, structure="dense").log_likelihood(y)
     return Case(
         name=f"inducing points against dense, n={n}, k={k}",
         ours=lambda: low_rank(kernel, X, 0.09, k).log_likelihood(y),
-        peers={"dense": lambda: factor(kernel, X, 0.09).log_likelihood(y)},
+        peers={"dense": lambda: factor(kernel, X, 0.09, structure="dense").log_likelihood(y)},
         accuracy=lambda value: abs(value - exact),
         accuracy_name="distance from the exact likelihood",
         note="points chosen inside the timing",
@@ -111,7 +111,7 @@ def _full_grid(shape: tuple[int, int]) -> Case:
     peers: dict[str, Any] = {}
     if math.prod(shape) <= 3000:
         X = cells.points()
-        peers["dense"] = lambda: factor(kernel, X, 0.1).log_likelihood_grad(y)
+        peers["dense"] = lambda: factor(kernel, X, 0.1, structure="dense").log_likelihood_grad(y)
     return Case(
         name=f"grid likelihood and gradient, {shape[0]} by {shape[1]}",
         ours=lambda: grid(kernel, cells, 0.1).log_likelihood_grad(y),
@@ -122,12 +122,12 @@ def _full_grid(shape: tuple[int, int]) -> Case:
 def _iterative(n: int) -> Case:
     X, y = _problem(n, 3)
     kernel = Matern(1.5, 0.5)
-    exact = factor(kernel, X, 0.09).log_likelihood(y)
+    exact = factor(kernel, X, 0.09, structure="dense").log_likelihood(y)
     found = iterative(kernel, X, 0.09).log_likelihood_estimate(y)
     return Case(
         name=f"likelihood without the matrix, n={n}, 3-D, Matern-3/2",
         ours=lambda: iterative(kernel, X, 0.09).log_likelihood_estimate(y).value,
-        peers={"dense": lambda: factor(kernel, X, 0.09).log_likelihood(y)},
+        peers={"dense": lambda: factor(kernel, X, 0.09, structure="dense").log_likelihood(y)},
         accuracy=lambda value: abs(value - exact),
         accuracy_name="distance from the exact likelihood",
         note=f"standard error {found.standard_error:.2g}, {found.iterations} iterations; dense: {8e-6 * n * n:.0f} MB",
