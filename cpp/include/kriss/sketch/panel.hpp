@@ -43,45 +43,26 @@ struct Piece {
     KRISS_ALWAYS_INLINE static void store(T* p, type x) { *reinterpret_cast<stored*>(p) = x; }
 };
 
-// out[8 * i + c] = column[c][i] for 8 x 8 numbers: three rounds of pairwise exchanges.
+// out[8 * i + c] = column[c][i] for 8 x 8 numbers: four squares of 4 x 4, as shuffles of wider vectors become many.
 template <class T>
 KRISS_ALWAYS_INLINE void transpose8(const T* const* column, index_t i, T* out) {
-    using V = typename Lanes<T>::type;
-    V a[8], t[8];
-    for (int c = 0; c < 8; ++c) {
-        a[c] = KRISS_CLANES(T, column[c] + i);
-    }
-    for (int c = 0; c < 8; c += 2) {
-        t[c] = __builtin_shufflevector(a[c], a[c + 1], 0, 8, 2, 10, 4, 12, 6, 14);
-        t[c + 1] = __builtin_shufflevector(a[c], a[c + 1], 1, 9, 3, 11, 5, 13, 7, 15);
-    }
+    typedef T V __attribute__((vector_size(4 * sizeof(T))));
+    typedef T Stored __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));
     for (int c = 0; c < 8; c += 4) {
-        for (int j = 0; j < 2; ++j) {
-            a[c + j] = __builtin_shufflevector(t[c + j], t[c + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-            a[c + j + 2] = __builtin_shufflevector(t[c + j], t[c + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-        }
-    }
-    for (int j = 0; j < 4; ++j) {
-        t[j] = __builtin_shufflevector(a[j], a[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        t[j + 4] = __builtin_shufflevector(a[j], a[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
-    for (int j = 0; j < 8; ++j) {
-        KRISS_LANES(T, out + 8 * j) = t[j];
-    }
-}
-
-// Asks for rows [i0, i0 + rows) and columns [c0, c1) of a matrix in Fortran order: its pieces of columns are too short
-// for the hardware to see what comes next. Nothing for other orders.
-template <class In>
-KRISS_ALWAYS_INLINE void ask_for_rows(const View2<const In>& a, index_t i0, index_t rows, index_t c0, index_t c1) {
-    if (a.row_stride != 1 || rows <= 0) {
-        return;
-    }
-    constexpr index_t line = 64 / static_cast<index_t>(sizeof(In));
-    for (index_t c = c0; c < c1 && c < a.cols; ++c) {
-        const In* column = a.data + i0 + c * a.col_stride;
-        for (index_t i = 0; i < rows; i += line) {
-            __builtin_prefetch(column + i);
+        for (int r = 0; r < 8; r += 4) {
+            V a[4];
+            for (int k = 0; k < 4; ++k) {
+                a[k] = *reinterpret_cast<const Stored*>(column[c + k] + i + r);
+            }
+            const V even0 = __builtin_shufflevector(a[0], a[1], 0, 4, 2, 6);
+            const V odd0 = __builtin_shufflevector(a[0], a[1], 1, 5, 3, 7);
+            const V even1 = __builtin_shufflevector(a[2], a[3], 0, 4, 2, 6);
+            const V odd1 = __builtin_shufflevector(a[2], a[3], 1, 5, 3, 7);
+            T* to = out + 8 * r + c;
+            *reinterpret_cast<Stored*>(to) = __builtin_shufflevector(even0, even1, 0, 1, 4, 5);
+            *reinterpret_cast<Stored*>(to + 8) = __builtin_shufflevector(odd0, odd1, 0, 1, 4, 5);
+            *reinterpret_cast<Stored*>(to + 16) = __builtin_shufflevector(even0, even1, 2, 3, 6, 7);
+            *reinterpret_cast<Stored*>(to + 24) = __builtin_shufflevector(odd0, odd1, 2, 3, 6, 7);
         }
     }
 }

@@ -12,7 +12,7 @@
 
 KRISS_NAMESPACE_BEGIN
 
-constexpr index_t sketch_rows = 64;           // rows of A per panel
+constexpr index_t sketch_rows = 256;          // rows of A per panel
 constexpr index_t sketch_stride = 32 * 1024;  // rows of A between two looks at the interrupt flag
 
 // Entries of columns [i0, i0 + rows) of S for the blocks [e0, e1): offset[(e - e0) * 64 + i] = width * row of S and
@@ -145,8 +145,6 @@ void sparse_sign_dense(const View2<const In>& a, std::uint64_t seed, index_t d, 
             }
             for (index_t i0 = begin; i0 < end; i0 += sketch_rows) {
                 const index_t rows = end - i0 < sketch_rows ? end - i0 : sketch_rows;
-                const index_t after = a.rows - i0 - rows < sketch_rows ? a.rows - i0 - rows : sketch_rows;
-                ask_for_rows(a, i0 + rows, after, s0 * strip_width, s1 * strip_width);
                 for (index_t s = s0; s < s1; ++s) {
                     pack_strip(a, i0, rows, rows, s * strip_width, nullptr,
                                panel + (s - s0) * strip_width * sketch_rows);
