@@ -170,6 +170,12 @@ class ComponentCache:
     X : ndarray, shape (n, d)
         The points so far, read-only.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `kernel` is none of these or has columns of its own, or `X` is not a finite matrix; from the methods, if a
+        group names a column that `X` does not have.
+
     Notes
     -----
     8 n**2 bytes per group; `forget` frees them.

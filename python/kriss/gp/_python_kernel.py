@@ -32,6 +32,11 @@ class PythonKernel(Kernel):
     Derivatives take 8 n**2 p bytes, as `kernel` returns them; those between two sets of points are taken from the
     matrix of both together. There are no derivatives in the points. The matrix is not checked for symmetry.
 
+    References
+    ----------
+    F. Pedregosa et al., "Scikit-learn: machine learning in Python", J. Mach. Learn. Res. 12 (2011), 2825-2830: the
+    interface of ``sklearn.gaussian_process.kernels``.
+
     Examples
     --------
     >>> import numpy as np

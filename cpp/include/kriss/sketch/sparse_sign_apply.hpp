@@ -12,7 +12,7 @@
 
 KRISS_NAMESPACE_BEGIN
 
-constexpr index_t sketch_rows = 256;          // rows of A per panel
+constexpr index_t sketch_rows = 64;           // rows of A per panel; the bindings allocate for it
 constexpr index_t sketch_stride = 32 * 1024;  // rows of A between two looks at the interrupt flag
 
 // Entries of columns [i0, i0 + rows) of S for the blocks [e0, e1): offset[(e - e0) * 64 + i] = width * row of S and
