@@ -28,7 +28,9 @@ html_show_sphinx = False
 autodoc_typehints = "none"  # the docstrings say it, with shapes
 autodoc_member_order = "bysource"
 # Made by scikit-learn for its estimators, with links into its own documentation.
-autodoc_default_options = {"exclude-members": "set_fit_request, set_partial_fit_request, set_predict_request, set_score_request"}
+autodoc_default_options = {
+    "exclude-members": "set_fit_request, set_partial_fit_request, set_predict_request, set_score_request"
+}
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
