@@ -20,7 +20,7 @@ from kriss.testing import darcy, diffusion2d, diffusion3d, poisson3d
 RTOL = 1e-8
 OPTIONS: dict[str, dict[str, Any]] = {
     "PETSc CG + Jacobi": {"pc_type": "jacobi"},
-    "PETSc CG + Eisenstat SSOR(1.8)": {"pc_type": "eisenstat", "pc_eisenstat_omega": 1.8},
+    "PETSc CG + SSOR(1.8) per rank": {"pc_type": "sor", "pc_sor_omega": 1.8},
     "PETSc CG + ICC(0) per rank": {"pc_type": "bjacobi", "sub_pc_type": "icc"},
     "PETSc CG + GAMG": {"pc_type": "gamg"},
     "PETSc CG + BoomerAMG": {"pc_type": "hypre"},
