@@ -11,6 +11,7 @@ import scipy.sparse as sps
 
 from kriss import _backend, _validate
 from kriss.gp import _predict
+from kriss.gp._answers import LOG_2PI
 from kriss.gp._kernels import points
 from kriss.gp._results import Prediction
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 _EPS = float(np.finfo(np.float64).eps)
-_LOG_2PI = math.log(2.0 * math.pi)
 
 
 class LinearCondition:
@@ -119,7 +119,7 @@ class LinearCondition:
         return alpha - self.factor._solve(self._cross @ off[0]), off[0], half[0]
 
     def _observations(self, y: object) -> Array:
-        from kriss.gp._factor import observations
+        from kriss.gp._answers import observations
 
         return observations(y, self.factor.n, finite=self.factor._check)
 
@@ -226,7 +226,7 @@ class LinearCondition:
         """
         values = self._observations(y)
         half = self._weights(values)[2]
-        inner = float(half @ half) + 2.0 * float(np.log(self.lower.diagonal()).sum()) + half.size * _LOG_2PI
+        inner = float(half @ half) + 2.0 * float(np.log(self.lower.diagonal()).sum()) + half.size * LOG_2PI
         return self.factor.log_likelihood(values) - 0.5 * inner
 
 

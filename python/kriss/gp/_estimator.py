@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from kriss import _backend, _validate, config
 from kriss.gp import _plan
+from kriss.gp._answers import LOG_2PI
 from kriss.gp._estimator_parts import (
     blocks,
     free_parameters,
@@ -344,7 +345,7 @@ def _class() -> type:
             self.X_train_, self.y_train_ = together, np.concatenate([self.y_train_, y])
             self.alpha_ = self._weights()
             inner = float(np.sum(self.y_train_ * self.alpha_))
-            each = float(np.log(self.L_.diagonal()).sum()) + 0.5 * len(together) * math.log(2.0 * math.pi)
+            each = float(np.log(self.L_.diagonal()).sum()) + 0.5 * len(together) * LOG_2PI
             self.log_marginal_likelihood_value_ = np.float64(-0.5 * inner - self._columns().shape[1] * each)
 
         def predict(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kriss import _backend, _device, _validate
 from kriss.gp import _predict, _update
+from kriss.gp._answers import LOG_2PI, Answers, jitters, observations
 from kriss.gp._forms import Form
 from kriss.gp._kernels import Kernel, points, transposed
 from kriss.gp._results import LeaveOneOut, Prediction
@@ -22,8 +23,6 @@ __all__ = ["CovarianceFactor", "LeaveOneOut", "Prediction", "factor"]
 Array = npt.NDArray[Any]
 
 _EPS = float(np.finfo(np.float64).eps)
-_LOG_2PI = math.log(2.0 * math.pi)
-_JITTER_STEPS = tuple(10.0**k for k in range(-14, -3))
 
 
 class _Problem:
@@ -110,23 +109,15 @@ def noise_vector(noise: object, n: int, check_finite: bool = True) -> Array:
     return np.broadcast_to(values, (n,)).copy()
 
 
-def observations(y: object, n: int, name: str = "y", *, ndim: int | tuple[int, ...] = 1, finite: bool = True) -> Array:
-    """Observations as (n,) or (n, k), float64."""
-    out = _validate.real_array(y, name, ndim=ndim, finite=finite, single=False)
-    if out.shape[0] != n:
-        raise ValueError(f"{name} has shape {out.shape}, expected {n} rows as X has")
-    return out
-
-
 def _log_likelihood(y: Array, alpha: Array, diagonal_of_factor: Array) -> float:
-    return -0.5 * float(y @ alpha) - float(np.log(diagonal_of_factor).sum()) - 0.5 * y.size * _LOG_2PI
+    return -0.5 * float(y @ alpha) - float(np.log(diagonal_of_factor).sum()) - 0.5 * y.size * LOG_2PI
 
 
 def _gradient(problem: _Problem, alpha: Array, inverse: Array) -> Array:
     return problem.form.likelihood_gradient(problem.xt, alpha, inverse, problem.noise, problem.threads)
 
 
-class CovarianceFactor:
+class CovarianceFactor(Answers):
     """The Cholesky factor of ``K = kernel(X) + diag(noise + jitter)``; made by `kriss.gp.factor`.
 
     Attributes
@@ -185,19 +176,9 @@ class CovarianceFactor:
         self.noise.flags.writeable = False
 
     @property
-    def n(self) -> int:
-        """The number of points."""
-        count: int = self._problem.n
-        return count
-
-    @property
     def lower(self) -> Array:
         """L with K = L L', zeros above its diagonal."""
         return self._lower
-
-    def __repr__(self) -> str:
-        jitter = f", jitter={self.jitter:.3g}" if self.jitter else ""
-        return f"<CovarianceFactor of {self.n} points, kernel {self.kernel!r}{jitter}>"
 
     def solve(self, B: npt.ArrayLike) -> Array:
         """``K^-1 B``.
@@ -256,21 +237,6 @@ class CovarianceFactor:
         rows = observations(y, self.n, finite=self._check).reshape(1, -1).copy()
         self._half(rows)
         return float(rows[0] @ rows[0])
-
-    def log_likelihood(self, y: npt.ArrayLike) -> float:
-        """Log marginal likelihood of observations under a zero mean.
-
-        Parameters
-        ----------
-        y : array_like, shape (n,)
-            Observations.
-
-        Returns
-        -------
-        float
-            ``-1/2 y' K^-1 y - 1/2 log det K - n/2 log(2 pi)``: Rasmussen and Williams (2006), equation (5.8).
-        """
-        return -0.5 * (self.quad(y) + self.logdet() + self.n * _LOG_2PI)
 
     def log_likelihood_grad(self, y: npt.ArrayLike) -> tuple[float, Array]:
         """The log marginal likelihood and its exact gradient in the log-parameters.
@@ -491,26 +457,6 @@ class CovarianceFactor:
             self._inv_diag = np.einsum("ij,ij->j", inverse, inverse)
         return self._inv_diag.copy()
 
-    def loo(self, y: npt.ArrayLike) -> LeaveOneOut:
-        """Leave-one-out predictions of every observation, without refitting.
-
-        Parameters
-        ----------
-        y : array_like, shape (n,)
-            Observations.
-
-        Returns
-        -------
-        LeaveOneOut
-            ``mean = y - (K^-1 y) / diag(K^-1)`` and ``variance = 1 / diag(K^-1)``: Rasmussen and Williams (2006),
-            equations (5.10) to (5.12).
-        """
-        b = observations(y, self.n, finite=self._check)
-        variance = 1.0 / self.inv_diag()
-        error = self._solve(b) * variance
-        density = -0.5 * float((error * error / variance + np.log(variance) + _LOG_2PI).sum())
-        return LeaveOneOut(b - error, variance, density)
-
     def sample(self, size: int | None = None, rng: _validate.RngLike = None) -> Array:
         """Draws of the observations from the prior: normal with mean 0 and covariance K.
 
@@ -576,12 +522,8 @@ def factor(
         on_device: Any = _gpu.DeviceFactor(kernel, X, noise, jitter, check_finite)
         return on_device  # type: ignore[no-any-return]
     problem = _Problem(kernel, X, noise, workers, check_finite)
-    if not isinstance(jitter, str):
-        return fresh(problem, _validate.scalar(jitter, "jitter", low=0.0), check_finite, reason)
-    _validate.choice(jitter, "jitter", ("auto",))
-    scale = kernel.scale(problem.x)
     out = np.zeros((problem.n, problem.n))
-    for amount in (0.0, *(step * scale for step in _JITTER_STEPS)):
+    for amount in jitters(jitter, kernel.scale(problem.x)):
         bad = problem.cholesky(amount, out)
         if bad < 0:
             return CovarianceFactor(problem, out, amount, check_finite, reason)

@@ -65,6 +65,19 @@ def flat(kernel: Kernel, columns: int, dtype: npt.DTypeLike = np.float64) -> Fla
     return out
 
 
+def gather(kernel: Kernel, flat: Flat, raw: Array) -> Array:
+    """A gradient in theta from one with a lengthscale per column and term; what follows the terms stays at the end."""
+    out: list[float] = []
+    at = 0
+    for c, term in enumerate(flat_terms(kernel) or ()):
+        count = int(flat.first[c + 1] - flat.first[c])
+        own = raw[at + 1 : at + 1 + count]
+        out.append(float(raw[at]))
+        out.extend([float(own.sum())] if term._isotropic else own.tolist())
+        at += 1 + count
+    return np.array([*out, *raw[at:]])
+
+
 def _check_range(terms: tuple[Stationary, ...], total: float, flat: Flat) -> None:
     """Refuse parameters that became zero or infinite in the dtype of `flat`."""
     limits = np.finfo(flat.variance.dtype)
@@ -169,15 +182,7 @@ class FlatForm(Form):
         """The gradient of the log-likelihood."""
         raw = np.empty(self.flat.variance.size + self.flat.dim.size + 1)
         _backend.kernels("gp").gradient(*self.flat, xt, alpha, inverse, noise, raw, threads)
-        out: list[float] = []
-        at = 0
-        for c, term in enumerate(flat_terms(self.kernel) or ()):
-            count = int(self.flat.first[c + 1] - self.flat.first[c])
-            own = raw[at + 1 : at + 1 + count]
-            out.append(float(raw[at]))
-            out.extend([float(own.sum())] if term._isotropic else own.tolist())
-            at += 1 + count
-        return np.array([*out, raw[-1]])
+        return gather(self.kernel, self.flat, raw)
 
     def norm(self, xt: Array, diagonal: Array, lower: Array, threads: int) -> float:
         """Every entry is positive, hence the 1-norm of K is the largest entry of K e."""

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kriss import _device, _validate
+from kriss.gp._answers import LOG_2PI
 
 if TYPE_CHECKING:
     from kriss.gp._kernels import Kernel
-
-_LOG_2PI = math.log(2.0 * math.pi)
 
 
 def _finite(xp: Any, value: Any, name: str) -> None:
@@ -138,11 +137,11 @@ class DeviceFactor:
 
     def log_likelihood(self, y: Any) -> float:
         """Log marginal likelihood of `y`, shape (n,)."""
-        return -0.5 * (self.quad(y) + self.logdet() + self.n * _LOG_2PI)
+        return -0.5 * (self.quad(y) + self.logdet() + self.n * LOG_2PI)
 
     def predict(self, Xs: Any, y: Any, *, return_std: bool = False, return_cov: bool = False) -> Any:
         """The posterior at new points; see `CovarianceFactor.predict`."""
-        from kriss.gp._factor import Prediction
+        from kriss.gp._results import Prediction
 
         xp = _device.cupy()
         xs = _points(xp, Xs, "Xs", self._check).astype(np.float64, copy=False)

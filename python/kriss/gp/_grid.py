@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _validate
+from kriss.gp._answers import LOG_2PI, observations
 from kriss.gp._axes import Axes, Grid, Piece, find, pieces_of
-from kriss.gp._factor import observations
 from kriss.gp._iterative import Iterative
 from kriss.gp._kernels import Kernel, points
 from kriss.gp._krylov import LowRankPlusDiagonal
 from kriss.gp._results import Prediction
-from kriss.gp._structured import EPS, LOG_2PI, Structured
+from kriss.gp._structured import EPS, Structured
 
 Array = npt.NDArray[Any]
 

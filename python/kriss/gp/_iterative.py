@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _backend, _validate
-from kriss.gp._factor import observations
+from kriss.gp._answers import LOG_2PI, observations
 from kriss.gp._greedy import greedy_variance
 from kriss.gp._kernels import Kernel, transposed
 from kriss.gp._krylov import Estimate, LowRankPlusDiagonal, Run, conjugate_gradients, log_determinant
 from kriss.gp._results import LeaveOneOut, Prediction
-from kriss.gp._structured import EPS, LOG_2PI, Structured, flat_of, row_blocks, white_part
+from kriss.gp._structured import EPS, Structured, flat_of, row_blocks, white_part
 
 Array = npt.NDArray[Any]
 

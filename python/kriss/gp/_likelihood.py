@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _backend
-from kriss.gp._factor import _gradient, _log_likelihood, _Problem, observations
+from kriss.gp._answers import observations
+from kriss.gp._factor import _gradient, _log_likelihood, _Problem
 from kriss.gp._kernels import Kernel
 
 Array = npt.NDArray[Any]

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from scipy.linalg import solve_triangular
 
 from kriss import _validate
-from kriss.gp._factor import observations
+from kriss.gp._answers import LOG_2PI, observations
 from kriss.gp._greedy import greedy_variance
 from kriss.gp._kernels import Kernel, points
 from kriss.gp._results import Prediction
-from kriss.gp._structured import LOG_2PI, Structured
+from kriss.gp._structured import Structured
 
 Array = npt.NDArray[Any]
 

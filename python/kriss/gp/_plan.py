@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from kriss import _backend
 from kriss.gp import _factor, _sklearn_kernels
+from kriss.gp._answers import LOG_2PI
 from kriss.gp._kernels import Kernel, transposed
 
 Array = npt.NDArray[Any]
 
 _EPS = float(np.finfo(np.float64).eps)
-_LOG_2PI = math.log(2.0 * math.pi)
 
 
 class BadPivot(Exception):  # noqa: N818 - it is told to the caller in other words
@@ -63,7 +63,7 @@ def likelihood(model: Model, y: Array, noise: Array, work: Array, gradient: bool
     if rows.size:
         run.solve(work, rows, False, model.threads)
     value = -0.5 * float(np.einsum("nk,kn->", y, rows))
-    value -= k * (float(np.log(work.diagonal()).sum()) + 0.5 * n * _LOG_2PI)
+    value -= k * (float(np.log(work.diagonal()).sum()) + 0.5 * n * LOG_2PI)
     if not gradient:
         return value, None
     run.invert(work, model.threads)

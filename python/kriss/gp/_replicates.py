@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _validate
-from kriss.gp._factor import CovarianceFactor, Prediction, _Problem, noise_vector, observations
+from kriss.gp._answers import least_jitter, observations
+from kriss.gp._factor import CovarianceFactor, _Problem, noise_vector
+from kriss.gp._jittered import Jittered
 from kriss.gp._kernels import Kernel, points
-from kriss.gp._line import Structured, jitters
+from kriss.gp._results import Prediction
 
 Array = npt.NDArray[Any]
 
@@ -30,7 +32,7 @@ def suits(kernel: Kernel, X: Array, noise: object) -> str | None:
     return None if m == n else f"{m} of {n} rows of X are distinct: repeated rows collapsed exactly"
 
 
-class ReplicatesFactor(Structured):
+class ReplicatesFactor(Jittered):
     """The covariance matrix of points of which some are repeated; made by ``kriss.gp.factor``.
 
     Attributes
@@ -283,10 +285,7 @@ def build(
     x = points(X, check_finite=check_finite).copy()
     tau = noise_vector(noise, x.shape[0], check_finite)
     _validate.workers(workers)
-    tries = jitters(jitter, kernel.scale(x))
-    for amount in tries[:-1]:
-        try:
-            return ReplicatesFactor(kernel, x, tau, amount, workers, check_finite)
-        except np.linalg.LinAlgError:
-            continue
-    return ReplicatesFactor(kernel, x, tau, tries[-1], workers, check_finite)
+    made: ReplicatesFactor = least_jitter(
+        lambda amount: ReplicatesFactor(kernel, x, tau, amount, workers, check_finite), jitter, kernel.scale(x)
+    )
+    return made

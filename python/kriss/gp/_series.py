@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _backend, _validate
-from kriss.gp._factor import Prediction, noise_vector, observations
+from kriss.gp._answers import LOG_2PI, least_jitter, observations
+from kriss.gp._factor import noise_vector
+from kriss.gp._jittered import Jittered
 from kriss.gp._kernels import Kernel, Matern, points
-from kriss.gp._line import Structured, jitters
+from kriss.gp._predict import test_points
+from kriss.gp._results import Prediction
 
 Array = npt.NDArray[Any]
 
-_LOG_2PI = math.log(2.0 * math.pi)
 _ORDERS = {0.5: 1, 1.5: 2, 2.5: 3, 3.5: 4}
 _STATES_MAX = 16
 _REASON = "one column and Matern terms of smoothness 1/2, 3/2, 5/2 or 7/2: a state-space model, O(n)"
@@ -85,7 +87,7 @@ class _Model:
 
     def log_likelihood(self, value: Array, n: Any) -> Any:
         """From (log-determinant, quadratic form) in units of the model, of n points."""
-        return -0.5 * (value[..., 0] + value[..., 1] + n * (_LOG_2PI + 2.0 * self.half * math.log(2.0)))
+        return -0.5 * (value[..., 0] + value[..., 1] + n * (LOG_2PI + 2.0 * self.half * math.log(2.0)))
 
 
 def _not_positive_definite(n: int, at: int, before: int | None, where: str, noise: float, scale: float) -> Exception:
@@ -98,7 +100,7 @@ def _not_positive_definite(n: int, at: int, before: int | None, where: str, nois
     )
 
 
-class SeriesFactor(Structured):
+class SeriesFactor(Jittered):
     """The factor of the covariance matrix of a one-dimensional series; made by ``kriss.gp.factor``.
 
     Attributes
@@ -311,9 +313,7 @@ class SeriesFactor(Structured):
         smoother of P. de Jong, "Smoothing and interpolation with the state-space model", Journal of the American
         Statistical Association 84, 1989, section 2.
         """
-        xs = points(Xs, "Xs", check_finite=self._check)
-        if xs.shape[1] != self.X.shape[1]:
-            raise ValueError(f"Xs has {xs.shape[1]} columns, expected {self.X.shape[1]} as X has")
+        xs = test_points(Xs, self.X.shape[1], self._check)
         b = self._model.data(observations(y, self.n, ndim=(1, 2), finite=self._check))
         run, m = _backend.kernels("gp_series"), self._model
         ts = np.ascontiguousarray(xs[:, self._column])
@@ -413,13 +413,12 @@ def build(
         raise ValueError(f"structure='series' does not fit: {column}")
     tau = noise_vector(noise, x.shape[0], check_finite)
     threads = _validate.workers(workers)
-    tries = jitters(jitter, kernel.total_variance)
-    for amount in tries[:-1]:
-        try:
-            return SeriesFactor(kernel, x, tau, amount, threads, check_finite, column)
-        except np.linalg.LinAlgError:
-            continue
-    return SeriesFactor(kernel, x, tau, tries[-1], threads, check_finite, column)
+    made: SeriesFactor = least_jitter(
+        lambda amount: SeriesFactor(kernel, x, tau, amount, threads, check_finite, column),
+        jitter,
+        kernel.total_variance,
+    )
+    return made
 
 
 def series_log_likelihood(

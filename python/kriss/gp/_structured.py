@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kriss import _validate
-from kriss.gp._factor import noise_vector, observations
+from kriss.gp._answers import Answers, observations, one_norm
+from kriss.gp._factor import noise_vector
 from kriss.gp._kernels import Kernel, points
-from kriss.gp._results import LeaveOneOut
+from kriss.gp._predict import test_points
 
 Array = npt.NDArray[Any]
 
-LOG_2PI = math.log(2.0 * math.pi)
 EPS = float(np.finfo(np.float64).eps)
 TILE = 1 << 21  # entries of a block of covariances that is formed at a time
 
@@ -26,20 +25,6 @@ def flat_of(kernel: Kernel, columns: int) -> Any:
         return kernel.flat(columns)
     except NotImplementedError:
         return None
-
-
-def gather(kernel: Kernel, flat: Any, raw: Array) -> Array:
-    """The gradient in `theta` of a kernel with a flat form, from one with a lengthscale per column and term."""
-    out: list[float] = []
-    at = 0
-    terms: Any = kernel.terms
-    for c, term in enumerate(terms):
-        count = int(flat.first[c + 1] - flat.first[c])
-        own = raw[at + 1 : at + 1 + count]
-        isotropic = np.ndim(term.lengthscale) == 0
-        out += [float(raw[at]), *([float(own.sum())] if isotropic else own.tolist())]
-        at += 1 + count
-    return np.array(out)
 
 
 def white_part(kernel: Kernel, x: Array) -> Array:
@@ -60,7 +45,7 @@ def row_blocks(rows: int, columns: int) -> list[slice]:
     return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
 
 
-class Structured:
+class Structured(Answers):
     """Attributes and derived quantities shared by the structured factors; not made directly."""
 
     structure = ""
@@ -83,15 +68,6 @@ class Structured:
         self._check = check_finite
         self._inv_diag: Array | None = None
 
-    @property
-    def n(self) -> int:
-        """The number of points."""
-        count: int = self.X.shape[0]
-        return count
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.n} points, kernel {self.kernel!r}>"
-
     # What a structure provides: columns in, columns out.
 
     def _solve(self, b: Array) -> Array:
@@ -104,10 +80,6 @@ class Structured:
         raise NotImplementedError
 
     def _draw(self, count: int, rng: np.random.Generator) -> Array:
-        raise NotImplementedError
-
-    def logdet(self) -> float:
-        """``log det K``."""
         raise NotImplementedError
 
     # What follows from it.
@@ -148,21 +120,6 @@ class Structured:
     def _quad(self, y: Array) -> float:
         return float(y @ self._solve(y[:, None])[:, 0])
 
-    def log_likelihood(self, y: npt.ArrayLike) -> float:
-        """Log marginal likelihood of observations under a zero mean.
-
-        Parameters
-        ----------
-        y : array_like, shape (n,)
-            Observations.
-
-        Returns
-        -------
-        float
-            ``-1/2 y' K^-1 y - 1/2 log det K - n/2 log(2 pi)``: Rasmussen and Williams (2006), equation (5.8).
-        """
-        return -0.5 * (self.quad(y) + self.logdet() + self.n * LOG_2PI)
-
     def inv_diag(self) -> Array:
         """The diagonal of ``K^-1``.
 
@@ -174,26 +131,6 @@ class Structured:
         if self._inv_diag is None:
             self._inv_diag = self._inverse_diagonal()
         return self._inv_diag.copy()
-
-    def loo(self, y: npt.ArrayLike) -> LeaveOneOut:
-        """Each observation predicted from all the others.
-
-        Parameters
-        ----------
-        y : array_like, shape (n,)
-            Observations.
-
-        Returns
-        -------
-        LeaveOneOut
-            ``mean = y - (K^-1 y) / diag(K^-1)`` and ``variance = 1 / diag(K^-1)``: Rasmussen and Williams (2006),
-            equations (5.10) to (5.12).
-        """
-        b = observations(y, self.n, finite=self._check)
-        variance = 1.0 / self.inv_diag()
-        error = self._solve(b[:, None])[:, 0] * variance
-        density = -0.5 * float((error * error / variance + np.log(variance) + LOG_2PI).sum())
-        return LeaveOneOut(b - error, variance, density)
 
     def sample(self, size: int | None = None, rng: _validate.RngLike = None) -> Array:
         """Draws of the observations from the prior: normal with mean 0 and covariance K.
@@ -220,43 +157,19 @@ class Structured:
         Returns
         -------
         float
-            From a few products with K and a few solves, after N. J. Higham, "FORTRAN Codes for Estimating the One-Norm
-            of a Real or Complex Matrix", ACM Transactions on Mathematical Software 14 (1988), algorithm 4.1: seldom off
-            by more than a factor 3, and up to rounding never above the true value.
+            From a few products with K and a few solves: seldom off by more than a factor 3, and up to rounding never
+            above the true value.
         """
         if self.n == 0:
             return 1.0
-        both = [self._norm1(self._multiply), self._norm1(self._solve)]
-        return both[0] * both[1]
-
-    def _norm1(self, apply: Any) -> float:
-        """The 1-norm of a symmetric matrix from products with it."""
-        x = np.full((self.n, 1), 1.0 / self.n)
-        best = 0.0
-        for _ in range(5):
-            y = apply(x)
-            size = float(np.abs(y).sum())
-            if not size > best:
-                break
-            best = size
-            z = apply(np.where(y < 0.0, -1.0, 1.0))
-            at = int(np.argmax(np.abs(z)))
-            if abs(float(z[at, 0])) <= float((z * x).sum()):
-                break
-            x = np.zeros((self.n, 1))
-            x[at] = 1.0
-        # A vector whose entries alternate in sign and grow, for matrices that deceive the steps above.
-        probe = (1.0 + np.arange(self.n) / max(1, self.n - 1)) * np.where(np.arange(self.n) % 2, -1.0, 1.0)
-        other = 2.0 * float(np.abs(apply(probe[:, None])).sum()) / (3.0 * self.n)
-        return max(best, other)
+        even = np.full(self.n, 1.0 / self.n)
+        product = one_norm(lambda v: self._multiply(v[:, None])[:, 0], even)
+        return product * one_norm(lambda v: self._solve(v[:, None])[:, 0], even)
 
     # Arguments.
 
     def _test_points(self, Xs: object) -> Array:
-        xs = points(Xs, "Xs", check_finite=self._check)
-        if xs.shape[1] != self.X.shape[1]:
-            raise ValueError(f"Xs has {xs.shape[1]} columns, expected {self.X.shape[1]} as X has")
-        return xs
+        return test_points(Xs, self.X.shape[1], self._check)
 
     def _no(self, what: str) -> NotImplementedError:
         return NotImplementedError(

@@ -10,9 +10,12 @@ import numpy.typing as npt
 import scipy.fft
 
 from kriss import _backend, _validate
-from kriss.gp._factor import Prediction, noise_vector, observations
+from kriss.gp._answers import least_jitter, observations
+from kriss.gp._factor import noise_vector
+from kriss.gp._jittered import Jittered
 from kriss.gp._kernels import Kernel, points
-from kriss.gp._line import Structured, jitters
+from kriss.gp._predict import test_points
+from kriss.gp._results import Prediction
 
 Array = npt.NDArray[Any]
 
@@ -59,7 +62,7 @@ def suits(kernel: Kernel, X: Array, noise: object) -> str | None:
     return None if _misfit(kernel, X, tau) else "equispaced points on a line, one noise level: a Toeplitz matrix"
 
 
-class ToeplitzFactor(Structured):
+class ToeplitzFactor(Jittered):
     """The covariance matrix of equispaced points on a line; made by ``kriss.gp.factor``.
 
     Attributes
@@ -369,9 +372,7 @@ class ToeplitzFactor(Structured):
         -----
         One solve per output and n m covariances for the mean; one solve per new point for the rest, in blocks.
         """
-        xs = points(Xs, "Xs", check_finite=self._check)
-        if xs.shape[1] != 1:
-            raise ValueError(f"Xs has {xs.shape[1]} columns, expected 1 as X has")
+        xs = test_points(Xs, 1, self._check)
         b = observations(y, self.n, ndim=(1, 2), finite=self._check)
         alpha = self.solve(b)
         m = xs.shape[0]
@@ -467,10 +468,7 @@ def build(
     if misfit is not None:
         raise ValueError(f"structure='toeplitz' does not fit: {misfit}")
     threads = _validate.workers(workers)
-    tries = jitters(jitter, kernel.total_variance)
-    for amount in tries[:-1]:
-        try:
-            return ToeplitzFactor(kernel, x, tau, amount, threads, check_finite)
-        except np.linalg.LinAlgError:
-            continue
-    return ToeplitzFactor(kernel, x, tau, tries[-1], threads, check_finite)
+    made: ToeplitzFactor = least_jitter(
+        lambda amount: ToeplitzFactor(kernel, x, tau, amount, threads, check_finite), jitter, kernel.total_variance
+    )
+    return made

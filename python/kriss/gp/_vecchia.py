@@ -9,10 +9,12 @@ import numpy.typing as npt
 from scipy import sparse
 
 from kriss import _backend, _validate
-from kriss.gp._factor import noise_vector, observations
+from kriss.gp._answers import LOG_2PI, observations
+from kriss.gp._factor import noise_vector
+from kriss.gp._forms import gather
 from kriss.gp._kernels import Kernel, points, transposed
 from kriss.gp._results import Prediction
-from kriss.gp._structured import EPS, Structured, flat_of, gather
+from kriss.gp._structured import EPS, Structured, flat_of
 
 Array = npt.NDArray[Any]
 Indices = npt.NDArray[np.int64]
@@ -354,7 +356,7 @@ class VecchiaFactor(Structured):
         stored. Of a point's conditional density, d v = a'dS a and d e = -w'dS a with a = (-b, 1) and w = (C^-1 y_N, 0).
         """
         b = observations(y, self.n, finite=self._check)
-        value = -0.5 * (self._quad(b) + self.logdet() + self.n * np.log(2.0 * np.pi))
+        value = -0.5 * (self._quad(b) + self.logdet() + self.n * LOG_2PI)
         if self._flat is None:
             return float(value), self._general_gradient(b[self.order])
         raw = np.zeros(self._flat.variance.size + self._flat.dim.size + 1)
@@ -362,7 +364,7 @@ class VecchiaFactor(Structured):
             _backend.kernels("gp_structures").vecchia_gradient(
                 *self._flat, self._xt, self._added, self.neighbours, b[self.order], raw, self._threads
             )
-        return float(value), np.append(gather(self.kernel, self._flat, raw), raw[-1])
+        return float(value), gather(self.kernel, self._flat, raw)
 
     def _general_gradient(self, y: Array) -> Array:
         kernel: Any = self.kernel
