@@ -16,13 +16,11 @@ import numpy.typing as npt
 import scipy.linalg as sla
 
 from kriss.sketch import _dense
-from kriss.sketch._certificate import Array, Spectrum, karlson_walden, sketched_factor, spectrum
+from kriss.sketch._certificate import Array, Spectrum, karlson_walden, spectrum
+from kriss.sketch._look import Known
 from kriss.sketch._rows import Matrix, Number, Residual, twofold_product, twofold_sum
-from kriss.sketch._sparse_sign import SparseSign
 
 EPS = float(np.finfo(np.float64).eps)
-# Scaled condition number from which on A may be rank deficient: a look at A itself decides.
-RANK_LIMIT = {np.dtype(np.float64): 1e13, np.dtype(np.float32): 1e6}
 # A direction v counts as null if |A D v| is below this many units of roundoff of |A D|.
 NULL_ULPS = {np.dtype(np.float64): 16, np.dtype(np.float32): 4}
 MAXREF = 8
@@ -86,53 +84,6 @@ def problem_of(matrix: Matrix, b: Number, scale: Array, damp: float, dtype: np.d
     """With the scales of b worked out."""
     bscale, bnorm = matrix.right_scales(b)
     return Problem(matrix, b, scale, bscale, bnorm, damp, dtype, workers)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What one sketch tells about A."""
-
-    scale: Array  # (n) reciprocal powers of two
-    r: Number  # (n, n) triangular factor of [S A D; damp D]
-    qb: Number  # (n, nrhs) Qᴴ S B' of the same factorisation
-    vt: Number  # right singular vectors of r as rows
-    s: Array  # its singular values
-    keep: int  # how many of them are beyond doubt
-    rows: int  # of the sketch
-
-    @property
-    def condition(self) -> float:
-        """Of A with scaled columns, up to the sketch's distortion."""
-        return float(self.s[0] / self.s[-1]) if self.s[-1] > 0 else float("inf")
-
-    def start(self) -> Number:
-        """Sketch and solve, (n, nrhs)."""
-        if self.keep == self.r.shape[0]:
-            return _dense.solve(self.r, self.qb)
-        v = self.vt[: self.keep].conj().T
-        return np.asarray(v @ ((v.conj().T @ (self.r.conj().T @ self.qb)) / self.s[: self.keep, None] ** 2))
-
-
-def look(matrix: Matrix, b: Number, sketch: SparseSign, damp: float, single: bool, workers: int) -> Known | None:
-    """Sketch [A b]; None if the sketch is not finite or below 1e-290."""
-    sa = matrix.sketch(sketch, workers)
-    sb = matrix.sketch_right(b, sketch, workers)
-    if not (np.isfinite(sa).all() and np.isfinite(sb).all()):
-        return None
-    if not np.abs(sa).max() >= 1e-290:
-        return None  # too small for column scales
-    bscale, _ = matrix.right_scales(b)
-    right = sb * bscale
-    if damp > 0:
-        sa = np.vstack([sa, np.diag(np.full(matrix.n, damp, sa.dtype))])
-        right = np.vstack([right, np.zeros((matrix.n, b.shape[1]))])
-    scale, scaled = sketched_factor(sa)
-    both = _dense.qr_r(np.hstack([scaled, right]), matrix.n)
-    r = np.ascontiguousarray(np.triu(both[:, : matrix.n]))
-    vt, s = _dense.svd(r)
-    limit = RANK_LIMIT[np.dtype(np.float32 if single else np.float64)]
-    keep = int(np.count_nonzero(s * limit > s[0]))
-    return Known(scale, r, np.ascontiguousarray(both[:, matrix.n :]), vt, s, keep, sketch.d)
 
 
 @dataclass(frozen=True)
@@ -242,6 +193,8 @@ def gram_solver(
     if first is None:
         return None, None, f"there is no Gram matrix of {p.matrix.kind} matrix"
     gram = np.ascontiguousarray(first.gram[at])
+    if not np.isfinite(gram).all():
+        return None, None, "its Gram matrix is not finite"
     g = first.g
     if p.damp > 0:
         if preconditioned:

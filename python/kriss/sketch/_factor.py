@@ -11,8 +11,9 @@ import numpy as np
 from kriss import _device, _validate
 from kriss._validate import RngLike
 from kriss.sketch._certificate import Array
-from kriss.sketch._engine import Solver, look, problem_of, refine
+from kriss.sketch._engine import Solver, problem_of, refine
 from kriss.sketch._input import Left, left_side, right_side
+from kriss.sketch._look import look
 from kriss.sketch._lstsq import LstsqResult, options
 from kriss.sketch._solve import (
     Answer,

@@ -12,7 +12,6 @@ from kriss.sketch import _dense
 from kriss.sketch._certificate import Array, Spectrum, brought_near_one, sketched_factor, spectrum
 from kriss.sketch._engine import (
     NULL_ULPS,
-    RANK_LIMIT,
     Problem,
     Refined,
     Solver,
@@ -23,6 +22,7 @@ from kriss.sketch._engine import (
     refine,
     without_noise,
 )
+from kriss.sketch._look import RANK_LIMIT
 from kriss.sketch._rows import ComplexMatrix, DenseMatrix, Matrix, Number
 
 

@@ -13,8 +13,8 @@ import scipy.sparse as sps
 from kriss import _device, _validate
 from kriss._validate import RngLike
 from kriss.sketch._cuda_lstsq import DeviceMatrix, device_left
-from kriss.sketch._engine import look
 from kriss.sketch._input import Left, left_side
+from kriss.sketch._look import look
 from kriss.sketch._rows import ComplexMatrix, CsrMatrix, DenseMatrix, Matrix, Number, OperatorMatrix, interleaved
 from kriss.sketch._solve import can_be_written_out, is_single
 from kriss.sketch._sparse_sign import SparseSign

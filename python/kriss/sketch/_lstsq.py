@@ -46,8 +46,9 @@ class LstsqResult:
     iterations : int
         Refinements after the first solution; with ``"spir"`` and ``"cg"`` steps of conjugate gradients in all.
     sketch_distortion : float
-        Largest relative error of the sketch as a measure of norms over the range of A, ``max abs(σ − 1)``; with
-        ``"spir"`` its expected value; NaN where no sketch was used to the end.
+        Largest relative error of the sketch as a measure of norms over the range of A, ``max abs(σ − 1)`` (of
+        the rows glanced at, if these did in place of it); with ``"spir"`` its expected value; NaN where no sketch was
+        used to the end.
     coefficient_se : ndarray, shape (n,) or (n, k)
         Standard error of each coefficient under independent noise of equal size in b (with weights: of variance
         proportional to their reciprocals): ``norm(b - A x) / sqrt(m - rank) * sqrt(diag(pinv(A.T A)))``; with `damp`
@@ -117,8 +118,10 @@ def lstsq(
     """Solve min ‖b − A x‖ for a tall matrix, several times faster than QR and as backward stable, with a certificate.
 
     One sketch of [A b] gives column scales, the condition number, the rank and a first solution. A well-conditioned
-    A goes on to a Gram matrix and its Cholesky factor, a worse one to the Gram matrix of A preconditioned by the
-    sketch, and one with many columns, a sparse one or an operator to conjugate gradients preconditioned by the sketch;
+    A goes on to a Gram matrix and its Cholesky factor (very tall dense ones at once: a glance at 4 n rows in place of
+    the sketch, then the condition number of the Gram matrix itself decides), a worse one to the Gram matrix of A
+    preconditioned by the sketch, and one with many columns, a sparse one or an operator to conjugate gradients
+    preconditioned by the sketch;
     refinement with residuals in twofold arithmetic then brings the backward error below the unit roundoff. Small and
     wide problems go to LAPACK. Every call ends with an estimate of the backward error of what it returns; a tier whose
     estimate is too large hands over to the next one, and the result says so.

@@ -62,6 +62,10 @@ class Matrix:
         """Refuse NaN and infinity in b."""
         _validate.check_finite(b, "b")
 
+    def some_rows(self, index: npt.NDArray[np.intp]) -> Number:
+        """Rows of A in double precision, (index.size, n)."""
+        raise NotImplementedError
+
     def no_right(self, k: int, dtype: np.dtype[Any]) -> Number:
         """k right-hand sides of zeros."""
         return np.broadcast_to(np.zeros(1, dtype), (self.m, k))
@@ -128,6 +132,9 @@ class DenseMatrix(Matrix):
 
     def sketch(self, s: SparseSign, workers: int) -> Number:
         return sketch_dense(self.a, s, workers)
+
+    def some_rows(self, index: npt.NDArray[np.intp]) -> Number:
+        return self.a[index].astype(np.float64)
 
     def _right(self, b: Number) -> Number:
         return b if b.dtype == self.a.dtype else b.astype(self.a.dtype)
@@ -236,6 +243,9 @@ class ComplexMatrix(Matrix):
     def sketch(self, s: SparseSign, workers: int) -> Number:
         both = self.inner.sketch(s, workers)
         return np.ascontiguousarray(both).view(np.complex128)
+
+    def some_rows(self, index: npt.NDArray[np.intp]) -> Number:
+        return np.ascontiguousarray(self.inner.some_rows(index)).view(np.complex128)
 
     @staticmethod
     def _right(b: Number) -> Number:

@@ -14,12 +14,10 @@ from kriss import _backend, _validate
 from kriss.sketch import _dense
 from kriss.sketch._certificate import Array
 from kriss.sketch._engine import (
-    Known,
     Problem,
     Refined,
     Solver,
     gram_solver,
-    look,
     problem_of,
     project,
     real_dtype,
@@ -28,6 +26,7 @@ from kriss.sketch._engine import (
 )
 from kriss.sketch._input import Left
 from kriss.sketch._lapack import Direct, direct
+from kriss.sketch._look import Known, glance, look
 from kriss.sketch._rows import Number
 from kriss.sketch._sparse_sign import SparseSign
 
@@ -37,6 +36,8 @@ METHODS = ("auto", "gram", "preconditioned-gram", "spir", "lapack")
 # Scaled condition number up to which "auto" takes the plain Gram matrix. It refines to full backward stability up to
 # 1e6, but its singular values are off by about eps * condition * s[0].
 GRAM_LIMIT = 1e3
+# The same for some rows of A, which know less; and how many of them are drawn for each column.
+GLANCE_LIMIT, GLANCE_ROWS = 1e2, 4
 SMALL = 100_000  # entries of A below which LAPACK is as fast
 SPIR_FROM = 600  # columns from which on, for an ill-conditioned dense A, 30 passes cost less than a product by P
 DENSE_LIMIT = 1 << 25  # entries up to which a sparse matrix or an operator may be written out
@@ -143,6 +144,36 @@ def tiers(known: Known, left: Left, options: Options) -> list[str]:
     return order
 
 
+def by_gram_alone(left: Left, b: Number, dtype: np.dtype[Any], options: Options, seed: int) -> Answer | str:
+    """Where some rows of A show no trouble, its Gram matrix is made at once and decides; or why that does not do."""
+    matrix = left.matrix
+    single = is_single(left)
+    known = glance(matrix, b, GLANCE_ROWS * matrix.n, seed, options.damp, single)
+    if known is None or not known.condition <= GLANCE_LIMIT:
+        return ""
+    p = problem_of(matrix, b, known.scale, options.damp, dtype, options.workers)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        solver, z, failure = gram_solver(p, known, False, single)
+    if solver is None or z is None:
+        return failure
+    if not solver.condition <= GRAM_LIMIT:
+        return f"the condition number of its scaled columns is {solver.condition:.2g}, above {GRAM_LIMIT:.0g}"
+    found, failure = refine(p, solver, z, options.tol, options.precise)
+    return failure or Answer(left, solver.method, [f"gram: {about(solver)}"], p, solver, found)
+
+
+def may_glance(left: Left, options: Options) -> bool:
+    """Whether nothing was asked for that needs a sketch."""
+    return (
+        options.method in ("auto", "gram")
+        and options.sketch_size is None
+        and options.cond is None
+        and left.dense
+        and not left.matrix.on_device
+        and left.matrix.m >= 32 * left.matrix.n
+    )
+
+
 def make_solver(tier: str, p: Problem, known: Known, single: bool) -> tuple[Solver | None, Number | None, str]:
     """(solver, first solution or None, why not)."""
     if tier != "spir":
@@ -170,6 +201,12 @@ def solve(left: Left, b: Number, dtype: np.dtype[Any], options: Options, sketch:
         matrix.check_right(b)
     why = not_tall(left, options, sketch.d)
     best: Answer | None = None
+    if why is None and may_glance(left, options):
+        at_once = by_gram_alone(left, b, dtype, options, sketch.seed)
+        if isinstance(at_once, Answer):
+            return at_once
+        if at_once:
+            reasons.append(f"gram without a sketch: {at_once}")
     if why is None:
         known = look(matrix, b, sketch, options.damp, single, options.workers)
         if known is None:

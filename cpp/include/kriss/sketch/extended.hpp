@@ -50,12 +50,21 @@ KRISS_ALWAYS_INLINE void extended_dot(index_t ns, const double* row, index_t str
                         Simd::load(z_high + 8 * s + v * Simd::lanes), Simd::load(z_low + 8 * s + v * Simd::lanes));
         }
     }
-    double hs[8], ls[8];
-    for (int v = 0; v < strip_vecs; ++v) {
-        Simd::store(hs + v * Simd::lanes, h[v]);
-        Simd::store(ls + v * Simd::lanes, l[v]);
+    // Lanes four apart lie in different vectors as long as there are two.
+#pragma GCC unroll 2
+    for (int gap = strip_vecs / 2; gap >= 1; gap /= 2) {
+#pragma GCC unroll 2
+        for (int v = 0; v < gap; ++v) {
+            twofold_add(h[v], l[v], h[v + gap]);
+            l[v] = l[v] + l[v + gap];
+        }
     }
-    for (int gap = 4; gap >= 1; gap /= 2) {
+    double hs[Simd::lanes], ls[Simd::lanes];
+    Simd::store(hs, h[0]);
+    Simd::store(ls, l[0]);
+#pragma GCC unroll 3
+    for (int gap = Simd::lanes / 2; gap >= 1; gap /= 2) {
+#pragma GCC unroll 4
         for (int c = 0; c < gap; ++c) {
             twofold_add(hs[c], ls[c], hs[c + gap]);
             ls[c] = ls[c] + ls[c + gap];
@@ -79,9 +88,7 @@ KRISS_ALWAYS_INLINE void extended_chunk(const ExtendedProblem<In>& p, index_t be
     for (index_t i0 = begin; i0 < end; i0 += tall_panel) {
         const index_t rows = end - i0 < tall_panel ? end - i0 : tall_panel;
         const index_t strip = strip_width * rows;
-        for (index_t s = 0; s < ns; ++s) {
-            pack_strip(p.a, i0, rows, rows, 8 * s, p.scale, panel + s * strip);
-        }
+        pack_panel(p.a, i0, rows, rows, p.scale, panel);
         for (index_t q = 0; q < p.b.cols; ++q) {
             double* g_high = high + q * (np + strip_width);
             double* g_low = low + q * (np + strip_width);

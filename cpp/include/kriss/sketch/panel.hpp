@@ -18,9 +18,7 @@ struct Lanes {
     typedef T type __attribute__((vector_size(8 * sizeof(T))));
     typedef T stored __attribute__((vector_size(8 * sizeof(T)), aligned(sizeof(T)), may_alias));
 };
-using Lanes8 = Lanes<double>::type;
 
-#define KRISS_LANES(T, pointer) (*reinterpret_cast<typename ::kriss::Lanes<T>::stored*>(pointer))
 #define KRISS_CLANES(T, pointer) (*reinterpret_cast<const typename ::kriss::Lanes<T>::stored*>(pointer))
 
 // The eight lanes in pieces as wide as a register of the level. Wider vectors than that are lawful, and what the
@@ -67,22 +65,32 @@ KRISS_ALWAYS_INLINE void transpose8(const T* const* column, index_t i, T* out) {
     }
 }
 
+// Eight neighbours converted, times factor[0..8), by pieces.
+template <class In, class Out>
+KRISS_ALWAYS_INLINE void pack_row(const In* in, const Out* factor, Out* out) {
+    using P = Piece<Out>;
+    typedef In Stored __attribute__((vector_size(P::lanes * sizeof(In)), aligned(sizeof(In)), may_alias));
+#pragma GCC unroll 4
+    for (int v = 0; v < P::count; ++v) {
+        const auto piece = *reinterpret_cast<const Stored*>(in + v * P::lanes);
+        P::store(out + v * P::lanes, __builtin_convertvector(piece, typename P::type) * P::load(factor + v * P::lanes));
+    }
+}
+
 // One strip: rows [i0, i0 + rows) and columns [c0, c0 + 8) of a, times scale (one number per column, or null), to
 // out: (padded, 8); rows past `rows` are zero.
 template <class In, class Out>
 KRISS_ALWAYS_INLINE void pack_strip(const View2<const In>& a, index_t i0, index_t rows, index_t padded, index_t c0,
                                     const double* scale, Out* KRISS_RESTRICT out) {
     const index_t width = a.cols - c0 < strip_width ? a.cols - c0 : strip_width;
-    typename Lanes<Out>::type factor;
+    Out factor[strip_width];
     for (index_t c = 0; c < strip_width; ++c) {
         factor[c] = scale != nullptr && c < width ? static_cast<Out>(scale[c0 + c]) : Out(1);
     }
     const In* first = a.data + i0 * a.row_stride + c0 * a.col_stride;
     if (width == strip_width && a.col_stride == 1) {
         for (index_t i = 0; i < rows; ++i) {
-            const auto in =
-                __builtin_convertvector(KRISS_CLANES(In, first + i * a.row_stride), typename Lanes<Out>::type);
-            KRISS_LANES(Out, out + 8 * i) = in * factor;
+            pack_row(first + i * a.row_stride, factor, out + 8 * i);
         }
     } else if (width == strip_width && a.row_stride == 1) {
         const In* column[8];
@@ -94,8 +102,7 @@ KRISS_ALWAYS_INLINE void pack_strip(const View2<const In>& a, index_t i0, index_
             In square[64];
             transpose8(column, i, square);
             for (index_t j = 0; j < 8; ++j) {
-                const auto in = __builtin_convertvector(KRISS_CLANES(In, square + 8 * j), typename Lanes<Out>::type);
-                KRISS_LANES(Out, out + 8 * (i + j)) = in * factor;
+                pack_row(square + 8 * j, factor, out + 8 * (i + j));
             }
         }
         for (; i < rows; ++i) {
@@ -121,6 +128,43 @@ KRISS_ALWAYS_INLINE void pack_strip(const View2<const In>& a, index_t i0, index_
     }
     for (index_t i = 8 * rows; i < 8 * padded; ++i) {
         out[i] = Out(0);
+    }
+}
+
+// All strips of a block of rows, strip after strip: out: (strips(n), padded, 8). A row-major matrix is read row by row,
+// as memory likes it; strips of it would be read a cache line at a time.
+template <class In, class Out>
+KRISS_ALWAYS_INLINE void pack_panel(const View2<const In>& a, index_t i0, index_t rows, index_t padded,
+                                    const double* scale, Out* KRISS_RESTRICT out) {
+    const index_t full = a.cols / strip_width;
+    const index_t strip = strip_width * padded;
+    if (a.col_stride == 1 && full > 0 && (scale == nullptr || sizeof(Out) == sizeof(double))) {
+        const Out ones[strip_width] = {1, 1, 1, 1, 1, 1, 1, 1};
+        const Out* factor = scale != nullptr ? reinterpret_cast<const Out*>(scale) : ones;
+        for (index_t i = 0; i < rows; ++i) {
+            const In* row = a.data + (i0 + i) * a.row_stride;
+            Out* to = out + strip_width * i;
+            for (index_t s = 0; s < full; ++s) {
+                pack_row(row + strip_width * s, factor + (scale != nullptr ? strip_width * s : 0), to + s * strip);
+            }
+            if (full * strip_width < a.cols) {
+                for (index_t c = 0; c < strip_width; ++c) {
+                    const index_t j = full * strip_width + c;
+                    to[full * strip + c] =
+                        j < a.cols ? static_cast<Out>(row[j]) * (scale != nullptr ? static_cast<Out>(scale[j]) : Out(1))
+                                   : Out(0);
+                }
+            }
+        }
+        for (index_t s = 0; s < strips(a.cols); ++s) {
+            for (index_t i = strip_width * rows; i < strip; ++i) {
+                out[s * strip + i] = Out(0);
+            }
+        }
+        return;
+    }
+    for (index_t s = 0; s < strips(a.cols); ++s) {
+        pack_strip(a, i0, rows, padded, strip_width * s, scale, out + s * strip);
     }
 }
 

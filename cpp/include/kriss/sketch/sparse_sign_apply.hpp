@@ -133,6 +133,9 @@ void sparse_sign_dense(const View2<const In>& a, std::uint64_t seed, index_t d, 
             Out* panel = sum + plan.group * strip_width * d;             // (strips, 64, 8)
             Out* sign = panel + plan.group * strip_width * sketch_rows;  // (zeta, 64)
             std::int64_t* offset = offsets + task * zeta * sketch_rows;  // (zeta, 64)
+            View2<const In> ours = a;
+            ours.data += s0 * strip_width * a.col_stride;
+            ours.cols = (s1 * strip_width < n ? s1 * strip_width : n) - s0 * strip_width;
             if (is_first) {
                 for (index_t s = s0; s < s1; ++s) {
                     for (index_t r = first; r < last; ++r) {
@@ -145,10 +148,7 @@ void sparse_sign_dense(const View2<const In>& a, std::uint64_t seed, index_t d, 
             }
             for (index_t i0 = begin; i0 < end; i0 += sketch_rows) {
                 const index_t rows = end - i0 < sketch_rows ? end - i0 : sketch_rows;
-                for (index_t s = s0; s < s1; ++s) {
-                    pack_strip(a, i0, rows, rows, s * strip_width, nullptr,
-                               panel + (s - s0) * strip_width * sketch_rows);
-                }
+                pack_panel(ours, i0, rows, sketch_rows, nullptr, panel);
                 sparse_sign_panel(seed, d, zeta, row_offset + i0, rows, e0, e1, strip_width, offset, sign);
                 // Two strips at a time share the loads of places and signs.
                 index_t s = s0;

@@ -78,15 +78,24 @@ KRISS_ALWAYS_INLINE void tall_block_sums(const TallProblem<In>& p, index_t i0, i
     const index_t strip = strip_width * depth;
     using P = Piece<double>;
     using V = P::type;
+    const V zero = {};
     for (index_t q = 0; q < p.b.cols; ++q) {
         const double* z = p.z + q * np;
         double rr = 0.0;
         for (index_t i = 0; i < rows; ++i) {
-            V dot[4][P::count] = {};
+            // Constant places, or the sums would live in memory.
+            V dot[4][P::count];
+#pragma GCC unroll 4
+            for (int u = 0; u < 4; ++u) {
+#pragma GCC unroll 4
+                for (int v = 0; v < P::count; ++v) {
+                    dot[u][v] = zero;
+                }
+            }
             index_t s = 0;
             for (; s + 4 <= ns; s += 4) {
 #pragma GCC unroll 4
-                for (index_t u = 0; u < 4; ++u) {
+                for (int u = 0; u < 4; ++u) {
 #pragma GCC unroll 4
                     for (int v = 0; v < P::count; ++v) {
                         dot[u][v] += P::load(panel + (s + u) * strip + 8 * i + v * P::lanes) *
@@ -94,9 +103,14 @@ KRISS_ALWAYS_INLINE void tall_block_sums(const TallProblem<In>& p, index_t i0, i
                     }
                 }
             }
-            for (index_t u = 0; s < ns; ++s, ++u) {
-                for (int v = 0; v < P::count; ++v) {
-                    dot[u][v] += P::load(panel + s * strip + 8 * i + v * P::lanes) * P::load(z + 8 * s + v * P::lanes);
+#pragma GCC unroll 3
+            for (int u = 0; u < 3; ++u) {
+                if (s + u < ns) {
+#pragma GCC unroll 4
+                    for (int v = 0; v < P::count; ++v) {
+                        dot[u][v] += P::load(panel + (s + u) * strip + 8 * i + v * P::lanes) *
+                                     P::load(z + 8 * (s + u) + v * P::lanes);
+                    }
                 }
             }
             double sum[8];
@@ -110,20 +124,31 @@ KRISS_ALWAYS_INLINE void tall_block_sums(const TallProblem<In>& p, index_t i0, i
         double* out = sums + q * (np + strip_width);
         for (index_t s = 0; s < ns; ++s) {
             const double* from = panel + s * strip;
-            V g[4][P::count] = {};
+            V g[4][P::count];
+#pragma GCC unroll 4
+            for (int u = 0; u < 4; ++u) {
+#pragma GCC unroll 4
+                for (int v = 0; v < P::count; ++v) {
+                    g[u][v] = zero;
+                }
+            }
             index_t i = 0;
             for (; i + 4 <= rows; i += 4) {
 #pragma GCC unroll 4
-                for (index_t u = 0; u < 4; ++u) {
+                for (int u = 0; u < 4; ++u) {
 #pragma GCC unroll 4
                     for (int v = 0; v < P::count; ++v) {
                         g[u][v] += P::load(from + 8 * (i + u) + v * P::lanes) * r[i + u];
                     }
                 }
             }
-            for (index_t u = 0; i < rows; ++i, ++u) {
-                for (int v = 0; v < P::count; ++v) {
-                    g[u][v] += P::load(from + 8 * i + v * P::lanes) * r[i];
+#pragma GCC unroll 3
+            for (int u = 0; u < 3; ++u) {
+                if (i + u < rows) {
+#pragma GCC unroll 4
+                    for (int v = 0; v < P::count; ++v) {
+                        g[u][v] += P::load(from + 8 * (i + u) + v * P::lanes) * r[i + u];
+                    }
                 }
             }
             for (int v = 0; v < P::count; ++v) {
@@ -155,9 +180,7 @@ KRISS_ALWAYS_INLINE void tall_chunk_sums(const TallProblem<In>& p, index_t begin
     for (index_t i0 = begin; i0 < end; i0 += tall_panel) {
         const index_t rows = end - i0 < tall_panel ? end - i0 : tall_panel;
         const index_t depth = p.want_gram ? tall_panel : rows;
-        for (index_t s = 0; s < ns; ++s) {
-            pack_strip(p.a, i0, rows, depth, 8 * s, p.scale, panel + s * strip_width * depth);
-        }
+        pack_panel(p.a, i0, rows, depth, p.scale, panel);
         for (index_t j0 = 0; j0 < rows; j0 += tall_block) {
             const index_t some = rows - j0 < tall_block ? rows - j0 : tall_block;
             index_t level = 0;
@@ -177,9 +200,9 @@ KRISS_ALWAYS_INLINE void tall_chunk_sums(const TallProblem<In>& p, index_t begin
         }
         if (p.want_gram && p.precond != nullptr) {
             product_panel(ns, depth, panel, p.precond, second);
-            gram_panel(ns, depth, second, gram);
+            gram_panel(n, depth, second, gram);
         } else if (p.want_gram) {
-            gram_panel(ns, depth, panel, gram);
+            gram_panel(n, depth, panel, gram);
         }
     }
     for (index_t l = 0; l < tall_levels; ++l) {

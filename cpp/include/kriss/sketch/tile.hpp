@@ -1,6 +1,6 @@
 // Register tiles for products of packed panels (panel.hpp): the inner loops of the Gram matrix and of panel * P.
 //
-// The tile shape follows the registers of the level: 8 x 24 numbers with AVX-512, 4 x 8 with AVX2, 4 x 4 else. Each
+// The tile shape follows the registers of the level: 8 x 24 numbers with AVX-512, 4 x 12 with AVX2, 4 x 4 else. Each
 // number of a result is a sum over one panel in the order of its rows, so the shape does not change it. With FMA
 // hardware (v3, v4) every step is one fma; without (v2) it is a product and a sum, so v2 may differ in the last bits.
 // That is allowed here because both products only build a preconditioner: the refinement decides the answer.
@@ -29,7 +29,7 @@ struct Simd {
 #elif defined(__AVX2__) && defined(__FMA__)
 struct Simd {
     using vec = __m256d;
-    static constexpr int lanes = 4, rows = 4, vecs = 2;
+    static constexpr int lanes = 4, rows = 4, vecs = 3;
     KRISS_ALWAYS_INLINE static vec zero() { return _mm256_setzero_pd(); }
     KRISS_ALWAYS_INLINE static vec load(const double* p) { return _mm256_loadu_pd(p); }
     KRISS_ALWAYS_INLINE static void store(double* p, vec x) { _mm256_storeu_pd(p, x); }
@@ -86,19 +86,23 @@ KRISS_ALWAYS_INLINE void gram_tile(index_t depth, const double* left, const doub
     }
 }
 
-// g += panel' panel, upper tiles only. panel: strips of (depth, 8); g: (8 ns, 8 ns) row-major.
-KRISS_ALWAYS_INLINE void gram_panel(index_t ns, index_t depth, const double* panel, double* g) {
+// g += panel' panel, upper tiles only, columns that pad the matrix left alone. panel: strips of (depth, 8); g: (8 ns,
+// 8 ns) row-major, ns the strips of n columns.
+KRISS_ALWAYS_INLINE void gram_panel(index_t n, index_t depth, const double* panel, double* g) {
     constexpr index_t step = static_cast<index_t>(Simd::lanes) * Simd::vecs;
-    const index_t np = strip_width * ns;
+    const index_t np = strip_width * strips(n);
+    const index_t used = (n + Simd::lanes - 1) / Simd::lanes * Simd::lanes;
     const index_t strip = strip_width * depth;
-    for (index_t j = 0; j < np; j += step) {
-        const index_t wide = np - j < step ? np - j : step;
+    for (index_t j = 0; j < used; j += step) {
+        const index_t wide = used - j < step ? used - j : step;
         const double* right[Simd::vecs];
         for (int v = 0; v < Simd::vecs; ++v) {
-            const index_t c = j + v * Simd::lanes < np ? j + v * Simd::lanes : j;
+            const index_t c = j + v * Simd::lanes < used ? j + v * Simd::lanes : j;
             right[v] = panel + c / 8 * strip + c % 8;
         }
-        for (index_t i = 0; i < j + wide; i += Simd::rows) {
+        // A narrow tile is higher, so that enough sums are under way at once.
+        const index_t high = wide == Simd::lanes ? 8 : Simd::rows;
+        for (index_t i = 0; i < j + wide; i += high) {
             const double* left = panel + i / 8 * strip + i % 8;
             double* c = g + i * np + j;
             if (wide == step) {
@@ -106,7 +110,7 @@ KRISS_ALWAYS_INLINE void gram_panel(index_t ns, index_t depth, const double* pan
             } else if (wide == 2 * Simd::lanes) {
                 gram_tile<Simd::rows, 2>(depth, left, right, c, np);
             } else {
-                gram_tile<Simd::rows, 1>(depth, left, right, c, np);
+                gram_tile<8, 1>(depth, left, right, c, np);
             }
         }
     }

@@ -9,8 +9,9 @@ import scipy.linalg as sla
 import scipy.sparse as sps
 
 from kriss import _backend
-from kriss.sketch._engine import gram_solver, look, problem_of, refine
+from kriss.sketch._engine import gram_solver, problem_of, refine
 from kriss.sketch._input import left_side, right_side
+from kriss.sketch._look import look
 from kriss.sketch._solve import SMALL, is_single, singular_values
 from kriss.sketch._sparse_sign import SparseSign
 
