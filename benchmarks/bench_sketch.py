@@ -236,7 +236,7 @@ def cases(quick: bool) -> Iterable[Case]:
     yield _complex(200_000, 50)
     yield _deficient(400_000, 100)
     yield _many_columns(60_000, 800)
-    yield _sparse(1_000_000, 200)
+    yield _sparse(300_000, 200)
     yield _factored(400_000, 100)
     yield _mirror(400_000, 100)
     yield from _sketches(400_000, 100)

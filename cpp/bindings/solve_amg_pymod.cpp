@@ -54,6 +54,9 @@ void add_one(py::module_& m, const char* name) {
         },
         py::arg("coarse").noconvert(), py::arg("cycle"), "The inverse of the coarsest operator, and the cycle.");
     c.def_property_readonly("nbytes", [](const Amg<T>& amg) { return static_cast<std::int64_t>(amg.nbytes()); });
+    c.def_property_readonly(
+        "shared_sweeps", [](const Amg<T>& amg) { return amg.shared_sweeps(); },
+        "Directions of sweeps, over all levels, that several workers share.");
 }
 
 }  // namespace

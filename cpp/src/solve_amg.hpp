@@ -20,20 +20,27 @@ class Amg final : public NativePrecond<T> {
     // coarse: inverse of the last operator, row-major
     void finish(const T* coarse, AmgCycle cycle);
 
-    index_t size() const override { return levels_.empty() ? 0 : levels_.front().a.rows; }
+    index_t size() const override { return levels_.empty() ? 0 : levels_.front().n; }
     double apply_dot(const T* r, T* z, T scale, double* part, const Executor& ex) override;
     std::size_t nbytes() const { return bytes_; }
     std::size_t levels() const { return levels_.size(); }
+    // Directions of sweeps, over all levels, that several workers share.
+    int shared_sweeps() const;
 
    private:
     template <class U>
     U* keep(std::vector<std::vector<U>>& where, index_t n, const U* from);
     Matrix copy(const Matrix& m);
+    // How a sweep over a side of g is shared; left empty if two workers would not gain by it.
+    AmgFront front(const Matrix& side, index_t n, bool forward);
+    // Lower and upper part, diagonal and its inverse of g; returns as `add`.
+    index_t split(const Matrix& a, AmgLevel<T>& g);
 
     std::mutex busy_;
     std::vector<AmgLevel<T>> levels_;
     std::vector<std::vector<T>> numbers_;
     std::vector<std::vector<std::int32_t>> indices_;
+    std::vector<std::vector<index_t>> counters_;
     std::vector<double> part_;
     AmgHierarchy<T> hierarchy_;
     std::size_t bytes_ = 0;

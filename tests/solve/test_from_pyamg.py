@@ -170,6 +170,33 @@ def test_a_large_hierarchy_has_the_same_bits_for_any_number_of_workers(method, s
     assert np.linalg.norm(expected - ml.aspreconditioner() @ r) <= 1e-13 * np.linalg.norm(expected)
 
 
+@pytest.mark.parametrize("disorder", ["none", "near", "all"])
+def test_sweeps_by_several_workers_are_those_of_one(disorder):
+    """Planes of a grid follow one another; rows out of place and rows in no order must not be let through early."""
+    A = sps.csr_array(poisson3d(36))
+    n = A.shape[0]
+    gen = np.random.default_rng(1)
+    order = np.arange(n)
+    if disorder == "all":
+        gen.shuffle(order)
+    if disorder == "near":  # some lines of the grid the other way round: blocks wait for rows further ahead
+        for i in gen.integers(0, n // 36, 60):
+            order[36 * i : 36 * i + 36] = order[36 * i : 36 * i + 36][::-1].copy()
+    A = A[order][:, order]
+    smoother = ("gauss_seidel", {"sweep": "symmetric"})
+    ml = hierarchy("sa", A=A, presmoother=smoother, postsmoother=smoother)
+    r = gen.standard_normal(n)
+    one = from_pyamg(ml, workers=1)
+    expected = one @ r
+    if hasattr(one._native, "shared_sweeps"):  # compiled
+        assert (one._native.shared_sweeps > 0) == (disorder != "all")
+    for workers in (2, 3, 4, 8):
+        many = from_pyamg(ml, workers=workers)
+        for _ in range(4):
+            assert np.array_equal(many @ r, expected)
+    assert np.linalg.norm(expected - ml.aspreconditioner() @ r) <= 1e-13 * np.linalg.norm(expected)
+
+
 def test_one_level_is_a_direct_solve():
     A = poisson2d(5)
     ml = hierarchy("sa", A=A, max_levels=1)

@@ -107,6 +107,11 @@ class Amg(NativePrecond):
     @property
     def nbytes(self) -> int:
         ...
+    @property
+    def shared_sweeps(self) -> int:
+        """
+        Directions of sweeps, over all levels, that several workers share.
+        """
 class AmgF32(NativePrecondF32):
     """
     A hierarchy of algebraic multigrid.
@@ -124,6 +129,11 @@ class AmgF32(NativePrecondF32):
     @property
     def nbytes(self) -> int:
         ...
+    @property
+    def shared_sweeps(self) -> int:
+        """
+        Directions of sweeps, over all levels, that several workers share.
+        """
 @typing.overload
 def cg_native(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], M: NativePrecond, scale: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, maxiter: typing.SupportsInt | typing.SupportsIndex, zero_start: bool, history: bool, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, float, numpy.typing.NDArray[numpy.float64], int, int]:
     """

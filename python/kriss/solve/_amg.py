@@ -163,9 +163,10 @@ def from_pyamg(
 
     Notes
     -----
-    V and W are PyAMG's own cycles but for rounding. Gauss-Seidel runs in PyAMG's order on one thread, but opposite
-    sweeps in a row share half of their sums, and so does the residual: three products per symmetric cycle and level
-    instead of five. Products and transfers use all workers.
+    V and W are PyAMG's own cycles but for rounding. Gauss-Seidel runs in PyAMG's order, but opposite sweeps in a row
+    share half of their sums, and so does the residual: three products per symmetric cycle and level instead of five.
+    Products and transfers use all workers; so do sweeps where a level is large and its rows come from the planes of a
+    grid in order, as then blocks of rows can follow one another, each row computed as on one thread.
 
     PyAMG is not needed by KRISS; this function only reads the hierarchy's attributes.
 

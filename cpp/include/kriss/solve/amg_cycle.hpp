@@ -9,8 +9,9 @@
 // opposite sweeps in a row the second finds one of the two already computed, and after the last sweep
 //     (b - A x)_i = (the sum over the columns it will not see again, as used) - (the same sum now).
 // A symmetric sweep from x = 0 and its residual therefore cost 1.5 products instead of 3, the symmetric sweep after the
-// correction 1.5 instead of 2. Bytes of a cycle per level with both: about 3 (12 nnz(A)) + 12 (nnz(P) + nnz(R)) + 150
-// n.
+// correction 1.5 instead of 2. What lies before and after the diagonal is stored apart, so that half a product moves
+// half the bytes. Bytes of a cycle per level with both: about 3 (12 nnz(A)) + 12 (nnz(P) + nnz(R)) + 200 n. Sums over
+// the far columns are made by all workers, and so are the sweeps where amg_front.hpp finds a way.
 #pragma once
 
 #include <cmath>
@@ -18,6 +19,7 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/amg_front.hpp"
 #include "kriss/solve/reduce.hpp"
 #include "kriss/status.hpp"
 #include "kriss/view.hpp"
@@ -38,11 +40,16 @@ struct AmgSmoother {
 template <class T>
 struct AmgLevel {
     using Matrix = CsrView<T, std::int32_t>;
-    Matrix a{};
-    Matrix p{};  // to this level from the next; none on the coarsest
+    index_t n = 0;
+    index_t entries = 0;
+    Matrix lower{};  // the entries before the diagonal, and after it; none of these on the coarsest level
+    Matrix upper{};
+    AmgFront forward{};
+    AmgFront backward{};
+    const T* diagonal = nullptr;
+    const T* inverse = nullptr;  // of the diagonal entries
+    Matrix p{};                  // to this level from the next; none on the coarsest
     Matrix r{};
-    const std::int32_t* place = nullptr;  // of the diagonal entries
-    const T* inverse = nullptr;           // of the diagonal entries
     AmgSmoother<T> pre;
     AmgSmoother<T> post;
     T* x = nullptr;  // correction, right-hand side, residual, half sums
@@ -77,12 +84,33 @@ KRISS_ALWAYS_INLINE Executor amg_executor(const CsrView<T, std::int32_t>& m, con
 }
 
 template <class T>
-KRISS_ALWAYS_INLINE T amg_sum(const CsrView<T, std::int32_t>& m, index_t begin, index_t end, const T* x) {
-    T s = T(0);
+KRISS_ALWAYS_INLINE Executor amg_executor(const AmgLevel<T>& g, const Executor& ex) {
+    Executor out = ex;
+    if (g.entries < amg_serial) {
+        out.workers = 1;
+    }
+    return out;
+}
+
+// s + the sum over entries [begin, end)
+template <class T>
+KRISS_ALWAYS_INLINE T amg_sum(const CsrView<T, std::int32_t>& m, index_t begin, index_t end, const T* x, T s) {
     for (index_t k = begin; k < end; ++k) {
         s += m.data[k] * x[m.indices[k]];
     }
     return s;
+}
+
+// s + row i of M times x
+template <class T>
+KRISS_ALWAYS_INLINE T amg_row(const CsrView<T, std::int32_t>& m, index_t i, const T* x, T s) {
+    return amg_sum(m, m.indptr[i], m.indptr[i + 1], x, s);
+}
+
+// Row i of A times x, in the order of the columns.
+template <class T>
+KRISS_ALWAYS_INLINE T amg_whole_row(const AmgLevel<T>& g, index_t i, const T* x) {
+    return amg_row(g.upper, i, x, amg_row(g.lower, i, x, T(0)) + g.diagonal[i] * x[i]);
 }
 
 // y = (y or 0) + M x
@@ -90,76 +118,97 @@ template <class T, bool Add>
 void amg_product(const CsrView<T, std::int32_t>& m, const T* x, T* y, const Executor& ex) {
     amg_executor(m, ex).parallel_for(m.rows, solve_grain, [=, &m](index_t b, index_t e) {
         for (index_t i = b; i < e; ++i) {
-            const T s = amg_sum(m, m.indptr[i], m.indptr[i + 1], x);
+            const T s = amg_row(m, i, x, T(0));
             y[i] = Add ? y[i] + s : s;
         }
     });
 }
 
-// What a sweep knows of the sums over the columns on the far side of the diagonal.
-enum class AmgFar { zero, kept, unknown };  // x is 0 there; in half; to be computed
+// y = A x
+template <class T>
+void amg_operator(const AmgLevel<T>& g, const T* x, T* y, const Executor& ex) {
+    amg_executor(g, ex).parallel_for(g.n, solve_grain, [=, &g](index_t b, index_t e) {
+        for (index_t i = b; i < e; ++i) {
+            y[i] = amg_whole_row(g, i, x);
+        }
+    });
+}
 
-// One sweep, forward or backward. Afterwards half holds the near sums for an opposite sweep, or (last) the far sums.
-// The entry just computed, where the row couples to it, is kept in a register and enters last: the chain from one row
-// to the next is then one product and one difference.
-template <class T, bool Forward, AmgFar Far, bool Last>
-void amg_gauss_seidel(const AmgLevel<T>& g, const T* b, T* x) {
-    const auto& a = g.a;
+// Rows [first, last) of a sweep, counted in its order, with the sums over the columns on the far side of the diagonal
+// in half, or (Zero) x 0 there. Afterwards half holds the near sums for an opposite sweep, or (Last) the far sums. The
+// entry just computed, where the row couples to it, is kept in a register and enters last: the chain from one row to
+// the next is then one product and one difference.
+template <class T, bool Forward, bool Zero, bool Last>
+KRISS_ALWAYS_INLINE void amg_relax(const AmgLevel<T>& g, const T* b, T* x, index_t first, index_t last) {
+    const auto& a = Forward ? g.lower : g.upper;
+    bool known = false;
     T newest = T(0);
-    for (index_t q = 0; q < a.rows; ++q) {
-        const index_t i = Forward ? q : a.rows - 1 - q;
-        const index_t d = g.place[i];
-        const index_t before = a.indptr[i];
-        const index_t after = a.indptr[i + 1];
-        const T far = Far == AmgFar::zero   ? T(0)
-                      : Far == AmgFar::kept ? g.half[i]
-                      : Forward             ? amg_sum(a, d + 1, after, x)
-                                            : amg_sum(a, before, d, x);
+    for (index_t q = first; q < last; ++q) {
+        const index_t i = Forward ? q : g.n - 1 - q;
+        const index_t begin = a.indptr[i];
+        const index_t end = a.indptr[i + 1];
+        const T far = Zero ? T(0) : g.half[i];
         const T inverse = g.inverse[i];
+        const index_t next = Forward ? end - 1 : begin;
         T near;
-        if (Forward ? d > before && a.indices[d - 1] == i - 1 : d + 1 < after && a.indices[d + 1] == i + 1) {
-            const T c = a.data[Forward ? d - 1 : d + 1];
-            near = Forward ? amg_sum(a, before, d - 1, x) : amg_sum(a, d + 2, after, x);
+        if (begin < end && a.indices[next] == (Forward ? i - 1 : i + 1)) {
+            if (!known) {
+                newest = x[Forward ? i - 1 : i + 1];
+            }
+            const T c = a.data[next];
+            near = Forward ? amg_sum(a, begin, next, x, T(0)) : amg_sum(a, next + 1, end, x, T(0));
             const T other = ((b[i] - far) - near) * inverse;
             const T factor = c * inverse;
             near += c * newest;
             newest = other - factor * newest;
         } else {
-            near = Forward ? amg_sum(a, before, d, x) : amg_sum(a, d + 1, after, x);
+            near = amg_sum(a, begin, end, x, T(0));
             newest = ((b[i] - far) - near) * inverse;
         }
+        known = true;
         x[i] = newest;
-        g.half[i] = Last ? far : near;
+        if (!Last || Zero) {  // else it holds far already
+            g.half[i] = Last ? far : near;
+        }
     }
 }
 
+// One sweep, forward or backward; by all workers where the level has a front for it.
+template <class T, bool Forward, bool Zero, bool Last>
+void amg_gauss_seidel(const AmgLevel<T>& g, const T* b, T* x, const Executor& ex) {
+    amg_front_sweep(Forward ? g.forward : g.backward, g.n, amg_executor(g, ex),
+                    [=, &g](index_t first, index_t last) { amg_relax<T, Forward, Zero, Last>(g, b, x, first, last); });
+}
+
+// half = the sums over the far columns
+template <class T>
+void amg_far(const AmgLevel<T>& g, bool forward, const T* x, const Executor& ex) {
+    const auto& a = forward ? g.upper : g.lower;
+    amg_executor(g, ex).parallel_for(g.n, solve_grain, [=, &g, &a](index_t begin, index_t end) {
+        for (index_t i = begin; i < end; ++i) {
+            g.half[i] = amg_row(a, i, x, T(0));
+        }
+    });
+}
+
 template <class T, bool Forward>
-void amg_pick(const AmgLevel<T>& g, const T* b, T* x, AmgFar far, bool last) {
-    if (far == AmgFar::zero) {
-        last ? amg_gauss_seidel<T, Forward, AmgFar::zero, true>(g, b, x)
-             : amg_gauss_seidel<T, Forward, AmgFar::zero, false>(g, b, x);
-    } else if (far == AmgFar::kept) {
-        last ? amg_gauss_seidel<T, Forward, AmgFar::kept, true>(g, b, x)
-             : amg_gauss_seidel<T, Forward, AmgFar::kept, false>(g, b, x);
+void amg_pick(const AmgLevel<T>& g, const T* b, T* x, bool zero, bool last, const Executor& ex) {
+    if (zero) {
+        last ? amg_gauss_seidel<T, Forward, true, true>(g, b, x, ex)
+             : amg_gauss_seidel<T, Forward, true, false>(g, b, x, ex);
     } else {
-        last ? amg_gauss_seidel<T, Forward, AmgFar::unknown, true>(g, b, x)
-             : amg_gauss_seidel<T, Forward, AmgFar::unknown, false>(g, b, x);
+        last ? amg_gauss_seidel<T, Forward, false, true>(g, b, x, ex)
+             : amg_gauss_seidel<T, Forward, false, false>(g, b, x, ex);
     }
 }
 
 // residual = b - A x; side: -1 or 1 if the last sweep left its far sums (columns before or after i) in half, else 0
 template <class T>
 void amg_residual(const AmgLevel<T>& g, const T* b, const T* x, int side, const Executor& ex) {
-    const auto& a = g.a;
-    amg_executor(a, ex).parallel_for(a.rows, solve_grain, [&](index_t begin, index_t end) {
+    amg_executor(g, ex).parallel_for(g.n, solve_grain, [&](index_t begin, index_t end) {
         for (index_t i = begin; i < end; ++i) {
-            if (side == 0) {
-                g.residual[i] = b[i] - amg_sum(a, a.indptr[i], a.indptr[i + 1], x);
-            } else if (side < 0) {
-                g.residual[i] = g.half[i] - amg_sum(a, a.indptr[i], g.place[i], x);
-            } else {
-                g.residual[i] = g.half[i] - amg_sum(a, g.place[i] + 1, a.indptr[i + 1], x);
-            }
+            g.residual[i] = side == 0 ? b[i] - amg_whole_row(g, i, x)
+                                      : g.half[i] - amg_row(side < 0 ? g.lower : g.upper, i, x, T(0));
         }
     });
 }
@@ -171,7 +220,7 @@ void amg_jacobi(const AmgLevel<T>& g, const AmgSmoother<T>& s, const T* b, T* x,
         if (!first) {
             amg_residual(g, b, x, 0, ex);
         }
-        amg_executor(g.a, ex).parallel_for(g.a.rows, solve_grain, [&](index_t begin, index_t end) {
+        amg_executor(g, ex).parallel_for(g.n, solve_grain, [&](index_t begin, index_t end) {
             for (index_t i = begin; i < end; ++i) {
                 x[i] = first ? s.omega * (g.inverse[i] * b[i]) : x[i] + s.omega * (g.inverse[i] * g.residual[i]);
             }
@@ -184,7 +233,7 @@ template <class T>
 int amg_smooth(const AmgLevel<T>& g, const AmgSmoother<T>& s, const T* b, T* x, bool zero, const Executor& ex) {
     const bool none = s.sweep == AmgSweep::none || s.iterations == 0;
     if (none && zero) {
-        for (index_t i = 0; i < g.a.rows; ++i) {
+        for (index_t i = 0; i < g.n; ++i) {
             x[i] = T(0);
         }
     }
@@ -195,14 +244,16 @@ int amg_smooth(const AmgLevel<T>& g, const AmgSmoother<T>& s, const T* b, T* x, 
         amg_jacobi(g, s, b, x, zero, ex);
         return 0;
     }
-    AmgFar far = zero ? AmgFar::zero : AmgFar::unknown;
     const bool both = s.sweep == AmgSweep::symmetric;
     const int sweeps = s.iterations * (both ? 2 : 1);
     bool forward = s.sweep != AmgSweep::backward;
     for (int turn = 0; turn < sweeps; ++turn) {
         const bool last = turn + 1 == sweeps || !both;
-        forward ? amg_pick<T, true>(g, b, x, far, last) : amg_pick<T, false>(g, b, x, far, last);
-        far = both ? AmgFar::kept : AmgFar::unknown;
+        const bool from_zero = zero && turn == 0;
+        if (!from_zero && !(both && turn > 0)) {  // the sums of an opposite sweep are there already
+            amg_far(g, forward, x, ex);
+        }
+        forward ? amg_pick<T, true>(g, b, x, from_zero, last, ex) : amg_pick<T, false>(g, b, x, from_zero, last, ex);
         if (turn + 1 < sweeps && both) {
             forward = !forward;
         }
@@ -215,7 +266,7 @@ int amg_smooth(const AmgLevel<T>& g, const AmgSmoother<T>& s, const T* b, T* x, 
 
 template <class T>
 void amg_coarsest(const AmgHierarchy<T>& h, const T* b, T* x) {
-    const index_t m = h.level[h.count - 1].a.rows;
+    const index_t m = h.level[h.count - 1].n;
     for (index_t i = 0; i < m; ++i) {
         T s = T(0);
         for (index_t j = 0; j < m; ++j) {
@@ -232,15 +283,15 @@ void amg_visit(const AmgHierarchy<T>& h, int l, const T* b, T* x, bool zero, con
 template <class T>
 void amg_krylov(const AmgHierarchy<T>& h, int l, T* b, T* x, const Executor& ex) {
     const AmgLevel<T>& g = h.level[l];
-    const index_t n = g.a.rows;
-    const Executor mine = amg_executor(g.a, ex);
+    const index_t n = g.n;
+    const Executor mine = amg_executor(g, ex);
     const auto dot = [&](const T* u, const T* v) { return fixed_dot(n, u, v, h.part, mine); };
     T* c = g.k[0];
     T* v = g.k[1];
     T* d = g.k[2];
     T* w = g.k[3];
     amg_visit(h, l, b, c, true, ex);
-    amg_product<T, false>(g.a, c, v, ex);
+    amg_operator(g, c, v, ex);
     const double rho = dot(c, v);
     const double alpha = dot(c, b);
     const double before = dot(b, b);
@@ -256,7 +307,7 @@ void amg_krylov(const AmgHierarchy<T>& h, int l, T* b, T* x, const Executor& ex)
         return;
     }
     amg_visit(h, l, b, d, true, ex);
-    amg_product<T, false>(g.a, d, w, ex);
+    amg_operator(g, d, w, ex);
     const double gamma = dot(d, v);
     const double beta = dot(d, w);
     const double alpha2 = dot(d, b);
