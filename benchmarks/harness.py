@@ -22,6 +22,9 @@ from benchmarks import machine
 
 # A timed sample lasts at least this long, by repeating short calls inside it.
 SAMPLE_SECONDS = 1e-2
+# Before each sample with several threads: idle threads of OpenBLAS spin for tens of milliseconds, on cores that the
+# next contender needs.
+REST_SECONDS = 6e-2
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,8 @@ def measure(case: Case, *, threads: int, repeats: int | None = None, budget: flo
                     if contender.error is not None:
                         continue
                     gc.collect(0)
+                    if threads > 1:
+                        time.sleep(REST_SECONDS)
                     gc.disable()
                     try:
                         contender.samples.append(_timed(call, contender.calls_per_sample))
