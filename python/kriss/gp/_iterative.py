@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kriss import _backend, _validate
+from kriss import _backend, _device, _validate
 from kriss.gp._answers import LOG_2PI, observations
 from kriss.gp._block_cg import BlockRun, block_conjugate_gradients, block_log_determinant
 from kriss.gp._greedy import greedy_variance
@@ -363,7 +363,7 @@ def iterative(
     kernel : Kernel
         Covariance function.
     X : array_like, shape (n, d)
-        Points.
+        Points. CuPy arrays stay on their device, and so do the answers: solves, likelihoods, gradients, predictions.
     noise : float or array_like of shape (n,)
         Variance of the noise of each observation.
     rank : int, default 100
@@ -429,6 +429,11 @@ def iterative(
     True
     """
     reason = "asked for: products without the matrix"
+    if _device.any_device(X=X):
+        from kriss.gp._gpu_iterative import DeviceIterative
+
+        on_device: Any = DeviceIterative(kernel, X, noise, rank, rtol, maxiter, probes, seed, reason, check_finite)
+        return on_device  # type: ignore[no-any-return]
     return IterativeFactor(kernel, X, noise, rank, rtol, maxiter, probes, seed, reason, workers, check_finite)
 
 

@@ -122,9 +122,12 @@ class LowRankPlusDiagonal:
         self._xp = xp
         self._rows, self._root = rows, xp.sqrt(d)
         k, n = rows.shape
-        q, r = xp.linalg.qr(xp.vstack([(rows / self._root).T, xp.eye(k)]))
-        self._q = q[:n]
-        self.logdet = float(xp.log(d).sum() + 2.0 * xp.log(xp.abs(r.diagonal())).sum())
+        self._q = xp.zeros((n, 0))
+        self.logdet = float(xp.log(d).sum())
+        if k > 0:
+            q, r = xp.linalg.qr(xp.vstack([(rows / self._root).T, xp.eye(k)]))
+            self._q = q[:n]
+            self.logdet += 2.0 * float(xp.log(xp.abs(r.diagonal())).sum())
         self._split: tuple[Array, Array] | None = None
 
     def solve(self, b: Array) -> Array:
