@@ -157,6 +157,7 @@ LONG = sum((RBF(0.1 * k) * Constant(1.0) for k in range(2, 24)), RBF(0.1))
         (lambda: vecchia(RBF(), points(), 0.1), NotImplementedError, "maximin"),
         (lambda: vecchia(RBF() + White(0.1), points(), 0.1, order="given"), NotImplementedError, "White"),
         (lambda: vecchia(RBF(), points(), 0.1, order=fake(np.zeros(20, int))), ValueError, "permutation"),
+        (lambda: vecchia(RBF(), points(), 0.1, order=np.arange(20)), TypeError, "order is ndarray in host memory"),
         (lambda: vecchia(RBF(), fake(np.zeros((4, 2))), 0.0, order="given"), np.linalg.LinAlgError, "row 1 of X"),
     ],
 )  # fmt: skip

@@ -46,8 +46,11 @@ class StructuredPlan:
             assert term.length is not None
             lengths = np.asarray(term.length.of(theta), np.float64)
             scale: Any = float(lengths.ravel()[0]) if lengths.size == 1 else lengths
-            shared = {"variance": float(term.scale(theta)), "active_dims": term.dims}
-            parts.append(RBF(scale, **shared) if term.kind == 0 else Matern(term.kind - 0.5, scale, **shared))
+            variance = float(term.scale(theta))
+            if term.kind == 0:
+                parts.append(RBF(scale, variance, active_dims=term.dims))
+            else:
+                parts.append(Matern(term.kind - 0.5, scale, variance, active_dims=term.dims))
         kernel = parts[0] if len(parts) == 1 else Sum(parts)
         return kernel, math.fsum(float(t.scale(theta)) for t in self.white)
 

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from kriss.gp._kernels import Kernel
 
 
+def _there(value: Any, name: str) -> None:
+    """Refuse arrays in host memory: nothing is moved between devices."""
+    if not (_device.is_device_array(value) or isinstance(value, (int, float, np.generic))):
+        raise TypeError(
+            f"{name} is {type(value).__name__} in host memory but X is on the GPU; nothing is moved between devices: "
+            f"pass {name} as a CuPy array"
+        )
+
+
 def _finite(xp: Any, value: Any, name: str) -> None:
     """Refuse NaN and infinity: one reduction on the device."""
     if value.size and not bool(xp.isfinite(value).all()):
@@ -97,6 +106,7 @@ class DevicePoints:
         self._check = check_finite
         self.X = _points(xp, X, "X", check_finite).astype(np.float64)  # a copy, as on the CPU
         self.n = int(self.X.shape[0])
+        _there(noise, "noise")
         level = xp.asarray(noise, dtype=np.float64)
         if level.ndim > 1 or (level.ndim == 1 and level.size != self.n):
             raise ValueError(f"noise has shape {level.shape}, expected a number or one per row of X ({self.n})")
@@ -109,6 +119,7 @@ class DevicePoints:
 
     def _column(self, value: Any, name: str, ndim: tuple[int, ...]) -> Any:
         """`value` as a (n,) or (n, k) CuPy array of float64."""
+        _there(value, name)
         xp = _device.cupy()
         b = xp.asarray(value)
         if b.ndim not in ndim:
@@ -123,6 +134,7 @@ class DevicePoints:
 
     def _test_points(self, Xs: Any) -> Any:
         """`Xs` as (m, d), float64."""
+        _there(Xs, "Xs")
         xs = _points(_device.cupy(), Xs, "Xs", self._check).astype(np.float64, copy=False)
         if xs.shape[1] != self.X.shape[1]:
             raise ValueError(f"Xs has {xs.shape[1]} columns, expected {self.X.shape[1]} as X has")

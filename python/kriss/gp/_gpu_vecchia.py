@@ -97,6 +97,7 @@ class DeviceVecchia(_gpu.DevicePoints):
                     "cupy.asarray(maximin_order(X.get()))"
                 )
             return xp.arange(self.n)
+        _gpu._there(order, "order")
         given = xp.asarray(order)
         if given.shape != (self.n,) or not bool((xp.sort(given) == xp.arange(self.n)).all()):
             raise ValueError(f"order must be 'given' or a permutation of 0..{self.n - 1}, not {order!r}")

@@ -132,7 +132,7 @@ class LowRankPlusDiagonal:
 
     def solve(self, b: Array) -> Array:
         """``P^-1 b``, 4 n k flops per column."""
-        scaled = b / self._root[:, None]
+        scaled: Array = b / self._root[:, None]
         scaled -= self._q @ (self._q.T @ scaled)
         scaled /= self._root[:, None]
         return scaled
