@@ -3,6 +3,11 @@
 // should lie in one region, as they do on a grid.
 #include "special.hpp"
 
+// The tables lie on the device alone (coefficients.hpp), and so do the calls of the functions that read them.
+#if defined(__CUDACC__)
+#pragma nv_diag_suppress 20091
+#endif
+
 #include "kriss/special/bessel_point.hpp"
 #include "kriss/special/bessel_slopes.hpp"
 #include "panel.hpp"
