@@ -46,4 +46,8 @@ PYBIND11_MODULE(_cuda, m) {
     kriss::cuda::add_solve(solve);
     py::module_ gp = m.def_submodule("gp", "Covariance assembly.");
     kriss::cuda::add_gp(gp);
+    py::module_ tree = m.def_submodule("gp_tree", "Covariance functions built by + and *; Vecchia's factors.");
+    kriss::cuda::add_gp_tree(tree);
+    py::module_ special = m.def_submodule("special", "Special functions.");
+    kriss::cuda::add_special(special);
 }

@@ -149,6 +149,13 @@ def write(header: Path, module: Path) -> None:
         "",
         '#include "kriss/config.hpp"',
         "",
+        "// Arrays are constants of the compiler on the host, and lie in the memory of the device under nvcc.",
+        "#if defined(__CUDACC__)",
+        "#define KRISS_TABLE static __device__ const",
+        "#else",
+        "#define KRISS_TABLE inline constexpr",
+        "#endif",
+        "",
         "KRISS_NAMESPACE_BEGIN",
         "",
         "namespace special_coefficients {",
@@ -161,10 +168,10 @@ def write(header: Path, module: Path) -> None:
         "",
     ]
     text += [f"inline constexpr double {name} = {v};" for name, v in scalars.items()]
-    text += [f"inline constexpr double {name}[{len(v)}] = {{{', '.join(v)}}};" for name, v in lists.items()]
+    text += [f"KRISS_TABLE double {name}[{len(v)}] = {{{', '.join(v)}}};" for name, v in lists.items()]
     for name, rows in tables.items():
         wide = max(map(len, rows))
-        text.append(f"inline constexpr Row<{wide}> {name}[{len(rows)}] = {{")
+        text.append(f"KRISS_TABLE Row<{wide}> {name}[{len(rows)}] = {{")
         text += [f"    {{{len(row)}, {{{', '.join(row)}}}}}," for row in rows]
         text.append("};")
     text += ["", "}  // namespace special_coefficients", "", "KRISS_NAMESPACE_END", ""]

@@ -5,9 +5,10 @@ import pytest
 from scipy import stats
 from tests.gp.structures import GENERAL, KERNELS, dense, difference
 
-from kriss import _backend
-from kriss.gp import RBF, Matern, factor, iterative
-from kriss.gp._krylov import conjugate_gradients, log_quadrature
+from kriss import _backend, _validate
+from kriss.gp import RBF, Matern, White, factor, iterative
+from kriss.gp._block_cg import block_conjugate_gradients, block_quadrature
+from kriss.gp._krylov import conjugate_gradients, square_root_draw
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -107,27 +108,98 @@ def test_gradient_is_that_of_fixed_probes_on_average(rng):
     np.testing.assert_allclose(f._contract(left, right), difference(at, kernel.theta), rtol=1e-6, atol=1e-7)
 
 
-def test_lanczos_from_conjugate_gradients(rng):
-    """A complete run has the eigenvalues of the matrix: e1' log(T) e1 = u' log(M) u."""
+def rotated(rng, values):
+    Q = np.linalg.qr(rng.standard_normal((len(values), len(values))))[0]
+    return (Q * values) @ Q.T
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+@pytest.mark.parametrize("preconditioned", [False, True])
+def test_lanczos_from_block_conjugate_gradients(k, preconditioned, rng):
+    """A complete run has the eigenvalues of the matrix: e' log(T) e = u' log(P^-1/2 M P^-1/2) u for every column."""
     n = 12
-    Q = np.linalg.qr(rng.standard_normal((n, n)))[0]
-    values = np.linspace(1.0, 9.0, n)
-    M = (Q * values) @ Q.T
-    b = rng.standard_normal((n, 1))
-    run = conjugate_gradients(lambda v: M @ v, lambda r: r.copy(), b, 1e-13, 50)
-    u = Q.T @ b[:, 0] / np.linalg.norm(b)
-    assert log_quadrature(run.steps[0], run.turns[0]) == pytest.approx((u**2) @ np.log(values), rel=1e-10)
+    M = rotated(rng, np.linspace(1.0, 9.0, n))
+    d = np.linspace(1.0, 2.0, n) if preconditioned else np.ones(n)
+    b = rng.standard_normal((n, k))
+    run = block_conjugate_gradients(lambda v: M @ v, lambda r: r / d[:, None], b, 1e-13, 50)
+    u = b / np.sqrt(d)[:, None]
+    values, vectors = np.linalg.eigh(M / np.sqrt(np.multiply.outer(d, d)))
+    parts = vectors.T @ (u / np.linalg.norm(u, axis=0))
+    np.testing.assert_allclose(block_quadrature(run), np.log(values) @ parts**2, rtol=1e-8)
     np.testing.assert_allclose(M @ run.x, b, atol=1e-11)
+    assert run.converged and run.iterations <= n // k + 3
 
 
-def test_conjugate_gradients_columns_are_independent(rng):
+def test_a_block_takes_fewer_iterations(rng):
+    """s large eigenvalues cost columns s steps each; a block of s finds all of them in one."""
+    s = 10
+    M = rotated(rng, np.concatenate([10.0 ** np.linspace(2, 6, s), np.linspace(1.0, 1.5, 90)]))
+    B = rng.standard_normal((100, s))
+    alone = conjugate_gradients(lambda v: M @ v, lambda r: r.copy(), B, 1e-10, 300)
+    block = block_conjugate_gradients(lambda v: M @ v, lambda r: r.copy(), B, 1e-10, 300)
+    assert alone.converged and block.converged and block.iterations < alone.iterations / 2
+    np.testing.assert_allclose(block.x, alone.x, atol=1e-8)
+
+
+@pytest.mark.parametrize("solver", [conjugate_gradients, block_conjugate_gradients])
+def test_columns_that_end_early(solver, rng):
+    """Zero, an eigenvector, twice the same column, and columns whose sizes are far apart."""
     M = np.diag(np.linspace(1, 50, 20))
-    B = rng.standard_normal((20, 3))
+    B = rng.standard_normal((20, 6))
     B[:, 1] = 0.0
     B[:, 2] = np.eye(20)[4]
-    run = conjugate_gradients(lambda v: M @ v, lambda r: r.copy(), B, 1e-12, 100)
-    assert run.converged and run.steps[1].size == 0 and run.steps[2].size == 1
-    np.testing.assert_allclose(run.x, np.linalg.solve(M, B), atol=1e-10)
+    B[:, 4] = B[:, 3]
+    B[:, 5] *= 1e-150
+    run = solver(lambda v: M @ v, lambda r: r.copy(), B, 1e-12, 100)
+    expected = np.linalg.solve(M, B)
+    assert run.converged and not run.x[:, 1].any()
+    assert (np.linalg.norm(run.x - expected, axis=0) <= 1e-10 * np.linalg.norm(expected, axis=0)).all()
+    none = solver(lambda v: M @ v, lambda r: r.copy(), np.zeros((20, 2)), 1e-12, 100)
+    assert none.converged and none.iterations == 0 and not none.x.any()
+
+
+@pytest.mark.parametrize("solver", [conjugate_gradients, block_conjugate_gradients])
+def test_bad_matrices_stop_an_iteration(solver, rng):
+    B = rng.standard_normal((20, 2))
+    indefinite = np.diag(np.linspace(-1.0, 2.0, 20))
+    with pytest.raises(np.linalg.LinAlgError, match="curvature"):
+        solver(lambda v: indefinite @ v, lambda r: r.copy(), B, 1e-12, 100)
+    with pytest.raises(np.linalg.LinAlgError, match="finite"):
+        solver(lambda v: np.nan * v, lambda r: r.copy(), B, 1e-12, 100)
+    B[7, 1] = np.inf
+    with pytest.raises(np.linalg.LinAlgError, match="finite"):
+        solver(lambda v: v, lambda r: r.copy(), B, 1e-12, 100)
+
+
+@pytest.mark.parametrize("name", ["sum", "white"])
+@pytest.mark.parametrize("rank", [0, 20])
+def test_inverse_diagonal_and_leave_one_out(name, rank, rng):
+    kernel = (KERNELS | {"white": RBF(0.5) + White(0.1)})[name]
+    X, y, noise = rng.random((150, 2)), rng.standard_normal(150), rng.uniform(0.05, 0.2, 150)
+    f, exact = iterative(kernel, X, noise, rank=rank, rtol=1e-7), factor(kernel, X, noise)
+    # Errors are quadratic in the residuals: (10 rtol)^2 times the norm of the inverse.
+    np.testing.assert_allclose(f.inv_diag(), exact.inv_diag(), rtol=0, atol=1e-12 * exact.inv_diag().max() * 150)
+    a, b = f.loo(y), exact.loo(y)
+    np.testing.assert_allclose(a.variance, b.variance, rtol=1e-9)
+    np.testing.assert_allclose(a.mean, b.mean, atol=1e-4)
+
+
+@pytest.mark.parametrize("rank", [0, 25, 60])
+def test_draws_are_square_roots(rank, rng):
+    """Draws from the columns of the identity are a matrix S with S S' = K."""
+    n = 60
+    X = rng.random((n, 2))
+    kernel = Matern(1.5, 0.5) + RBF(0.2, 0.3)
+    f = iterative(kernel, X, rng.uniform(0.01, 0.1, n), rank=rank, rtol=1e-9)
+    S = square_root_draw(f._multiply, f._P, np.eye(n), 1e-9, 200)
+    K = dense(kernel, X, f.noise)
+    np.testing.assert_allclose(S @ S.T, K, atol=1e-7 * np.abs(K).max())
+    one = f.sample(rng=3)
+    np.testing.assert_array_equal(one, f.sample(1, rng=3)[0])
+    np.testing.assert_allclose(one, S @ _validate.generator(3).standard_normal(n), atol=1e-6)
+    assert f.sample(0).shape == (0, n)
+    with pytest.raises(np.linalg.LinAlgError, match="a draw reached"):
+        iterative(RBF(0.1), X, 1e-4, rank=0, maxiter=1).sample()
 
 
 def test_failures_are_told(rng):
@@ -152,14 +224,11 @@ def test_failures_are_told(rng):
         bad[place, 0] = np.inf
         with pytest.raises(ValueError, match="X"):
             iterative(RBF(), bad, 0.1)
-    f = iterative(RBF(), X, 0.1)
-    for call in (f.inv_diag, f.sample, lambda: f.loo(y)):
-        with pytest.raises(NotImplementedError, match="dense"):
-            call()
 
 
 def test_no_points_and_one():
     f = iterative(RBF(1.0, 2.0), np.zeros((0, 2)), 0.1)
+    assert f.sample(2).shape == (2, 0) and f.inv_diag().shape == (0,)
     assert f.logdet() == 0.0 and f.log_likelihood(np.zeros(0)) == 0.0
     f = iterative(RBF(1.0, 2.0), np.zeros((1, 2)), 0.5)
     assert f.logdet() == pytest.approx(np.log(2.5), rel=1e-12)

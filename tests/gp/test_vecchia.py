@@ -259,8 +259,6 @@ def test_bad_arguments(rng):
     f = vecchia(RBF(), X, 0.1)
     with pytest.raises(ValueError, match="Xs has 3 columns"):
         f.predict(np.zeros((1, 3)), y)
-    with pytest.raises(NotImplementedError, match="dense"):
-        f.predict(X, y, return_cov=True)
     with pytest.raises(ValueError, match="scale"):
         maximin_order(X, scale=[1.0])
 

@@ -38,7 +38,8 @@ from kriss.gp._results import LeaveOneOut, Prediction
 from kriss.gp._series import SeriesFactor, series_log_likelihood
 from kriss.gp._structure import factor
 from kriss.gp._toeplitz import ToeplitzFactor
-from kriss.gp._vecchia import VecchiaFactor, maximin_order, vecchia
+from kriss.gp._vecchia import VecchiaFactor, vecchia
+from kriss.gp._vecchia_order import maximin_order
 
 __all__ = [
     "RBF",

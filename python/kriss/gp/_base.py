@@ -204,7 +204,7 @@ class Kernel:
             If an argument has the wrong dtype or shape, or is not finite; for float32, also if a variance or the
             inverse of a lengthscale leaves its range.
         NotImplementedError
-            For CuPy arrays, unless the kernel is a sum of `RBF` and `Matern` with nu 1/2, 3/2 or 5/2.
+            For CuPy arrays, if a part of the kernel is Python, or it has more than 64 nodes.
 
         Notes
         -----
@@ -286,6 +286,11 @@ class Kernel:
         >>> RBF(2.0, 3.0).contract([[0.0], [2.0]], np.ones((2, 2))).round(6)
         array([9.639184, 3.639184])
         """
+        if _device.any_device(X=X, W=W, Z=Z):
+            from kriss.gp import _gpu
+
+            on_device: Array = _gpu.contraction(self, X, W, Z, check_finite)
+            return on_device
         x, z = _pair(X, Z, check_finite, single=False)
         w = _validate.real_array(W, "W", ndim=2, finite=check_finite, single=False)
         wanted = (x.shape[0], x.shape[0] if z is None else z.shape[0])

@@ -21,9 +21,12 @@ from kriss.gp._estimator_parts import (
     split_noise,
     with_theta,
 )
+from kriss.gp._estimator_structured import StructuredObjective, StructuredPlan
+from kriss.gp._estimator_structured import predict as predict_structured
 from kriss.gp._kernels import Kernel
-from kriss.gp._optimise import Objective, best_of
+from kriss.gp._optimise import Objective, Run, best_of, minimise, shown
 from kriss.gp._sklearn_kernels import convert
+from kriss.gp._structure import names
 from kriss.gp._update import Triangle
 
 Array = npt.NDArray[Any]
@@ -59,6 +62,9 @@ _DOC = """Gaussian-process regression with scikit-learn's interface, on the kern
         Number of outputs of the prior, before `fit`.
     random_state : int, RandomState instance or None
         Source of randomness for the restarts.
+    structure : str, default "dense"
+        Beyond scikit-learn: what `kriss.gp.factor` makes of the points, ``"auto"``, ``"series"``, ``"vecchia"``, ...
+        The kernel must run compiled. There is then no `L_`, and `partial_fit` and ``return_grad`` need ``"dense"``.
 
     Attributes
     ----------
@@ -74,6 +80,8 @@ _DOC = """Gaussian-process regression with scikit-learn's interface, on the kern
         The inverse of that matrix times `y_train_`.
     log_marginal_likelihood_value_ : float
         At ``kernel_.theta``.
+    factor_ : object
+        The factor of `kriss.gp.factor`, if `structure` is another one than ``"dense"``; its `reason` tells why.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of str
@@ -153,6 +161,7 @@ def _class() -> type:
             "copy_X_train": ["boolean"],
             "n_targets": [Interval(Integral, 1, None, closed="left"), None],
             "random_state": ["random_state"],
+            "structure": [StrOptions(set(names()))],
         }
 
         def __init__(
@@ -166,6 +175,7 @@ def _class() -> type:
             copy_X_train: bool = True,
             n_targets: int | None = None,
             random_state: Any = None,
+            structure: str = "dense",
         ) -> None:
             self.kernel = kernel
             self.alpha = alpha
@@ -175,6 +185,7 @@ def _class() -> type:
             self.copy_X_train = copy_X_train
             self.n_targets = n_targets
             self.random_state = random_state
+            self.structure = structure
 
         @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
         def fit(self, X: Any, y: Any, *, workers: int | None = None, progress: bool = False) -> Any:
@@ -220,7 +231,11 @@ def _class() -> type:
             self.X_train_ = np.copy(X) if self.copy_X_train else X
             self.y_train_ = np.copy(y) if self.copy_X_train else y
             self._fitted_workers = threads
-            self.__dict__.pop("_triangle", None)
+            for name in ("_triangle", "factor_", "L_"):
+                self.__dict__.pop(name, None)
+            if self.structure != "dense":
+                self._fit_structured(noise, threads, progress)
+                return self
             work = self._choose(noise, threads, progress)
             if work is None:
                 work = np.zeros((noise.size, noise.size))
@@ -242,6 +257,12 @@ def _class() -> type:
                 objective = Objective(plan, targets, noise, work, lambda value: None)
                 value = self.log_marginal_likelihood_value_ = -objective(self.kernel_.theta, eval_gradient=False)
                 return work if value > -math.inf else None
+            count = threads or config.get_num_threads()
+            starts, bounds = self._starts()
+            self._settle(best_of(plan, targets, noise, starts, bounds, self.optimizer, count, progress))
+            return None
+
+        def _starts(self) -> tuple[list[Array], Array]:
             bounds = self.kernel_.bounds
             starts = [self.kernel_.theta]
             if self.n_restarts_optimizer > 0:
@@ -250,17 +271,35 @@ def _class() -> type:
                         "Multiple optimizer restarts (n_restarts_optimizer>0) requires that all bounds are finite."
                     )
                 starts += [self._rng.uniform(bounds[:, 0], bounds[:, 1]) for _ in range(self.n_restarts_optimizer)]
-            count = threads or config.get_num_threads()
-            runs = best_of(plan, targets, noise, starts, bounds, self.optimizer, count, progress)
+            return starts, bounds
+
+        def _settle(self, runs: list[Run]) -> None:
             for run in runs:
                 if run.complaint:
-                    warnings.warn(run.complaint, ConvergenceWarning, stacklevel=4)
+                    warnings.warn(run.complaint, ConvergenceWarning, stacklevel=5)
             best = min(runs, key=lambda run: run.value if not math.isnan(run.value) else math.inf)
             self.kernel_ = with_theta(self.kernel_, best.theta, copy=False)
             if hasattr(self.kernel_, "_check_bounds_params"):
                 self.kernel_._check_bounds_params()
             self.log_marginal_likelihood_value_ = np.float64(-best.value)
-            return None
+
+        def _fit_structured(self, noise: Array, threads: int, progress: bool) -> None:
+            plan = StructuredPlan(self.kernel_, self.X_train_, noise, self.structure, threads)
+            targets = self._columns()
+            free = self.optimizer is not None and free_parameters(self.kernel_)
+            if free:
+                starts, bounds = self._starts()
+                with shown(progress) as seen:
+                    objective = StructuredObjective(plan, targets, seen)
+                    objective.last = plan.factor(starts[0])  # what cannot be factorised is told, not searched
+                    self._settle([minimise(self.optimizer, objective, start, bounds) for start in starts])
+            theta = self.kernel_.theta
+            self._white = plan.at(theta)[1]
+            self.factor_ = plan.factor(theta)
+            self.alpha_ = np.asarray(self.factor_.solve(targets)).reshape(np.shape(self.y_train_))
+            if not free:
+                value = -StructuredObjective(plan, targets, lambda value: None)(theta, eval_gradient=False)
+                self.log_marginal_likelihood_value_ = value
 
         def _columns(self) -> Array:
             y = np.asarray(self.y_train_, np.float64)
@@ -316,6 +355,8 @@ def _class() -> type:
             """
             if not hasattr(self, "X_train_"):
                 return self.fit(X, y)
+            if hasattr(self, "factor_"):
+                raise NotImplementedError(f"partial_fit needs structure='dense', not {self.structure!r}: fit again")
             if np.ndim(self.alpha) and np.size(self.alpha) != 1:
                 raise ValueError("alpha is an array, which has no entries for further observations: give one number")
             X, y = self._checked(X, y, False)
@@ -386,6 +427,8 @@ def _class() -> type:
                 if return_grad:
                     raise ValueError("return_grad needs a fitted model: the prior's mean and deviation have no slope")
                 return self._prior(X, return_std, return_cov)
+            if hasattr(self, "factor_"):
+                return self._predict_structured(X, return_std, return_cov, return_grad)
             model = _plan.plan(self.kernel_, self.X_train_, self._fitted_workers).at(self.kernel_.theta)
             m, n = len(X), self.L_.shape[0]
             alpha = self.alpha_.reshape(n, -1)
@@ -412,6 +455,18 @@ def _class() -> type:
                 out.append(self._shaped(cov[:, :, None] * self._y_train_std**2))
             if return_grad:
                 out += self._slopes(X, variance)
+            return tuple(out) if len(out) > 1 else out[0]
+
+        def _predict_structured(self, X: Any, return_std: bool, return_cov: bool, return_grad: bool) -> Any:
+            if return_grad:
+                raise NotImplementedError(f"return_grad needs structure='dense', not {self.structure!r}")
+            y = self._columns()
+            mean, variance, cov = predict_structured(self.factor_, self._white, X, y, return_std, return_cov)
+            out = [self._shaped(mean * self._y_train_std + self._y_train_mean)]
+            if variance is not None:
+                out.append(self._shaped(np.sqrt(variance)[:, None] * self._y_train_std))
+            if cov is not None:
+                out.append(self._shaped(cov[:, :, None] * self._y_train_std**2))
             return tuple(out) if len(out) > 1 else out[0]
 
         @staticmethod
@@ -500,8 +555,13 @@ def _class() -> type:
             if not clone_kernel:
                 self.kernel_ = kernel
             n = len(self.X_train_)
-            plan = _plan.plan(kernel, self.X_train_, self._fitted_workers)
             noise = split_noise(self.alpha, n)
+            if hasattr(self, "factor_"):
+                structured = StructuredPlan(kernel, self.X_train_, noise, self.structure, self._fitted_workers)
+                goal = StructuredObjective(structured, self._columns(), lambda value: None)
+                found = goal(theta, eval_gradient=eval_gradient)
+                return (-found[0], -found[1]) if eval_gradient else -found
+            plan = _plan.plan(kernel, self.X_train_, self._fitted_workers)
             objective = Objective(plan, self._columns(), noise, np.zeros((n, n)), lambda value: None)
             if not eval_gradient:
                 return -objective(theta, eval_gradient=False)

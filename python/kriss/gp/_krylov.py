@@ -1,4 +1,4 @@
-"""Conjugate gradients over several right-hand sides at once, and what their coefficients say about the determinant."""
+"""Conjugate gradients over several right-hand sides at once, their preconditioner, and draws by Lanczos' method."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from scipy.linalg import eigh_tridiagonal
 
 Array = npt.NDArray[Any]
 Map = Callable[[Array], Array]
+
+
+def on_host(array: Any) -> Array:
+    """A small array, of a device perhaps, as NumPy's: coefficients of an iteration."""
+    get = getattr(array, "get", None)
+    return np.asarray(array if get is None else get())
 
 
 @dataclass(frozen=True)
@@ -42,19 +48,16 @@ class Estimate:
 class Run:
     """Columns solved by preconditioned conjugate gradients.
 
-    `steps` and `turns` hold per column its coefficients alpha_j and beta_j; `residual` the largest relative residual,
-    recomputed from the data; `converged` whether that meets the tolerance.
+    `residual` is the largest relative residual, recomputed from the data; `converged` whether that meets the tolerance.
     """
 
     x: Array
-    steps: list[Array]
-    turns: list[Array]
     iterations: int
     residual: float
     converged: bool
 
 
-def conjugate_gradients(multiply: Map, precondition: Map, b: Array, rtol: float, maxiter: int) -> Run:
+def conjugate_gradients(multiply: Map, precondition: Map, b: Array, rtol: float, maxiter: int, xp: Any = np) -> Run:
     """Solves ``K x = b`` for every column of b (n, k), each with its own coefficients and a product for all at once.
 
     M. R. Hestenes and E. Stiefel, "Methods of Conjugate Gradients for Solving Linear Systems", Journal of Research of
@@ -62,22 +65,25 @@ def conjugate_gradients(multiply: Map, precondition: Map, b: Array, rtol: float,
     flops and 80 n k bytes besides.
     """
     n, k = b.shape
-    norm = np.sqrt(np.einsum("ij,ij->j", b, b))
+
+    def inner(u: Array, v: Array) -> Array:
+        return on_host((u * v).sum(axis=0)) if xp is not np else np.einsum("ij,ij->j", u, v)
+
+    norm = np.sqrt(inner(b, b))
     if not np.isfinite(norm).all():
         raise np.linalg.LinAlgError("a right-hand side is not finite, or its norm is not")
-    x = np.zeros((n, k))
+    x = xp.zeros((n, k))
     r = b.copy()
     z = precondition(r)
     p = z.copy()
-    rz = np.einsum("ij,ij->j", r, z)
-    steps: list[list[float]] = [[] for _ in range(k)]
-    turns: list[list[float]] = [[] for _ in range(k)]
+    rz = np.array(inner(r, z))
     active = np.flatnonzero(norm > 0.0)
     done = 0
     while active.size and done < maxiter:
-        direction = np.ascontiguousarray(p[:, active])
+        at = xp.asarray(active)
+        direction = xp.ascontiguousarray(p[:, at])
         image = multiply(direction)
-        curvature = np.einsum("ij,ij->j", direction, image)
+        curvature = inner(direction, image)
         if not (curvature > 0.0).all() or not (rz[active] > 0.0).all():
             if not np.isfinite(curvature).all():
                 raise np.linalg.LinAlgError("conjugate gradients met a value that is not finite")
@@ -86,73 +92,47 @@ def conjugate_gradients(multiply: Map, precondition: Map, b: Array, rtol: float,
                 "working precision. Raise noise (its variance)"
             )
         step = rz[active] / curvature
-        x[:, active] += step * direction
-        r[:, active] -= step * image
-        z = precondition(np.ascontiguousarray(r[:, active]))
-        fresh = np.einsum("ij,ij->j", r[:, active], z)
+        x[:, at] += xp.asarray(step) * direction
+        r[:, at] -= xp.asarray(step) * image
+        rest = xp.ascontiguousarray(r[:, at])
+        z = precondition(rest)
+        fresh = inner(rest, z)
         turn = fresh / rz[active]
-        size = np.sqrt(np.einsum("ij,ij->j", r[:, active], r[:, active]))
-        for place, column in enumerate(active):
-            steps[column].append(float(step[place]))
-            turns[column].append(float(turn[place]))
+        size = np.sqrt(inner(rest, rest))
         rz[active] = fresh
-        p[:, active] = z + turn * direction
+        p[:, at] = z + xp.asarray(turn) * direction
         done += 1
         active = active[size > rtol * norm[active]]
     missing = b - multiply(x) if k else b
-    size = np.sqrt(np.einsum("ij,ij->j", missing, missing))
+    size = np.sqrt(inner(missing, missing))
     relative = size / np.where(norm > 0.0, norm, 1.0)
     residual = float(relative.max(initial=0.0))
     # What rounding errors leave of a residual that the recurrence calls small.
     good = active.size == 0 and residual <= 10.0 * rtol
-    return Run(x, [np.array(s) for s in steps], [np.array(t) for t in turns], done, residual, good)
-
-
-def log_quadrature(steps: Array, turns: Array) -> float:
-    """``e_1' log(T) e_1`` for the Lanczos matrix behind the coefficients of one column.
-
-    T_jj = 1 / alpha_j + beta_(j-1) / alpha_(j-1) and T_(j,j+1) = sqrt(beta_j) / alpha_j: Y. Saad, "Iterative Methods
-    for Sparse Linear Systems", 2nd ed. (2003), section 6.7.3. The quadrature is that of S. Ubaru, J. Chen, Y. Saad,
-    "Fast Estimation of tr(f(A)) via Stochastic Lanczos Quadrature", SIAM Journal on Matrix Analysis and Applications 38
-    (2017), equation (8).
-    """
-    diagonal = 1.0 / steps
-    diagonal[1:] += turns[:-1] / steps[:-1]
-    if diagonal.size == 1:
-        return float(np.log(diagonal[0]))
-    values, vectors = eigh_tridiagonal(diagonal, np.sqrt(turns[:-1]) / steps[:-1])
-    if not values[0] > 0.0:
-        raise np.linalg.LinAlgError(
-            "a Lanczos matrix is not positive definite to working precision. Raise noise (its variance)"
-        )
-    return float((vectors[0] ** 2) @ np.log(values))
-
-
-def log_determinant(run: Run, n: int, logdet_preconditioner: float) -> Estimate:
-    """``log det K`` from conjugate gradients on probes drawn from N(0, P).
-
-    log det K = log det P + tr log(P^-1/2 K P^-1/2), the trace as n times the mean over the directions of P^-1/2 z,
-    which are uniform on the sphere.
-    """
-    values = np.array([n * log_quadrature(s, t) for s, t in zip(run.steps, run.turns, strict=True)])
-    count = values.size
-    error = float(values.std(ddof=1) / np.sqrt(count)) if count > 1 else float("inf")
-    return Estimate(logdet_preconditioner + float(values.mean()), error, count, run.iterations)
+    return Run(x, done, residual, good)
 
 
 class LowRankPlusDiagonal:
-    """P = C'C + diag(d) as a preconditioner: inverse, determinant and draws. C: (k, n)."""
+    """P = C'C + diag(d) as a preconditioner: inverse, determinant and draws. C: (k, n).
 
-    def __init__(self, rows: Array, d: Array) -> None:
-        self._rows, self._root = rows, np.sqrt(d)
+    P = F F' with F = diag(d)^1/2 (I + U diag(g - 1) U'), from the thin singular value decomposition of C diag(d)^-1/2.
+    """
+
+    def __init__(self, rows: Array, d: Array, xp: Any = np) -> None:
+        self._xp = xp
+        self._rows, self._root = rows, xp.sqrt(d)
         k, n = rows.shape
-        q, r = np.linalg.qr(np.vstack([(rows / self._root).T, np.eye(k)]))
-        self._q = q[:n]
-        self.logdet = float(np.log(d).sum() + 2.0 * np.log(np.abs(r.diagonal())).sum())
+        self._q = xp.zeros((n, 0))
+        self.logdet = float(xp.log(d).sum())
+        if k > 0:
+            q, r = xp.linalg.qr(xp.vstack([(rows / self._root).T, xp.eye(k)]))
+            self._q = q[:n]
+            self.logdet += 2.0 * float(xp.log(xp.abs(r.diagonal())).sum())
+        self._split: tuple[Array, Array] | None = None
 
     def solve(self, b: Array) -> Array:
         """``P^-1 b``, 4 n k flops per column."""
-        scaled = b / self._root[:, None]
+        scaled: Array = b / self._root[:, None]
         scaled -= self._q @ (self._q.T @ scaled)
         scaled /= self._root[:, None]
         return scaled
@@ -160,6 +140,82 @@ class LowRankPlusDiagonal:
     def draw(self, count: int, rng: np.random.Generator) -> Array:
         """Columns from N(0, P), shape (n, count)."""
         k, n = self._rows.shape
-        out: Array = self._rows.T @ rng.standard_normal((k, count))
-        out += self._root[:, None] * rng.standard_normal((n, count))
+        out: Array = self._rows.T @ self._xp.asarray(rng.standard_normal((k, count)))
+        out += self._root[:, None] * self._xp.asarray(rng.standard_normal((n, count)))
         return out
+
+    def _symmetric(self) -> tuple[Array, Array]:
+        if self._split is None:
+            u, s, _ = self._xp.linalg.svd((self._rows / self._root).T, full_matrices=False)
+            self._split = u, self._xp.sqrt(1.0 + s * s)
+        return self._split
+
+    def half(self, b: Array) -> Array:
+        """``F b``."""
+        u, g = self._symmetric()
+        out: Array = self._root[:, None] * (b + u @ ((g - 1.0)[:, None] * (u.T @ b)))
+        return out
+
+    def half_inverse(self, b: Array, transposed: bool) -> Array:
+        """``F^-1 b``, or ``F^-T b``."""
+        u, g = self._symmetric()
+        scaled = b if transposed else b / self._root[:, None]
+        out: Array = scaled + u @ ((1.0 / g - 1.0)[:, None] * (u.T @ scaled))
+        return out / self._root[:, None] if transposed else out
+
+
+def square_root_draw(multiply: Map, P: LowRankPlusDiagonal, e: Array, rtol: float, maxiter: int) -> Array:
+    """``F M^1/2 e`` for the columns of e (n, k), M = F^-1 K F^-T: draws from N(0, K) if e is drawn from N(0, I).
+
+    Lanczos' method with full reorthogonalisation, a run per column and products for all at once. With the basis Q and
+    the matrix T of m steps, M Q T^-1/2 e_1 = Q T^1/2 e_1 + beta q_(m+1) (T^-1/2)_m1 approximates M^1/2 e / |e|; by the
+    integral of ``M (M + t^2)^-1`` its error is at most the root of M's norm times the residual of conjugate gradients
+    for ``M x = e``, since no shift makes that larger: M. Ilic, I. W. Turner, D. P. Simpson, "A Restarted Lanczos
+    Approximation to Functions of a Symmetric Matrix", IMA Journal of Numerical Analysis 30 (2010), section 4.
+
+    Stops when that bound is `rtol` of the result. Memory 8 n m k bytes.
+    """
+    n, k = e.shape
+    norm = np.sqrt(np.einsum("ij,ij->j", e, e))
+    basis = [e / norm]
+    alpha: list[Array] = []
+    beta: list[Array] = []
+    for _ in range(min(maxiter, n)):
+        q = basis[-1]
+        w = P.half_inverse(multiply(P.half_inverse(q, True)), False)
+        rayleigh = np.einsum("ij,ij->j", q, w)
+        alpha.append(np.where(beta[-1] > 0.0, rayleigh, 1.0) if beta else rayleigh)  # 1 once a column has ended
+        for _again in range(2):
+            for v in basis:
+                w -= np.einsum("ij,ij->j", v, w) * v
+        beta.append(np.sqrt(np.einsum("ij,ij->j", w, w)))
+        weights, error = _root_weights(np.array(alpha), np.array(beta))
+        if (error <= rtol).all() or len(alpha) == n:
+            basis.append(w / np.where(beta[-1] > 0.0, beta[-1], 1.0))
+            total = np.zeros((n, k))
+            for j, v in enumerate(basis):
+                total += weights[j] * v
+            return P.half(total * norm)
+        basis.append(w / np.where(beta[-1] > 0.0, beta[-1], 1.0))
+    raise np.linalg.LinAlgError(
+        f"a draw reached a relative error of {float(error.max()):.2g} after {len(alpha)} iterations, expected "
+        f"{rtol:.2g}: raise maxiter or rank, or rtol"
+    )
+
+
+def _root_weights(alpha: Array, beta: Array) -> tuple[Array, Array]:
+    """Per column the weights of the basis in ``M^1/2 e_1`` (m + 1, k), and the bound of the relative error (k,)."""
+    m, k = alpha.shape
+    weights, error = np.empty((m + 1, k)), np.empty(k)
+    for c in range(k):
+        values, vectors = eigh_tridiagonal(alpha[:, c], beta[:-1, c]) if m > 1 else (alpha[:, c], np.ones((1, 1)))
+        if not values[0] > 0.0:
+            raise np.linalg.LinAlgError(
+                "a Lanczos matrix is not positive definite to working precision. Raise noise (its variance)"
+            )
+        first = vectors[0]
+        weights[:m, c] = vectors @ (np.sqrt(values) * first)
+        weights[m, c] = beta[-1, c] * float(vectors[-1] @ (first / np.sqrt(values)))
+        residual = beta[-1, c] * abs(float(vectors[-1] @ (first / values)))
+        error[c] = np.sqrt(values[-1]) * residual / np.sqrt((weights[:, c] ** 2).sum())
+    return weights, error

@@ -7,7 +7,7 @@ import contextlib
 import contextvars
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ class Objective:
         return (-value, -gradient) if gradient is not None and eval_gradient else -value
 
 
-def minimise(optimizer: Any, objective: Objective, start: Array, bounds: Array) -> Run:
+def minimise(optimizer: Any, objective: Any, start: Array, bounds: Array) -> Run:
     """One run of L-BFGS-B, or of the caller's optimizer."""
     if callable(optimizer):
         theta, value = optimizer(objective, start, bounds=bounds)
@@ -92,6 +92,25 @@ def best_of(
             pool.submit(contextvars.copy_context().run, lambda s=start: run(s, np.zeros((n, n)))) for start in starts
         ]
         return [task.result() for task in tasks]
+
+
+@contextlib.contextmanager
+def shown(wanted: bool) -> Iterator[Callable[[float], None]]:
+    """A function to tell log-likelihoods to, for runs one after the other; behind it a bar, if that is wanted."""
+    with contextlib.ExitStack() as stack:
+        bar = None
+        if wanted:
+            from tqdm.auto import tqdm
+
+            bar = stack.enter_context(tqdm(desc="fit", unit=" evaluations"))
+        report = _Reporter(bar, threading.Lock())
+
+        def seen(value: float) -> None:
+            report(value)
+            if bar is not None:
+                bar.update()
+
+        yield seen
 
 
 class _Reporter:

@@ -111,7 +111,8 @@ def factor(
         Covariance function.
     X : array_like, shape (n, d)
         Points, one per row; promoted to float64. A CuPy array is factorised on its device, by CuPy; the result then
-        offers `lower`, `solve`, `logdet`, `quad`, `log_likelihood` and `predict`.
+        offers `lower`, `solve`, `logdet`, `quad`, `log_likelihood`, `log_likelihood_grad`, `inv_diag`, `loo`, `sample`
+        and `predict`. ``structure="iterative"`` and ``"vecchia"`` take CuPy arrays too.
     noise : float or array_like of shape (n,), default 0.0
         Variance of the noise of each observation.
     jitter : float or "auto", default 0.0
@@ -176,9 +177,14 @@ def factor(
     common: dict[str, Any] = {"workers": workers, "check_finite": check_finite}
     if chosen == "auto" and options:
         raise TypeError(f"structure='auto' takes no further options, not {', '.join(options)}: name the structure")
-    if chosen == "dense" or _device.any_device(X=X):
-        if options or chosen not in ("auto", "dense"):
-            raise TypeError(f"a dense factor takes no {', '.join(options) or f'structure={chosen!r}'}")
+    on_device = _device.any_device(X=X)
+    if on_device and chosen not in ("auto", "dense", "iterative", "vecchia"):
+        raise NotImplementedError(
+            f"structure={chosen!r} is not available for CuPy arrays, which have 'dense', 'iterative' and 'vecchia'"
+        )
+    if chosen == "dense" or (on_device and chosen == "auto"):
+        if options:
+            raise TypeError(f"a dense factor takes no {', '.join(options)}")
         return _factor.factor(kernel, X, noise, jitter, **common)
     if chosen == "auto":
         return _automatic(kernel, X, noise, jitter, common)

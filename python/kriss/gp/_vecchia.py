@@ -8,112 +8,20 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from kriss import _backend, _validate
+from kriss import _backend, _device, _validate
 from kriss.gp._answers import LOG_2PI, observations
 from kriss.gp._factor import noise_vector
 from kriss.gp._forms import gather
-from kriss.gp._kernels import Kernel, points, transposed
+from kriss.gp._kernels import Kernel, transposed
 from kriss.gp._results import Prediction
 from kriss.gp._structured import EPS, Structured, flat_of
+from kriss.gp._vecchia_order import Indices, Metric, kernel_scale, order_of
 
 Array = npt.NDArray[Any]
-Indices = npt.NDArray[np.int64]
 
 _NONE = np.zeros(0)
 _NEIGHBOURS = 20
 _MOST = 1000  # neighbours; the work is cubic in them
-
-
-class _Metric:
-    """Coordinates as the order and the neighbours see them: scaled by the kernel, shrunk to the unit cube."""
-
-    def __init__(self, x: Array, scale: Array) -> None:
-        self._low = 0.5 * x.min(axis=0)
-        extent = (0.5 * x - self._low).max(axis=0)
-        used = (extent > 0.0) & (scale > 0.0)
-        self._extent = np.where(used, extent, 1.0)
-        self._weight = np.zeros(x.shape[1])
-        if used.any():
-            power = np.log2(extent[used]) + np.log2(scale[used])
-            self._weight[used] = np.exp2(power - power.max())
-
-    def __call__(self, x: Array) -> Array:
-        with np.errstate(over="ignore", invalid="ignore"):
-            out: Array = np.ascontiguousarray((0.5 * x - self._low) / self._extent * self._weight)
-        return np.nan_to_num(out, copy=False, nan=0.0, posinf=1e300, neginf=-1e300)
-
-
-def _kernel_scale(kernel: Kernel, d: int) -> Array:
-    """Per column the largest 1 / lengthscale of a term that uses it; 0 for a column that none uses."""
-    flat = flat_of(kernel, d)
-    if flat is None:
-        return np.ones(d)
-    scale = np.zeros(d)
-    np.maximum.at(scale, flat.dim, flat.inv_lengthscale)
-    return scale
-
-
-def _order_of(scaled: Array, threads: int) -> Indices:
-    order = np.zeros(scaled.shape[0], np.int64)
-    if order.size:
-        centre = np.ascontiguousarray(scaled.mean(axis=0))
-        _backend.kernels("gp_structures").maximin(scaled, centre, order, threads)
-    return order
-
-
-def maximin_order(X: npt.ArrayLike, *, scale: npt.ArrayLike | None = None, workers: int | None = None) -> Indices:
-    """Points in an order in which each is the one farthest from all those before it.
-
-    Parameters
-    ----------
-    X : array_like, shape (n, d)
-        Points.
-    scale : array_like, shape (d,), optional
-        What the coordinates are multiplied by before distances are taken, 1 / lengthscale for instance; ones by
-        default. Not negative.
-    workers : int, optional
-        Threads; the result does not depend on it.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        A permutation: ``X[order]`` starts next to the mean of the points and fills the space ever more finely.
-        Among points equally far the one of the lower index comes first.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument has the wrong dtype or shape, or is not finite.
-
-    Notes
-    -----
-    Exact. About ``n log n`` distances where dimension is low, by a k-d tree whose nodes know their farthest point
-    (n**2 / 2 on the Numba backend); 40 n + 16 d n / 8 bytes.
-
-    References
-    ----------
-    F. Schaefer, T. J. Sullivan, H. Owhadi, "Compression, Inversion, and Approximate PCA of Dense Kernel Matrices at
-    Near-Linear Computational Complexity", Multiscale Modeling & Simulation 19, 2021, section 4.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from kriss.gp import maximin_order
-    >>> maximin_order(np.arange(5.0)[:, None])
-    array([2, 0, 4, 1, 3])
-    """
-    x = points(X)
-    if scale is None:
-        factors: Array = np.ones(x.shape[1])
-    else:
-        factors = _validate.real_array(scale, "scale", ndim=1, single=False)
-        if factors.size != x.shape[1]:
-            raise ValueError(f"scale has {factors.size} entries, expected one per column of X ({x.shape[1]})")
-        if factors.min() < 0.0:
-            raise ValueError(f"scale must not be negative, not {factors.min()}")
-    if x.shape[0] == 0:
-        return np.zeros(0, np.int64)
-    return _order_of(_Metric(x, factors)(x), _validate.workers(workers))
 
 
 class VecchiaFactor(Structured):
@@ -169,7 +77,7 @@ class VecchiaFactor(Structured):
         n, d = self.X.shape
         if like is None:
             m = max(1, min(_validate.integer(neighbours, "neighbours", low=1, high=_MOST), n - 1))
-            self._metric = _Metric(self.X, _kernel_scale(kernel, d)) if n else None
+            self._metric = Metric(self.X, kernel_scale(kernel, d)) if n else None
             scaled = self._metric(self.X) if self._metric else self.X
             self.order = self._sequence(order, scaled)
             self.neighbours = np.full((n, m), -1, np.int64)
@@ -194,26 +102,31 @@ class VecchiaFactor(Structured):
         n = scaled.shape[0]
         if isinstance(order, str):
             _validate.choice(order, "order", ("maximin", "given"))
-            return _order_of(scaled, self._threads) if order == "maximin" else np.arange(n)
+            return order_of(scaled, self._threads) if order == "maximin" else np.arange(n)
         given = np.array(order)
         if given.dtype.kind not in "iu" or given.shape != (n,) or not np.array_equal(np.sort(given), np.arange(n)):
             raise ValueError(f"order must be 'maximin', 'given' or a permutation of 0..{n - 1}, not {order!r}")
         return given.astype(np.int64)
 
-    def _conditionals(self, zt: Array, own: Array, near: Indices) -> tuple[Array, Array, int]:
-        """Weights (count, m) and variances (count,) given neighbours, and the first point where they fail, or -1."""
+    def _conditionals(
+        self, zt: Array, own: Array, near: Indices, xt: Array | None = None, added: Array | None = None
+    ) -> tuple[Array, Array, int]:
+        """Weights (count, m) and variances (count,) given neighbours, and the first point where they fail, or -1.
+
+        Neighbours are columns of `xt`, with `added` on their diagonal: the observations, unless others are given.
+        """
         weights, variance = np.zeros(near.shape), np.empty(near.shape[0])
+        xt = self._xt if xt is None else xt
+        added = self._added if added is None else added
         if self._flat is not None:
             run = _backend.kernels("gp_structures")
-            bad: int = run.vecchia_factor(
-                *self._flat, self._xt, zt, self._added, own, near, weights, variance, self._threads
-            )
+            bad: int = run.vecchia_factor(*self._flat, xt, zt, added, own, near, weights, variance, self._threads)
             return weights, variance, bad
         worst = -1
         for i in range(near.shape[0]):
             here = near[i][near[i] >= 0]
-            S = self.kernel(np.vstack([self._xt[:, here].T, zt[:, i]]))
-            S[np.arange(here.size), np.arange(here.size)] += self._added[here]
+            S = self.kernel(np.vstack([xt[:, here].T, zt[:, i]]))
+            S[np.arange(here.size), np.arange(here.size)] += added[here]
             if own.size:
                 S[-1, -1] += own[i]
             limit = 4.0 * np.sqrt(near.shape[1] + 1.0) * EPS * S.diagonal()
@@ -389,8 +302,9 @@ class VecchiaFactor(Structured):
         return_std: bool = False,
         return_cov: bool = False,
         neighbours: int | None = None,
+        jitter: float = 0.0,
     ) -> Prediction:
-        """The posterior at new points, each given the observations nearest to it.
+        """The posterior at new points, each given the observations nearest to it; or jointly, with `return_cov`.
 
         Parameters
         ----------
@@ -401,9 +315,14 @@ class VecchiaFactor(Structured):
         return_std : bool, default False
             Also the standard deviation at each point.
         return_cov : bool, default False
-            Not available: points are predicted one by one.
+            Also the covariance matrix. The new points then come after the observations, in maximin order, and each is
+            conditioned on the nearest of the observations and of the new points before it, which changes mean and
+            standard deviation a little.
         neighbours : int, optional
-            Observations that a prediction is conditioned on; as many as the factor uses by default.
+            Points that a prediction is conditioned on; as many as the factor uses by default.
+        jitter : float, default 0.0
+            With `return_cov`, a variance that is added at the new points, where they are so close to each other that
+            the small matrices are singular.
 
         Returns
         -------
@@ -413,17 +332,22 @@ class VecchiaFactor(Structured):
 
         Raises
         ------
-        NotImplementedError
-            If `return_cov`; ``structure="dense"`` has it.
+        numpy.linalg.LinAlgError
+            If the small matrix of a point is not positive definite to working precision; the message names the point.
 
         Notes
         -----
-        s (m**3 / 3 + m**2 (3 d + 20) / 2) flops. Exact for m = n.
+        s (m**3 / 3 + m**2 (3 d + 20) / 2) flops, and 2 s**2 m + s**3 for the covariance. Exact for m = n, jointly for
+        m = n + s - 1. Joint predictions: M. Katzfuss, J. Guinness, W. Gong, D. Zilber, "Vecchia Approximations of
+        Gaussian-Process Predictions", Journal of Agricultural, Biological and Environmental Statistics 25, 2020.
         """
-        if return_cov:
-            raise self._no("the covariance of predictions")
         xs = self._test_points(Xs)
         b = observations(y, self.n, ndim=(1, 2), finite=self._check)
+        if return_cov and self.n and xs.shape[0]:
+            found = self._joint(xs, neighbours, jitter)
+            mean = found.means(b[self.order].reshape(self.n, -1)).T.reshape(xs.shape[0], *b.shape[1:])
+            cov = found.covariance()
+            return Prediction(mean, np.sqrt(cov.diagonal()) if return_std else None, cov)
         m = self.neighbours.shape[1] if neighbours is None else _validate.integer(neighbours, "neighbours", low=1)
         m = max(1, min(m, self.n, _MOST))
         near = np.full((xs.shape[0], m), -1, np.int64)
@@ -443,7 +367,53 @@ class VecchiaFactor(Structured):
                 part = weights[:, k] if b.ndim == 1 else weights[:, k, None]
                 mean += part * sequence[near[:, k]]
         std = np.sqrt(np.maximum(variance, 0.0)) if return_std else None
+        if return_cov:  # without observations, or without points
+            return Prediction(mean, std, np.asarray(self.kernel(xs, workers=self._threads or None)))
         return Prediction(mean, std)
+
+    def _joint(self, xs: Array, neighbours: int | None, jitter: float) -> Any:
+        from kriss.gp._vecchia_joint import joint
+
+        m = self.neighbours.shape[1] if neighbours is None else neighbours
+        m = _validate.integer(m, "neighbours", low=1, high=_MOST)
+        return joint(self, xs, m, _validate.scalar(jitter, "jitter", low=0.0))
+
+    def sample_posterior(
+        self,
+        Xs: npt.ArrayLike,
+        y: npt.ArrayLike,
+        size: int | None = None,
+        rng: _validate.RngLike = None,
+        *,
+        neighbours: int | None = None,
+        jitter: float = 0.0,
+    ) -> Array:
+        """Joint draws of the latent function at new points, given observations.
+
+        Parameters
+        ----------
+        Xs : array_like, shape (s, d)
+            Where; at least one point.
+        y : array_like, shape (n,)
+            Observations at `X`, of zero prior mean; at least one.
+        size : int, optional
+            How many; one draw of shape (s,) if omitted.
+        rng : int, SeedSequence or Generator, optional
+            Source of randomness.
+        neighbours, jitter : optional
+            As in `predict` with ``return_cov=True``, whose mean and covariance these draws have.
+
+        Returns
+        -------
+        ndarray, shape (s,) or (size, s)
+            One draw per row: 2 s m flops each, and no matrix of s by s.
+        """
+        xs = self._test_points(Xs)
+        b = observations(y, self.n, finite=self._check)
+        count = 1 if size is None else _validate.integer(size, "size", low=0)
+        found = self._joint(xs, neighbours, jitter)
+        out: Array = found.means(b[self.order][:, None]) + found.draws(count, _validate.generator(rng))
+        return out[0] if size is None else out
 
 
 def suits(kernel: Kernel, X: Array, noise: Array) -> str | None:
@@ -468,7 +438,8 @@ def vecchia(
     kernel : Kernel
         Covariance function.
     X : array_like, shape (n, d)
-        Points.
+        Points. CuPy arrays stay on their device, if `kernel` is a sum of `RBF` and `Matern` with nu 1/2, 3/2 or 5/2 and
+        `order` is ``"given"`` or a permutation there; the answers are likelihoods, gradients and predictions.
     noise : float or array_like of shape (n,), default 0.0
         Variance of the noise of each observation.
     neighbours : int, default 20
@@ -527,6 +498,11 @@ def vecchia(
     True
     """
     reason = "asked for: each observation given its nearest ones before it"
+    if _device.any_device(X=X):
+        from kriss.gp._gpu_vecchia import DeviceVecchia
+
+        on_device: Any = DeviceVecchia(kernel, X, noise, neighbours, order, reason, check_finite)
+        return on_device  # type: ignore[no-any-return]
     return VecchiaFactor(kernel, X, noise, neighbours, order, reason, workers, check_finite)
 
 

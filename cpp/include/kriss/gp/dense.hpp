@@ -27,6 +27,7 @@ namespace kriss {
 
 inline constexpr index_t dense_block = 240;  // width of a panel: 240 doubles of a sliver fit the first-level cache
 inline constexpr index_t dense_group = 96;   // columns of a tile of the inverse, rows of a tile of the update
+inline constexpr index_t dense_part = 120;   // rows of the inverse's left operand that are used while they are cached
 
 // Items of scratch for the functions below, 64-byte aligned.
 constexpr index_t dense_scratch(index_t n, index_t workers) {
@@ -236,22 +237,26 @@ KRISS_ALWAYS_INLINE void pack_columns(const T* v, index_t n, index_t row, index_
 }
 
 // tile (groups of nr columns, each (dense_block, nr)) += A B over `begin` <= p < depth, A: slivers of mr rows, `rows`
-// rows in all. `upper`: A[i][p] is 0 for p < i.
+// rows in all. `upper`: A[i][p] is 0 for p < i. Row i is wanted up to column i + `wanted`. Rows are taken in parts that
+// stay in the second-level cache while the columns pass.
 template <class T>
-KRISS_ALWAYS_INLINE void accumulate(index_t begin, index_t depth, bool upper, index_t rows, index_t columns, const T* a,
-                                    const T* b, T* tile) {
+KRISS_ALWAYS_INLINE void accumulate(index_t begin, index_t depth, bool upper, index_t rows, index_t columns,
+                                    index_t wanted, const T* a, const T* b, T* tile) {
     constexpr index_t NR = Lanes<T>::nr;
     Tile<T> t;
-    for (index_t g = 0; g * NR < columns; ++g) {
-        for (index_t i = 0; i < rows; i += mr) {
-            const index_t p = upper && i > begin ? i : begin;
-            if (p >= depth) {
-                continue;
-            }
-            t.product(depth - p, a + i * dense_block + p * mr, b + (g * dense_block + p) * NR);
-            T* c = tile + (g * dense_block + i) * NR;
-            for (index_t r = 0; r < mr; ++r) {
-                t.add_to(r, c + r * NR);
+    for (index_t i0 = 0; i0 < rows; i0 += dense_part) {
+        const index_t i1 = least(i0 + dense_part, rows);
+        for (index_t g = 0; g * NR < columns; ++g) {
+            for (index_t i = i0; i < i1; i += mr) {
+                const index_t p = upper && i > begin ? i : begin;
+                if (p >= depth || i + mr + wanted <= g * NR) {
+                    continue;
+                }
+                t.product(depth - p, a + i * dense_block + p * mr, b + (g * dense_block + p) * NR);
+                T* c = tile + (g * dense_block + i) * NR;
+                for (index_t r = 0; r < mr; ++r) {
+                    t.add_to(r, c + r * NR);
+                }
             }
         }
     }
@@ -361,7 +366,24 @@ KRISS_ALWAYS_INLINE void invert_block(index_t n, index_t kb, T* v) {
             row[j] = v[i * n + j];
             sum[j] = T(0);
         }
-        for (index_t p = 0; p < i; ++p) {
+        index_t p = 0;
+        for (; p + 4 <= i; p += 4) {  // four rows in one pass over the sums, which are added in the same order
+            const T* KRISS_RESTRICT v0 = v + p * n;
+            const T* KRISS_RESTRICT v1 = v0 + n;
+            const T* KRISS_RESTRICT v2 = v1 + n;
+            const T* KRISS_RESTRICT v3 = v2 + n;
+            const T l0 = row[p];
+            const T l1 = row[p + 1];
+            const T l2 = row[p + 2];
+            const T l3 = row[p + 3];
+            for (index_t j = 0; j <= p; ++j) {
+                sum[j] = (((sum[j] - l0 * v0[j]) - l1 * v1[j]) - l2 * v2[j]) - l3 * v3[j];
+            }
+            sum[p + 1] = ((sum[p + 1] - l1 * v1[p + 1]) - l2 * v2[p + 1]) - l3 * v3[p + 1];
+            sum[p + 2] = (sum[p + 2] - l2 * v2[p + 2]) - l3 * v3[p + 2];
+            sum[p + 3] -= l3 * v3[p + 3];
+        }
+        for (; p < i; ++p) {
             const T l = row[p];
             const T* KRISS_RESTRICT vp = v + p * n;
             for (index_t j = 0; j <= p; ++j) {
@@ -412,7 +434,7 @@ KRISS_ALWAYS_INLINE void invert_columns(index_t n, index_t k, index_t kb, index_
     }
     for (index_t q = j / dense_block * dense_block; q < k; q += dense_block) {
         pack_columns(a, n, q, dense_block, j, columns, b);
-        accumulate(q < j ? j - q : 0, dense_block, false, kb, columns, packed + q * dense_block, b, tile);
+        accumulate(q < j ? j - q : 0, dense_block, false, kb, columns, columns, packed + q * dense_block, b, tile);
     }
     Tile<T> t;
     for (index_t c = 0; c < columns; c += NR) {
@@ -440,7 +462,7 @@ KRISS_ALWAYS_INLINE void square_columns(index_t n, index_t k, index_t kb, index_
     for (index_t q = k; q < n; q += dense_block) {
         const index_t depth = least(dense_block, n - q);
         pack_columns(a, n, q, depth, j, columns, b);
-        accumulate(q < j ? j - q : 0, depth, q == k, kb, columns, packed + (q - k) * dense_block, b, tile);
+        accumulate(q < j ? j - q : 0, depth, q == k, kb, columns, k - j, packed + (q - k) * dense_block, b, tile);
     }
     for (index_t i = 0; i < kb; ++i) {
         for (index_t c = 0; c < columns && j + c <= k + i; ++c) {

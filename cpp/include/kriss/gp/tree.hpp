@@ -83,7 +83,7 @@ struct Leaf {
     double variance, shape;
 };
 
-inline Leaf leaf_of(const CovTree& t, index_t l) {
+KRISS_HD inline Leaf leaf_of(const CovTree& t, index_t l) {
     const index_t* r = t.leaf + leaf_width * l;
     return {
         static_cast<LeafKind>(r[0]), r[2], r[3], r[4], t.dim + r[1], t.scale + r[1], t.second + r[1], t.value[2 * l],
@@ -106,7 +106,7 @@ inline void squared_distances(const Leaf& f, const Chunk& c, double* KRISS_RESTR
 }
 
 // u - the nearest integer to u, exactly; 0 where u has no fraction or overflowed.
-KRISS_ALWAYS_INLINE double fraction(double u) {
+KRISS_HD KRISS_ALWAYS_INLINE double fraction(double u) {
     constexpr double shift = 0x1.8p52;
     const double rest = u - ((u + shift) - shift);
     return math::detail::magnitude(u) >= 0x1p51 ? 0.0 : rest;

@@ -42,10 +42,10 @@ inline void lane_add(index_t len, double* KRISS_RESTRICT acc, const double* KRIS
     }
 }
 
-KRISS_ALWAYS_INLINE double capped(double square) { return square > most_square ? most_square : square; }
+KRISS_HD KRISS_ALWAYS_INLINE double capped(double square) { return square > most_square ? most_square : square; }
 
 // (x - z) rate, kept finite so that its product with a sine that is 0 is 0.
-KRISS_ALWAYS_INLINE double turns(double x, double z, double rate) {
+KRISS_HD KRISS_ALWAYS_INLINE double turns(double x, double z, double rate) {
     const double u = (x - z) * rate;
     return u > most_square ? most_square : u < -most_square ? -most_square : u;
 }

@@ -63,16 +63,18 @@ KRISS_ALWAYS_INLINE double horner(const double* c, double x) {
     return s;
 }
 
-KRISS_ALWAYS_INLINE int uniform_terms(double rho2) {
+KRISS_HD KRISS_ALWAYS_INLINE int uniform_terms(double rho2) {
     return rho2 >= 490000.0 ? 4 : rho2 >= 19600.0 ? 6 : rho2 >= 2304.0 ? 9 : 13;
 }
-KRISS_ALWAYS_INLINE int series_terms(double x) { return x <= 2.0 ? 12 : x <= 8.0 ? 24 : 42; }
-KRISS_ALWAYS_INLINE int temme_terms(double x) { return x <= 0.1 ? 6 : 14; }
-KRISS_ALWAYS_INLINE bool in_band(double v, double x) {
+KRISS_HD KRISS_ALWAYS_INLINE int series_terms(double x) { return x <= 2.0 ? 12 : x <= 8.0 ? 24 : 42; }
+KRISS_HD KRISS_ALWAYS_INLINE int temme_terms(double x) { return x <= 0.1 ? 6 : 14; }
+KRISS_HD KRISS_ALWAYS_INLINE bool in_band(double v, double x) {
     return math::detail::magnitude(x - sc::eta_zero * v) <= band * v;
 }
 // Squares or v / x would leave the range of double.
-KRISS_ALWAYS_INLINE bool is_extreme(double v, double x) { return v > huge || x > huge || (x < tiny && v >= 25.0); }
+KRISS_HD KRISS_ALWAYS_INLINE bool is_extreme(double v, double x) {
+    return v > huge || x > huge || (x < tiny && v >= 25.0);
+}
 
 template <int Terms>
 KRISS_ALWAYS_INLINE double uniform_sum(double g, double tau) {
@@ -85,7 +87,9 @@ KRISS_ALWAYS_INLINE double uniform_sum(double g, double tau) {
 }
 
 // asinh(v / x)
-KRISS_ALWAYS_INLINE double angle(double v, double x, double rho) { return math::log1p((v + v * (v / (rho + x))) / x); }
+KRISS_HD KRISS_ALWAYS_INLINE double angle(double v, double x, double rho) {
+    return math::log1p((v + v * (v / (rho + x))) / x);
+}
 
 // E where x / v is next to its zero.
 KRISS_ALWAYS_INLINE double exponent_near_zero(double v, double x) {
@@ -113,7 +117,7 @@ KRISS_ALWAYS_INLINE Parts uniform_parts(double v, double x) {
 }
 
 // log(x / 2), subnormal x included
-KRISS_ALWAYS_INLINE double log_half(double x) {
+KRISS_HD KRISS_ALWAYS_INLINE double log_half(double x) {
     const bool small = x < 1.0;
     return math::log(small ? x : 0.5 * x) - (small ? ln2 : 0.0);
 }

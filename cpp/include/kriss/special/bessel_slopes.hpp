@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cmath>
-#include <limits>
 
 #include "kriss/special/bessel.hpp"
 
@@ -25,7 +24,7 @@ struct UniformSums {
     double s, by_g, by_tau;
 };
 
-inline UniformSums uniform_sums(int terms, double g, double tau) {
+KRISS_HD inline UniformSums uniform_sums(int terms, double g, double tau) {
     double total = 0.0;
     double by_g = 0.0;
     double by_tau = 0.0;
@@ -45,15 +44,15 @@ inline UniformSums uniform_sums(int terms, double g, double tau) {
 }
 
 template <int Kind>
-inline Slopes uniform_finish(double v, double x, double rho, double inv, double t, double c, double angled, double dv,
-                             double dx) {
+KRISS_HD inline Slopes uniform_finish(double v, double x, double rho, double inv, double t, double c, double angled,
+                                      double dv, double dx) {
     const double tail = -0.5 * c * inv + dx;
     return {-Kind * angled - 0.5 * t * inv + dv, Kind * (rho / x) + tail,
             Kind > 0 ? x / (rho + v) + tail : (rho + v) / x - tail};
 }
 
 template <int Kind>
-inline Slopes uniform_slopes(double v, double x) {
+KRISS_HD inline Slopes uniform_slopes(double v, double x) {
     const double rho2 = v * v + x * x;
     const double rho = std::sqrt(rho2);
     const double inv = 1.0 / rho;
@@ -68,7 +67,7 @@ inline Slopes uniform_slopes(double v, double x) {
 }
 
 template <int Kind>
-inline Slopes extreme_slopes(double v, double x) {
+KRISS_HD inline Slopes extreme_slopes(double v, double x) {
     const bool far = v > huge || x > huge;
     const double scale = far ? 0x1p-600 : 1.0;
     const double shift = far ? 600.0 * ln2 : 0.0;
@@ -85,7 +84,7 @@ inline Slopes extreme_slopes(double v, double x) {
     return uniform_finish<Kind>(a, b, rho, inv * scale, a * inv, b * inv, angled, dv, 0.0);
 }
 
-inline double series_value(int terms, double v, double x) {
+KRISS_HD inline double series_value(int terms, double v, double x) {
     const double q = 0.25 * x * x;
     double h = 1.0;
     for (int k = terms; k >= 1; --k) {
@@ -98,7 +97,7 @@ struct ValueSlope {
     double value, slope;
 };
 
-inline ValueSlope series_slope(int terms, double v, double x) {
+KRISS_HD inline ValueSlope series_slope(int terms, double v, double x) {
     const double q = 0.25 * x * x;
     double h = 1.0;
     double d = 0.0;
@@ -111,7 +110,7 @@ inline ValueSlope series_slope(int terms, double v, double x) {
     return {h, d};
 }
 
-inline ValueSlope reciprocal_gamma_slope(double m) {
+KRISS_HD inline ValueSlope reciprocal_gamma_slope(double m) {
     double s = sc::reciprocal_gamma[22];
     double d = 0.0;
     for (int k = 21; k >= 0; --k) {
@@ -122,7 +121,7 @@ inline ValueSlope reciprocal_gamma_slope(double m) {
 }
 
 // psi(v) - ln v + 1 / (2 v), negated
-inline double digamma_rest(double v) {
+KRISS_HD inline double digamma_rest(double v) {
     const double z = 1.0 / (v * v);
     double g = sc::digamma[8];
     for (int k = 7; k >= 0; --k) {
@@ -131,7 +130,7 @@ inline double digamma_rest(double v) {
     return g * z;
 }
 
-inline Slopes series_slopes(double v, double x) {
+KRISS_HD inline Slopes series_slopes(double v, double x) {
     const int terms = series_terms(x);
     const ValueSlope h = series_slope(terms, v, x);
     const double ratio = (0.5 * x / (v + 1.0)) * (series_value(terms, v + 1.0, x) / h.value);
@@ -157,7 +156,7 @@ struct PairSlopes {
     double k0, k1, d0, d1;
 };
 
-inline PairSlopes temme_slopes(int terms, double m, double x) {
+KRISS_HD inline PairSlopes temme_slopes(int terms, double m, double x) {
     const double big = -log_half(x);
     const double s = m * big;
     const double z = m * m;
@@ -229,7 +228,7 @@ inline PairSlopes temme_slopes(int terms, double m, double x) {
 
 // two_way and its derivative in s
 template <class Table>
-inline ValueSlope two_way_slope(const Table& table, double y, double s) {
+KRISS_HD inline ValueSlope two_way_slope(const Table& table, double y, double s) {
     double a = 0.0;
     double da = 0.0;
     for (int i = 15; i >= 0; --i) {
@@ -245,7 +244,7 @@ inline ValueSlope two_way_slope(const Table& table, double y, double s) {
     return {a, da};
 }
 
-inline PairSlopes interpolated_slopes(double m, double x) {
+KRISS_HD inline PairSlopes interpolated_slopes(double m, double x) {
     const double y = ((x - 1.0) / (x + 1.0) - sc::k_centre) * sc::k_half;
     const double s = 8.0 * (m * m) - 1.0;
     const ValueSlope a = two_way_slope(sc::k_value, y, s);
@@ -255,7 +254,7 @@ inline PairSlopes interpolated_slopes(double m, double x) {
     return {a.value, (m / x) * a.value + b.value, da, (a.value + m * da) / x + db};
 }
 
-inline PairSlopes climb_slopes(int n, double m, PairSlopes k, double by_order, double by_previous) {
+KRISS_HD inline PairSlopes climb_slopes(int n, double m, PairSlopes k, double by_order, double by_previous) {
     for (int j = 1; j <= n; ++j) {
         const double w = (m + j) * by_order;
         const double k2 = w * k.k1 + by_previous * k.k0;
@@ -265,7 +264,7 @@ inline PairSlopes climb_slopes(int n, double m, PairSlopes k, double by_order, d
     return k;
 }
 
-inline Slopes small_k_slopes(double v, double x) {
+KRISS_HD inline Slopes small_k_slopes(double v, double x) {
     const double nearest = std::floor(v + 0.5);
     const double m = v - nearest;
     const int n = static_cast<int>(nearest);
@@ -283,7 +282,7 @@ inline Slopes small_k_slopes(double v, double x) {
 
 // v >= 0 (K: > -1/2 for the ratio alone), x > 0, both finite
 template <int Kind>
-inline Slopes slopes(double v, double x) {
+KRISS_HD inline Slopes slopes(double v, double x) {
     if (is_extreme(v, x)) {
         return extreme_slopes<Kind>(v, x);
     }
@@ -299,9 +298,9 @@ inline Slopes slopes(double v, double x) {
 
 // With the limits at 0 and infinity; NaN outside the domain.
 template <int Kind>
-inline Slopes slopes_anywhere(double v0, double x) {
-    constexpr double inf = std::numeric_limits<double>::infinity();
-    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+KRISS_HD inline Slopes slopes_anywhere(double v0, double x) {
+    const double inf = math::detail::infinity64();
+    const double nan = math::detail::nan64();
     const double v = Kind < 0 ? math::detail::magnitude(v0) : v0;
     if (!(v >= 0.0) || !(x >= 0.0) || (v == inf && x == inf)) {
         return {nan, nan, nan};

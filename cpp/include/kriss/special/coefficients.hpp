@@ -3,6 +3,13 @@
 
 #include "kriss/config.hpp"
 
+// Arrays are constants of the compiler on the host, and lie in the memory of the device under nvcc.
+#if defined(__CUDACC__)
+#define KRISS_TABLE static __device__ const
+#else
+#define KRISS_TABLE inline constexpr
+#endif
+
 KRISS_NAMESPACE_BEGIN
 
 namespace special_coefficients {
@@ -17,25 +24,25 @@ inline constexpr double eta_zero = 0x1.53531aff7ce6dp-1;
 inline constexpr double eta_zero_low = 0x1.2ce0dafecc8fbp-57;
 inline constexpr double k_centre = 0x1.41a41a41a41a4p-1;
 inline constexpr double k_half = 0x1.b21642c8590b2p+1;
-inline constexpr double eta_taylor[16] = {
+KRISS_TABLE double eta_taylor[16] = {
     0x1.cf6756d4488f4p+0, -0x1.e5d470bae22e1p-1, 0x1.19a39ebffbb79p+0, -0x1.4b98d3426fcd7p+0,
     0x1.9250cf6c8eb5ep+0, -0x1.f895650220565p+0, 0x1.45a916aa2c247p+1, -0x1.adbfdce28d3bap+1,
     0x1.203ba2327a2c2p+2, -0x1.877b8de4a26d2p+2, 0x1.0c8403002d54ep+3, -0x1.736474e313379p+3,
     0x1.02a2b7237fc22p+4, -0x1.6a5f4c944e037p+4, 0x1.fe53050d6b18cp+4, -0x1.68f24f98f25e6p+5};
-inline constexpr double reciprocal_gamma[23] = {
+KRISS_TABLE double reciprocal_gamma[23] = {
     0x1.0000000000000p+0,   0x1.2788cfc6fb619p-1,   -0x1.4fcf4026afa2ep-1,  -0x1.5815e8fa27048p-5,
     0x1.5512320b43fbep-3,   -0x1.59af103c34092p-5,  -0x1.3b4af28483e21p-7,  0x1.d919c527f60b2p-8,
     -0x1.317112ce3a2a8p-10, -0x1.c364fe6f1563dp-13, 0x1.0c8a78cd9f9d2p-13,  -0x1.51ce8af47eabep-16,
     -0x1.4fad41fc34fbbp-20, 0x1.302509dbc0de3p-20,  -0x1.b9986666c225dp-23, 0x1.a44b7ba22d629p-28,
     0x1.57bc3fc384334p-28,  -0x1.44b4cedca388fp-30, 0x1.cae7675c18607p-34,  0x1.11d065bfaf067p-37,
     -0x1.0423bac8ca3fbp-38, 0x1.1f20151323cd0p-41,  -0x1.72cb88ea5ae6ep-46};
-inline constexpr double stirling[9] = {0x1.5555555555555p-4,   -0x1.6c16c16c16c17p-9, 0x1.a01a01a01a01ap-11,
-                                       -0x1.3813813813814p-11, 0x1.b951e2b18ff23p-11, -0x1.f6ab0d9993c7dp-10,
-                                       0x1.a41a41a41a41ap-8,   -0x1.e4286cb0f5398p-6, 0x1.6fe96381e0680p-3};
-inline constexpr double digamma[9] = {0x1.5555555555555p-4,  -0x1.1111111111111p-7, 0x1.0410410410410p-8,
-                                      -0x1.1111111111111p-8, 0x1.f07c1f07c1f08p-8,  -0x1.5995995995996p-6,
-                                      0x1.5555555555555p-4,  -0x1.c5e5e5e5e5e5ep-2, 0x1.86e7f9b9fe6e8p+1};
-inline constexpr Row<14> uniform[14] = {
+KRISS_TABLE double stirling[9] = {0x1.5555555555555p-4,   -0x1.6c16c16c16c17p-9, 0x1.a01a01a01a01ap-11,
+                                  -0x1.3813813813814p-11, 0x1.b951e2b18ff23p-11, -0x1.f6ab0d9993c7dp-10,
+                                  0x1.a41a41a41a41ap-8,   -0x1.e4286cb0f5398p-6, 0x1.6fe96381e0680p-3};
+KRISS_TABLE double digamma[9] = {0x1.5555555555555p-4,  -0x1.1111111111111p-7, 0x1.0410410410410p-8,
+                                 -0x1.1111111111111p-8, 0x1.f07c1f07c1f08p-8,  -0x1.5995995995996p-6,
+                                 0x1.5555555555555p-4,  -0x1.c5e5e5e5e5e5ep-2, 0x1.86e7f9b9fe6e8p+1};
+KRISS_TABLE Row<14> uniform[14] = {
     {1, {0x1.0000000000000p+0}},
     {2, {0x1.0000000000000p-3, -0x1.aaaaaaaaaaaabp-3}},
     {3, {0x1.2000000000000p-4, -0x1.9aaaaaaaaaaabp-2, 0x1.5638e38e38e39p-2}},
@@ -77,7 +84,7 @@ inline constexpr Row<14> uniform[14] = {
       0x1.d575cfc9e2c3ap+39, -0x1.ff7885a2e2725p+39, 0x1.7d7a79bfd9279p+39, -0x1.73aff169e1ddbp+38,
       0x1.aa8a07524069bp+36, -0x1.b579e01fd909fp+33}},
 };
-inline constexpr Row<7> k_value[16] = {
+KRISS_TABLE Row<7> k_value[16] = {
     {7,
      {0x1.f96c3d2b744d0p-1, 0x1.a25ec438c7d87p-7, 0x1.47b1d97ee22a3p-14, 0x1.45b2f455bbacdp-22, 0x1.d04000ab6ad58p-31,
       0x1.fc0ec664f3936p-40, 0x1.be0eee0d2f2e8p-49}},
@@ -125,7 +132,7 @@ inline constexpr Row<7> k_value[16] = {
       0x1.ebf73a678c5c5p-53}},
     {4, {0x1.f3436c607a27dp-42, -0x1.0b93b3c762eaap-41, 0x1.340d38949d293p-45, -0x1.4ebe8eec4196ap-49}},
 };
-inline constexpr Row<7> k_slope[16] = {
+KRISS_TABLE Row<7> k_slope[16] = {
     {7,
      {0x1.18e2059a48f39p+0, 0x1.1427be1eeeacep-6, 0x1.f1e6c402e68cbp-14, 0x1.16a3445e22ccfp-21, 0x1.b82a71275ccbep-30,
       0x1.07b067854e9a2p-38, 0x1.f6144e495f54ap-48}},
