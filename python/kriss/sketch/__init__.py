@@ -15,12 +15,19 @@ from typing import Any
 from kriss.sketch._certificate import backward_error
 from kriss.sketch._factor import LstsqFactor, factor
 from kriss.sketch._features import RandomFeatures, UniversalFeatures
+from kriss.sketch._fits import RegressionResult
 from kriss.sketch._fwht import fwht
 from kriss.sketch._kinds import CountSketch, Gaussian, sketch
 from kriss.sketch._leverage import leverage_scores
 from kriss.sketch._linf import LinfResult, linf_lstsq
 from kriss.sketch._lstsq import LstsqResult, lstsq
 from kriss.sketch._refinement import Refinement, StreamResult
+from kriss.sketch._regression import (
+    huber_regression,
+    logistic_regression,
+    lp_regression,
+    quantile_regression,
+)
 from kriss.sketch._sparse_sign import SparseSign
 from kriss.sketch._srht import SRHT, TensorSRHT
 from kriss.sketch._state import SketchSolution, SketchState
@@ -28,6 +35,9 @@ from kriss.sketch._stream import lstsq_stream
 
 __all__ = [
     "SRHT",
+    "CoresetHuberRegressor",
+    "CoresetLogisticRegression",
+    "CoresetQuantileRegressor",
     "CountSketch",
     "Gaussian",
     "LinfResult",
@@ -35,6 +45,7 @@ __all__ = [
     "LstsqResult",
     "RandomFeatures",
     "Refinement",
+    "RegressionResult",
     "SketchSolution",
     "SketchState",
     "SketchedLinearRegression",
@@ -46,10 +57,14 @@ __all__ = [
     "backward_error",
     "factor",
     "fwht",
+    "huber_regression",
     "leverage_scores",
     "linf_lstsq",
+    "logistic_regression",
+    "lp_regression",
     "lstsq",
     "lstsq_stream",
+    "quantile_regression",
     "sketch",
 ]
 
@@ -60,6 +75,10 @@ def __getattr__(name: str) -> Any:
         from kriss.sketch._estimators import estimator
 
         return estimator(name)
+    if name in ("CoresetQuantileRegressor", "CoresetHuberRegressor", "CoresetLogisticRegression"):
+        from kriss.sketch import _robust_estimators
+
+        return _robust_estimators.estimator(name)
     raise AttributeError(f"module 'kriss.sketch' has no attribute {name!r}")
 
 

@@ -1,0 +1,190 @@
+"""Weighted least absolute deviations with different slopes on both sides, by an interior-point method on the dual.
+
+Primal: minimise h'z + Σ max(low_i r_i, high_i r_i), r = b − A z. Dual: maximise b'u over A'u = h, low ≤ u ≤ high.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy.linalg as sla
+
+Array = npt.NDArray[np.float64]
+STEP = 1 << 17  # entries of A that are scaled at once
+TINY = 1e-300
+
+
+class Interior(NamedTuple):
+    """Where the method ended."""
+
+    z: Array
+    u: Array  # dual variables within their bounds
+    gap: float  # Σ max(low r, high r) − u r, at least 0
+    miss: float  # norm(A'u − h)
+    solved: bool
+    iterations: int
+
+
+def gram(a: Array, d: Array) -> Array:
+    """A'diag(d)A for d ≥ 0."""
+    root = np.sqrt(d)
+    out = np.zeros((a.shape[1], a.shape[1]))
+    step = max(64, STEP // max(a.shape[1], 1))
+    for i in range(0, len(a), step):
+        part = a[i : i + step] * root[i : i + step, None]
+        out += part.T @ part
+    return out
+
+
+class Normal:
+    """A symmetric positive semidefinite matrix, ready for solving."""
+
+    def __init__(self, g: Array) -> None:
+        self.pseudo: Array | None = None
+        diagonal = np.sqrt(np.maximum(np.diagonal(g), TINY))
+        self.scale = 1.0 / diagonal
+        scaled = g * self.scale[:, None] * self.scale
+        try:
+            self.factor = sla.cho_factor(scaled, check_finite=False)
+            if np.abs(np.diagonal(self.factor[0])).min(initial=1.0) > 1e-7:
+                return
+        except sla.LinAlgError:
+            pass
+        w, v = sla.eigh(scaled, check_finite=False)
+        keep = w > 1e-14 * w[-1]
+        self.pseudo = (v[:, keep] / w[keep]) @ v[:, keep].T
+
+    def solve(self, y: Array) -> Array:
+        """The (least-squares) solution."""
+        scaled = y * self.scale
+        if self.pseudo is not None:
+            return np.asarray(self.scale * (self.pseudo @ scaled))
+        return np.asarray(self.scale * sla.cho_solve(self.factor, scaled, check_finite=False))
+
+
+def check_loss(r: Array, low: Array, high: Array) -> Array:
+    """max(low r, high r)."""
+    return np.maximum(low * r, high * r)
+
+
+def _longest(v: Array, dv: Array) -> float:
+    """The largest step in [0, 1e3] that keeps v + step dv ≥ 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = -v / dv
+    ratio[~(dv < 0)] = 1e3
+    return min(float(ratio.min(initial=1e3)), 1e3)
+
+
+def solve(
+    a: Array, b: Array, low: Array, high: Array, h: Array, z: Array, *, target: float, maxiter: int = 80
+) -> Interior:
+    """Mehrotra's predictor and corrector from a primal start z, until the gap is below `target`.
+
+    Per iteration one Gram matrix (k n² flops), four products with A (8 k n), some thirty passes over vectors.
+    """
+    k = len(b)
+    width = np.maximum(high - low, TINY)
+    right = h - low @ a
+    y = np.clip(-low, 0.02 * width, 0.98 * width)
+    s = width - y
+    r = b - a @ z
+    size = float(np.mean(np.abs(r))) + TINY
+    lower, upper = np.maximum(-r, 0.0) + size, np.maximum(r, 0.0) + size
+    # The size of A'u where all of u is at its bounds.
+    reach = float(np.linalg.norm(np.maximum(-low, high) @ np.abs(a))) + TINY
+    best = Interior(z, low + y, np.inf, np.inf, False, 0)
+    stuck, least = 0, np.inf
+    for iteration in range(1, maxiter + 1):
+        rp = right - y @ a
+        rd = r + lower - upper
+        miss = float(np.linalg.norm(rp))
+        u = low + y
+        gap = float(np.sum(check_loss(r, low, high) - u * r))
+        if miss <= 1e-9 * reach and gap < best.gap * 0.999:
+            best, stuck = Interior(z, u, gap, miss, gap <= target, iteration - 1), 0
+        elif miss > 1e-9 * reach and miss < 0.9 * least:
+            stuck = 0
+        else:
+            stuck += 1
+        least = min(least, miss)
+        if best.solved or stuck > 8:
+            break
+        mu = float(y @ lower + s @ upper) / (2 * k)
+        ratio_y, ratio_s = lower / y, upper / s
+        d = 1.0 / (ratio_y + ratio_s)
+        normal = Normal(gram(a, d))
+        # Predictor: aim at complementarity 0.
+        e = rd - lower + upper
+        dz = normal.solve((d * e) @ a - rp)
+        adz = a @ dz
+        dy = d * (e - adz)
+        dl, du = -lower - ratio_y * dy, -upper + ratio_s * dy
+        step_p = min(1.0, _longest(y, dy), _longest(s, -dy))
+        step_d = min(1.0, _longest(lower, dl), _longest(upper, du))
+        after = float(
+            (y + step_p * dy) @ (lower + step_d * dl) + (s - step_p * dy) @ (upper + step_d * du)
+        ) / (2 * k)  # fmt: skip
+        centre = mu * min(1.0, (after / mu) ** 3) if mu > 0 else 0.0
+        # Corrector.
+        ry = (centre - dy * dl) / y - lower
+        rs = (centre + dy * du) / s - upper
+        e = rd + ry - rs
+        dz = normal.solve((d * e) @ a - rp)
+        adz = a @ dz
+        dy = d * (e - adz)
+        dl, du = ry - ratio_y * dy, rs + ratio_s * dy
+        step_p = min(1.0, 0.9995 * _longest(y, dy), 0.9995 * _longest(s, -dy))
+        step_d = min(1.0, 0.9995 * _longest(lower, dl), 0.9995 * _longest(upper, du))
+        if not (np.isfinite(step_p) and np.isfinite(step_d) and np.isfinite(dz).all()):
+            break
+        z = z + step_d * dz
+        lower, upper = lower + step_d * dl, upper + step_d * du
+        y = y + step_p * dy
+        s = width - y
+        # A difference that has lost its digits is replaced by what it is the difference of.
+        np.maximum(y, 1e-18 * width, out=y)
+        np.maximum(s, 1e-18 * width, out=s)
+        r = b - a @ z
+    return best
+
+
+def vertex(a: Array, b: Array, low: Array, high: Array, h: Array, found: Interior) -> Interior | None:
+    """The corner of the optimal face next to `found`, exact to rounding: as many zero residuals as z has entries.
+
+    None if the rows of dual variables strictly within their bounds do not determine z, or that point is no solution.
+    """
+    n = a.shape[1]
+    width = high - low
+    inside = np.minimum(found.u - low, high - found.u) / np.maximum(width, TINY)
+    count = min(len(b), 4 * n + 10)
+    near = np.argpartition(-inside, count - 1)[:count] if count < len(b) else np.arange(len(b))
+    near = near[np.argsort(-inside[near])]
+    if len(near) < n or n == 0:
+        return None
+    # A greedy basis from rows that are far within their bounds, by pivoted QR of rows weighted by how far.
+    weight = np.maximum(inside[near], 1e-13)
+    order = sla.qr((a[near] * weight[:, None]).T, mode="r", pivoting=True, check_finite=False)[1]
+    basis = near[order[:n]]
+    square = a[basis]
+    (getrf,) = sla.get_lapack_funcs(("getrf",), (square,))
+    lu = getrf(square)[:2]
+    pivots = np.abs(np.diagonal(lu[0]))
+    if not pivots.min() > 1e-12 * pivots.max():
+        return None
+    z = sla.lu_solve(lu, b[basis], check_finite=False)
+    z = z + sla.lu_solve(lu, b[basis] - square @ z, check_finite=False)
+    r = b - a @ z
+    u = np.where(r > 0, high, low)
+    flat = np.abs(r) <= 1e-14 * (np.abs(b) + np.abs(a) @ np.abs(z))
+    u = np.where(flat, found.u, u)
+    u[basis] = 0.0
+    u[basis] = sla.lu_solve(lu, h - u @ a, trans=1, check_finite=False)
+    slack = 1e-11 * width[basis]
+    if np.any(u[basis] < low[basis] - slack) or np.any(u[basis] > high[basis] + slack):
+        return None
+    u = np.clip(u, low, high)
+    r[basis] = 0.0
+    gap = float(np.sum(check_loss(r, low, high) - u * r))
+    return Interior(z, u, gap, float(np.linalg.norm(u @ a - h)), True, found.iterations)
