@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from kriss.sketch._certificate import backward_error
+from kriss.sketch._constrained import ConstrainedResult, minimize_constrained
 from kriss.sketch._factor import LstsqFactor, factor
 from kriss.sketch._features import RandomFeatures, UniversalFeatures
 from kriss.sketch._fits import RegressionResult
@@ -35,6 +36,7 @@ from kriss.sketch._stream import lstsq_stream
 
 __all__ = [
     "SRHT",
+    "ConstrainedResult",
     "CoresetHuberRegressor",
     "CoresetLogisticRegression",
     "CoresetQuantileRegressor",
@@ -64,6 +66,7 @@ __all__ = [
     "lp_regression",
     "lstsq",
     "lstsq_stream",
+    "minimize_constrained",
     "quantile_regression",
     "sketch",
 ]

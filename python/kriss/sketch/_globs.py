@@ -84,7 +84,8 @@ class Globs:
     def minimise(self, k: int | None, rng: np.random.Generator, tol: float, maxiter: int) -> Solved:
         """The coreset, then rounds of band, solution, and check."""
         m, n = self.rows.m, self.frame.rank
-        spread = math.sqrt(max(-self.slopes.low * self.slopes.high, 1e-4)) / (self.slopes.high - self.slopes.low)
+        spread = math.sqrt(-self.slopes.low * self.slopes.high) / (self.slopes.high - self.slopes.low)
+        spread = max(spread, 0.25)  # the normal law of the error is far off for extreme quantiles
         size, wide = sizes(m, max(n, 1), spread)
         if k is not None:
             size, wide = k, int(2 * WIDTH * spread * m * math.sqrt(max(n, 1) / k))

@@ -11,8 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import scipy.linalg as sla
 
+from kriss.sketch._certificate import tall_pass
+
 Array = npt.NDArray[np.float64]
-STEP = 1 << 17  # entries of A that are scaled at once
+STEP = 1 << 20  # entries of A that are scaled at once
+SMALL = 1 << 14  # entries of A below which calls cost more than flops
 TINY = 1e-300
 
 
@@ -29,12 +32,18 @@ class Interior(NamedTuple):
 
 def gram(a: Array, d: Array) -> Array:
     """A'diag(d)A for d ≥ 0."""
+    k, n = a.shape
     root = np.sqrt(d)
-    out = np.zeros((a.shape[1], a.shape[1]))
-    step = max(64, STEP // max(a.shape[1], 1))
-    for i in range(0, len(a), step):
+    if k * n < SMALL:
+        part = a * root[:, None]
+        return np.asarray(part.T @ part)
+    out = np.zeros((n, n))
+    one, nothing, scale = np.zeros((1, 1)), np.zeros((n, 1)), np.ones(n)
+    step = max(64, STEP // n)
+    for i in range(0, k, step):
         part = a[i : i + step] * root[i : i + step, None]
-        out += part.T @ part
+        right = np.broadcast_to(one, (len(part), 1))
+        out += tall_pass(part, right, scale, scale[:1], nothing, want_gram=True).gram
     return out
 
 
@@ -87,15 +96,19 @@ def solve(
     k = len(b)
     width = np.maximum(high - low, TINY)
     right = h - low @ a
-    y = np.clip(-low, 0.02 * width, 0.98 * width)
+    # Next to the middle of the bounds, the point of A'u = h in their units, as far as it is within them.
+    y = 0.5 * width
+    y = y + np.square(width) * (a @ Normal(gram(a, np.square(width))).solve(right - y @ a))
+    y = np.clip(y, 0.1 * width, 0.9 * width)
     s = width - y
     r = b - a @ z
     size = float(np.mean(np.abs(r))) + TINY
-    lower, upper = np.maximum(-r, 0.0) + size, np.maximum(r, 0.0) + size
+    lower = np.hypot(0.5 * r, size)
+    lower, upper = lower - 0.5 * r, lower + 0.5 * r
     # The size of A'u where all of u is at its bounds.
     reach = float(np.linalg.norm(np.maximum(-low, high) @ np.abs(a))) + TINY
     best = Interior(z, low + y, np.inf, np.inf, False, 0)
-    stuck, least = 0, np.inf
+    stuck, least, short = 0, np.inf, False
     for iteration in range(1, maxiter + 1):
         rp = right - y @ a
         rd = r + lower - upper
@@ -127,6 +140,8 @@ def solve(
             (y + step_p * dy) @ (lower + step_d * dl) + (s - step_p * dy) @ (upper + step_d * du)
         ) / (2 * k)  # fmt: skip
         centre = mu * min(1.0, (after / mu) ** 3) if mu > 0 else 0.0
+        if short:  # too close to the border for second-order terms: towards the middle first
+            centre, dy = max(centre, 0.5 * mu), 0.0 * dy
         # Corrector.
         ry = (centre - dy * dl) / y - lower
         rs = (centre + dy * du) / s - upper
@@ -137,6 +152,7 @@ def solve(
         dl, du = ry - ratio_y * dy, rs + ratio_s * dy
         step_p = min(1.0, 0.9995 * _longest(y, dy), 0.9995 * _longest(s, -dy))
         step_d = min(1.0, 0.9995 * _longest(lower, dl), 0.9995 * _longest(upper, du))
+        short = min(step_p, step_d) < 0.1
         if not (np.isfinite(step_p) and np.isfinite(step_d) and np.isfinite(dz).all()):
             break
         z = z + step_d * dz
