@@ -110,7 +110,7 @@ class Frame:
     @property
     def rank(self) -> int:
         """Of A."""
-        return self.p.shape[1]
+        return int(self.p.shape[1])
 
     def coefficients(self, z: Array) -> Array:
         """x = P z, the shortest with the same A x."""

@@ -166,7 +166,7 @@ def prepare(
     if intercept:
         penalised[-1] = 0.0
     unit = float(power_of_two(np.array([float(np.abs(right).max(initial=0.0))]))[0]) if scaled else 1.0
-    right = right.astype(np.float64) * unit
+    scaled_right: Array = right.astype(np.float64) * unit
     wunit = 1.0
     if w is not None:
         wunit = float(power_of_two(np.array([float(w.max())]))[0])
@@ -176,11 +176,12 @@ def prepare(
         unit_rows = np.eye(n)[penalised > 0]
         rows.tail = np.concatenate([unit_rows, -unit_rows])
         rows.m += len(rows.tail)
-        right = np.append(right, np.zeros(len(rows.tail)))
+        scaled_right = np.append(scaled_right, np.zeros(len(rows.tail)))
         weight = np.ones(rows.body) if w is None else w
         w = np.append(weight, np.full(len(rows.tail), l1 * wunit))
-    return Problem(rows, right, w, unit, wunit, size, tol, limit, _validate.seed64(rng), _validate.workers(workers),
-                   _ticker(stack, progress), penalised)  # fmt: skip
+    seed, threads = _validate.seed64(rng), _validate.workers(workers)
+    tick = _ticker(stack, progress)
+    return Problem(rows, scaled_right, w, unit, wunit, size, tol, limit, seed, threads, tick, penalised)
 
 
 def _ticker(stack: ExitStack, progress: bool) -> Callable[[str], None]:

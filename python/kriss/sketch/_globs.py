@@ -60,7 +60,7 @@ class Sweep(NamedTuple):
     objective: float
     wrong: float  # gap of the fixed rows
     crossed: int
-    index: npt.NDArray[np.intp]
+    rows: npt.NDArray[np.intp]
     a: Array
     fixed: Array  # Σ u_i a_i P over the rows outside
     side: npt.NDArray[np.int8]  # of each row, as fixed; 0 in the band
@@ -120,9 +120,9 @@ class Globs:
         monotone = False
         floor = 1e-15 * float(np.abs(self.b).sum()) * max(-self.slopes.low, self.slopes.high)
         for round_ in range(1, maxiter + 1):
-            widest = max(widest, len(now.index))
-            low, high = self.slopes.at(now.index, len(now.index))
-            b = self.b[now.index]
+            widest = max(widest, len(now.rows))
+            low, high = self.slopes.at(now.rows, len(now.rows))
+            b = self.b[now.rows]
             target = 0.2 * (tol * best + floor)
             done = self._interior(now.a, b, low, high, -now.fixed, z, target, absolute=True)
             if not done.solved and done.miss > 1e-6 * (1.0 + float(np.linalg.norm(now.fixed))):
@@ -145,7 +145,7 @@ class Globs:
                 return Solved(
                     best_z, best, max(best - lower, 0.0), first, True, coreset, widest, self.iterations, round_
                 )
-            monotone = monotone or round_ >= 3 or after.crossed > len(now.index) // 10
+            monotone = monotone or round_ >= 3 or after.crossed > len(now.rows) // 10
             now = after
         return Solved(
             best_z, best, max(best - lower, 0.0), first, False, coreset, widest, self.iterations, maxiter

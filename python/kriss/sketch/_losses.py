@@ -104,7 +104,8 @@ class Power(Loss):
         q = self.p / (self.p - 1.0)
         with np.errstate(under="ignore"):
             norm = top * float(np.sum((scaled / top) ** q)) ** (1.0 / q)
-        return (float((b - t) @ u) + linear) / norm
+        out: float = (float((b - t) @ u) + linear) / norm
+        return out
 
 
 class Huber(Loss):

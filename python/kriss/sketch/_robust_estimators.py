@@ -444,5 +444,5 @@ def _classes() -> dict[str, type]:
         # Where pickle and the documentation look for them.
         cls.__module__, cls.__qualname__ = "kriss.sketch", cls.__name__
     for cls in made[:2]:
-        cls.predict = vars(Regressor)["predict"]
+        setattr(cls, "predict", vars(Regressor)["predict"])  # noqa: B010
     return {cls.__name__: cls for cls in made}

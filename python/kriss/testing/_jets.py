@@ -38,10 +38,12 @@ class Jet:
         return Jet(-self.value, -self.gradient, -self.hessian)
 
     def __sub__(self, other: Any) -> Jet:
-        return self + (-other)
+        out: Jet = self + (-other)
+        return out
 
     def __rsub__(self, other: Any) -> Jet:
-        return -self + other
+        out: Jet = -self + other
+        return out
 
     def __mul__(self, other: Any) -> Jet:
         if not isinstance(other, Jet):
