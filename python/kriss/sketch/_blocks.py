@@ -20,7 +20,7 @@ from kriss.sketch._certificate import sketched_factor
 from kriss.sketch._sparse_sign import SparseSign, dense_array
 
 Array = npt.NDArray[np.float64]
-ENTRIES = 1 << 17  # of a block: 1 MiB stays in cache between the few steps that are done with it
+ENTRIES = 1 << 19  # of a block: 4 MiB stay in cache between the few steps that are done with it
 RANK_LIMIT = 1e13  # scaled condition number from which on directions count as null
 PLAIN_LIMIT = 1e4  # condition number up to which Gram matrices may be formed before they are preconditioned
 

@@ -21,6 +21,8 @@ from kriss.sketch._interior import check_loss
 
 Array = npt.NDArray[np.float64]
 WIDTH = 2.5  # half width of the first band, in standard deviations of the coreset's error in a residual
+ROUGH = 0.005  # gap of the first band, relative to what the coreset's is expected to be
+BAND = 2
 SHRINK = 1 / 8  # of the band, from a round to the next
 
 
@@ -63,7 +65,7 @@ class Sweep(NamedTuple):
     rows: npt.NDArray[np.intp]
     a: Array
     fixed: Array  # Σ u_i a_i P over the rows outside
-    side: npt.NDArray[np.int8]  # of each row, as fixed; 0 in the band
+    side: npt.NDArray[np.int8]  # of each row, as fixed: 1 above, 0 below, or BAND
 
 
 def sizes(m: int, n: int, spread: float) -> tuple[int, int]:
@@ -113,7 +115,7 @@ class Globs:
         return self._rounds(near.z, limit, root, len(kept), tol, maxiter)
 
     def _rounds(self, z: Array, limit: float, root: Array, coreset: int, tol: float, maxiter: int) -> Solved:
-        now = self._sweep(z, limit, root, None, None)
+        now = self._sweep(z, limit, root, None, False)
         first = now.objective
         best_z, best, lower = z, first, 0.0
         widest = 0
@@ -124,11 +126,14 @@ class Globs:
             low, high = self.slopes.at(now.rows, len(now.rows))
             b = self.b[now.rows]
             target = 0.2 * (tol * best + floor)
+            if round_ == 1:
+                # The first band leads to the second only: a tenth of the coreset's error, whose square the gap is.
+                target = max(target, ROUGH * 0.5 * self.frame.rank / coreset * best)
             done = self._interior(now.a, b, low, high, -now.fixed, z, target, absolute=True)
             if not done.solved and done.miss > 1e-6 * (1.0 + float(np.linalg.norm(now.fixed))):
                 # The fixed rows push harder than the band can hold: it must be wider.
                 limit, monotone = limit * 4, True
-                now = self._sweep(z, limit, root, now, np.inf)
+                now = self._sweep(z, limit, root, now, True)
                 continue
             exact = _interior.vertex(now.a, b, low, high, -now.fixed, done)
             if exact is not None and exact.gap <= max(done.gap, target):
@@ -136,7 +141,7 @@ class Globs:
             z = done.z
             slip = 2.0 * done.miss * float(np.linalg.norm(z))
             limit = limit * (2.0 if monotone else SHRINK)
-            after = self._sweep(z, limit, root, now, None if monotone else 0.0)
+            after = self._sweep(z, limit, root, now, monotone)
             self.tick("band")
             lower = max(lower, after.objective - (done.gap + after.wrong + slip))
             if after.objective < best:
@@ -151,10 +156,10 @@ class Globs:
             best_z, best, max(best - lower, 0.0), first, False, coreset, widest, self.iterations, maxiter
         )  # fmt: skip
 
-    def _sweep(self, z: Array, limit: float, root: Array, before: Sweep | None, keep: float | None) -> Sweep:
+    def _sweep(self, z: Array, limit: float, root: Array, before: Sweep | None, keep: bool) -> Sweep:
         """One pass: objective and gap at z, and the next band: rows near zero, rows found on the wrong side, and
-        those of the last band (unless `keep` is 0)."""
-        rows, frame = self.rows, self.frame
+        those of the last band if they are to be kept."""
+        rows, frame, slopes = self.rows, self.frame, self.slopes
         x = frame.p @ z
         side = np.empty(rows.m, np.int8)
         objective = wrong = 0.0
@@ -164,29 +169,33 @@ class Globs:
         for i, block in rows:
             j = i + len(block)
             r = self.b[i:j] - block @ x
-            low, high = self.slopes.at(slice(i, j), j - i)
-            loss = check_loss(r, low, high)
-            objective += float(loss.sum())
-            here = np.where(r > 0, 1, -1).astype(np.int8)
-            band = np.abs(r) <= limit * root[i:j]
+            above = r > 0
+            u = np.where(above, slopes.high, slopes.low)
+            if slopes.weight is not None:
+                u *= slopes.weight[i:j]
+            objective += float(u @ r)
+            np.abs(r, out=r)
+            band = r <= limit * root[i:j]
             if i >= self.sure:
                 band[:] = True
+            here = side[i:j]
+            here[:] = above
             if before is not None:
                 was = before.side[i:j]
-                out = (was != 0) & (was != here)
+                out = (was != BAND) & (was != here)
                 if out.any():
                     crossed += int(np.count_nonzero(out))
-                    u = np.where(was > 0, high, low)
-                    wrong += float(np.sum((loss - u * r)[out]))
+                    size = r[out] if slopes.weight is None else r[out] * slopes.weight[i:j][out]
+                    wrong += (slopes.high - slopes.low) * float(size.sum())
                     band |= out
-                if keep != 0.0:
-                    band |= was == 0
-            here[band] = 0
-            side[i:j] = here
+                if keep:
+                    band |= was == BAND
+            here[band] = BAND
+            u[band] = 0.0
             parts.append(block[band])
-            fixed += np.where(here > 0, high, np.where(here < 0, low, 0.0)) @ block
+            fixed += u @ block
         a = np.concatenate(parts) @ frame.p
-        return Sweep(objective, wrong, crossed, np.flatnonzero(side == 0), a, frame.p.T @ fixed, side)
+        return Sweep(objective, wrong, crossed, np.flatnonzero(side == BAND), a, frame.p.T @ fixed, side)
 
     def _directly(self, tol: float) -> Solved:
         """All rows at once."""

@@ -80,10 +80,9 @@ def check_loss(r: Array, low: Array, high: Array) -> Array:
 
 def _longest(v: Array, dv: Array) -> float:
     """The largest step in [0, 1e3] that keeps v + step dv ≥ 0."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        ratio = -v / dv
-    ratio[~(dv < 0)] = 1e3
-    return min(float(ratio.min(initial=1e3)), 1e3)
+    with np.errstate(over="ignore"):
+        least = float((dv / v).min(initial=0.0))
+    return min(-1.0 / least, 1e3) if least < 0 else (1e3 if least == 0 else 0.0)
 
 
 def solve(
@@ -115,9 +114,11 @@ def solve(
         miss = float(np.linalg.norm(rp))
         u = low + y
         gap = float(np.sum(check_loss(r, low, high) - u * r))
-        if miss <= 1e-9 * reach and gap < best.gap * 0.999:
+        # What A'u misses h by counts as much as it may change the objective.
+        meets = miss <= 1e-9 * reach or miss * float(np.linalg.norm(z)) <= 0.1 * target
+        if meets and gap < best.gap * 0.999:
             best, stuck = Interior(z, u, gap, miss, gap <= target, iteration - 1), 0
-        elif miss > 1e-9 * reach and miss < 0.9 * least:
+        elif not meets and miss < 0.9 * least:
             stuck = 0
         else:
             stuck += 1
@@ -136,9 +137,9 @@ def solve(
         dl, du = -lower - ratio_y * dy, -upper + ratio_s * dy
         step_p = min(1.0, _longest(y, dy), _longest(s, -dy))
         step_d = min(1.0, _longest(lower, dl), _longest(upper, du))
-        after = float(
-            (y + step_p * dy) @ (lower + step_d * dl) + (s - step_p * dy) @ (upper + step_d * du)
-        ) / (2 * k)  # fmt: skip
+        # (y + step_p dy)'(lower + step_d dl) + (s - step_p dy)'(upper + step_d du), by its parts.
+        after = 2 * k * mu + step_d * float(y @ dl + s @ du) + step_p * float(dy @ lower - dy @ upper)
+        after = (after + step_p * step_d * float(dy @ dl - dy @ du)) / (2 * k)
         centre = mu * min(1.0, (after / mu) ** 3) if mu > 0 else 0.0
         if short:  # too close to the border for second-order terms: towards the middle first
             centre, dy = max(centre, 0.5 * mu), 0.0 * dy
