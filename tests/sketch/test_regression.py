@@ -176,6 +176,7 @@ def test_classes_that_can_be_separated(rng):
     A = rng.standard_normal((3000, 3))
     fit = logistic_regression(A, np.sign(A @ [1.0, 2.0, -1.0]), rng=0)
     assert fit.status == "separable" and np.all(np.isfinite(fit.x))
+    assert logistic_regression(A, np.sign(A @ [1.0, 2.0, -1.0]), l2=0.1, rng=0).status == "optimal"
     # Not quite: one column tells some rows apart and says nothing about the others.
     A[:, 2] = 0.0
     A[:200, 2] = 1.0

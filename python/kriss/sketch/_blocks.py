@@ -132,7 +132,7 @@ class Frame:
 
 def look(rows: Rows, b: Array, seed: int, workers: int, below: Array | None = None) -> Frame:
     """Read A once. Refuses NaN and infinity. The variables are those of A with the rows of `below`, if any."""
-    n, zeta = rows.n, 8
+    n, zeta = rows.n, 4
     d = max(8 * n, 64)
     if rows.m <= 2 * d:
         sa, sb = np.empty((rows.m, n)), b[:, None]

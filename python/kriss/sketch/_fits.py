@@ -263,7 +263,7 @@ def smooth(
     s = setup.s
     floor = 1e-15 * (float(np.abs(b).sum()) if kind != "logistic" else 0.0)
     if kind == "power":
-        floor = 1e-15 * setup.loss.objective(np.zeros(m), b, w, 0.0)
+        floor = 1e-13 * setup.loss.objective(np.zeros(m), b, w, 0.0)
     iterations = 0
     if n and kind == "huber" and not len(kept):
         # Few rows: all of them take the coreset's place.
@@ -283,7 +283,7 @@ def smooth(
         inner = _newton.Sums(setup.loss, b[kept], wq, frame, ridge, a=a)
         near = _newton.minimise(
             inner, z, s, tol=1e-5, maxiter=50, floor=floor, final=setup.s / 5 if setup.loss.shrinks else 0.0,
-            tick=lambda what: None, separable=setup.separable,
+            tick=lambda what: None, separable=setup.separable and l2 == 0.0,
         )  # fmt: skip
         iterations += near.iterations
         if near.status not in ("separable", "non_finite"):
@@ -299,7 +299,7 @@ def smooth(
         firsts: list[float] = []
         done = _newton.minimise(
             sums, z, s, tol=problem.tol, maxiter=problem.maxiter, floor=floor, final=setup.final,
-            tick=problem.tick, separable=setup.separable, firsts=firsts,
+            tick=problem.tick, separable=setup.separable and l2 == 0.0, firsts=firsts,
         )  # fmt: skip
         first = firsts[0]
     back = 0.0 if kind == "logistic" else (2.0 if kind == "huber" and not joint else 1.0)

@@ -76,7 +76,7 @@ class Power(Loss):
         r = (b - t) / self.unit
         r2 = r * r
         q = r2 + s * s
-        with np.errstate(under="ignore"):
+        with np.errstate(under="ignore", over="ignore", invalid="ignore"):
             low = q ** (0.5 * p - 1.0) if p != 4.0 else q
             value = float(np.sum(_times(w, low * q)))
             u = _times(w, (p / self.unit) * (r * low))

@@ -184,7 +184,7 @@ def quantile_regression(
     then finds the rows whose sign changed and the duality gap; a second band, an eighth as wide, is usually the last.
     Fixing a sign can only lower the objective, so each band gives a lower bound. Work: 2 zeta m n flops for the
     sketch, 2 m n² for leverage, 2 m n in each of three or four further passes, and about 20 Gram matrices of
-    m^(2/3) n^(1/3) rows; 8 m n bytes a pass. Memory beside A: about 20 bytes a row, coreset and band.
+    m^(2/3) n^(1/3) rows; 8 m n bytes a pass. Memory beside A: about 60 bytes a row, coreset and band.
 
     References
     ----------
