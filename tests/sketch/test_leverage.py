@@ -39,7 +39,7 @@ def test_exact(kind, m, rng):
     elif kind == "strided":
         given_as = np.repeat(A, 2, axis=1)[::-1, ::2]
         A = A[::-1]
-    score = leverage_scores(given_as, rng=0)
+    score = leverage_scores(given_as, method="exact", rng=0)
     assert score.shape == (m,)
     assert_allclose(score, textbook(A), rtol=tolerance, atol=tolerance)
     assert score.sum() == pytest.approx(7, rel=1e-10)
@@ -48,7 +48,7 @@ def test_exact(kind, m, rng):
 def test_rank_deficient(rng):
     A = rng.standard_normal((4000, 6))
     A = np.hstack([A, A[:, :2] @ rng.standard_normal((2, 2)), np.zeros((4000, 1))])
-    assert_allclose(leverage_scores(A), textbook(A), rtol=1e-10, atol=1e-13)
+    assert_allclose(leverage_scores(A, method="exact"), textbook(A), rtol=1e-10, atol=1e-13)
     assert leverage_scores(np.zeros((500, 3))).tolist() == [0.0] * 500
 
 
@@ -56,11 +56,9 @@ def test_rank_deficient(rng):
 @settings(max_examples=40, deadline=None)
 def test_sketched_scores_are_within_their_factor(seed, n, heavy):
     rng = np.random.default_rng(seed)
-    A = rng.standard_cauchy((3000, n)) if heavy else rng.standard_normal((3000, n))
+    A = rng.standard_cauchy((8000, n)) if heavy else rng.standard_normal((8000, n))
     ratio = leverage_scores(A, method="sketch", rng=seed) / textbook(A)
-    # twice the Gaussian limit of q = sqrt(n / d); small sketches have at least 64 rows
-    q = min(2 * np.sqrt(n / max(12 * n, 64)), 0.8)
-    assert ratio.min() > (1 + q) ** -2 and ratio.max() < (1 - q) ** -2
+    assert ratio.min() > 0.8 and ratio.max() < 1.2
 
 
 def test_seed_decides_and_coherent_rows_are_found(rng):
@@ -68,13 +66,15 @@ def test_seed_decides_and_coherent_rows_are_found(rng):
     A[100:] = 1e-3 * rng.standard_normal((2920, 20))
     once = leverage_scores(A, method="sketch", rng=5)
     assert np.array_equal(once, leverage_scores(A, method="sketch", rng=5))
-    assert leverage_scores(A)[:20].min() > 0.99
+    assert leverage_scores(A, method="exact")[:20].min() > 0.99
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200])
 def test_any_units(scale, rng):
     A = rng.standard_normal((3000, 5))
-    assert_allclose(leverage_scores(A * scale), leverage_scores(A), rtol=1e-11)
+    assert_allclose(leverage_scores(A * scale, rng=1), leverage_scores(A, rng=1), rtol=1e-11)
+    exact = leverage_scores(A, method="exact")
+    assert_allclose(leverage_scores(A * scale, method="exact"), exact, rtol=1e-11)
 
 
 def test_bad_input(rng):

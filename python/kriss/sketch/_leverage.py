@@ -15,35 +15,49 @@ from kriss._validate import RngLike
 from kriss.sketch._cuda_lstsq import DeviceMatrix, device_left
 from kriss.sketch._input import Left, left_side
 from kriss.sketch._look import look
+from kriss.sketch._range import SKETCH, orthonormal_range, row_squares, sketched, truncated_range
 from kriss.sketch._rows import ComplexMatrix, CsrMatrix, DenseMatrix, Matrix, Number, OperatorMatrix, interleaved
 from kriss.sketch._solve import can_be_written_out, is_single
+from kriss.sketch._source import ENTRIES, Source, is_lazy
 from kriss.sketch._sparse_sign import SparseSign
 
-ROWS = 1 << 20  # entries of A P that are there at once
+ROWS = 1 << 20  # entries of A P that are there at once on a GPU
+FAST = 132  # with d = FAST (sqrt(n) + 2)^2 rows the distortion (sqrt(n) + 2) / sqrt(d) makes errors of 20 %
 
 
 def leverage_scores(
     a: object,
     *,
-    method: str = "exact",
+    method: str = "sketch",
+    rank: int | None = None,
     sketch_size: int | None = None,
     zeta: int = 8,
     rng: RngLike = None,
     workers: int | None = None,
     check_finite: bool = True,
+    progress: bool = False,
 ) -> npt.NDArray[np.float64]:
-    """Leverage of each row: the diagonal of the projection onto the range of A, exactly or from one sketch.
+    """Leverage of each row: the diagonal of the projection onto the range of A, to 20 % from a sketch, or exactly.
 
     Parameters
     ----------
-    a : array_like, sparse matrix or LinearOperator, shape (m, n)
-        Real or complex. A real CuPy array gives scores on its device.
-    method : {"exact", "sketch"}
+    a : array_like, sparse matrix, LinearOperator, sliceable rows or callable, shape (m, n)
+        Real or complex. A real CuPy array gives scores on its device. Rows that are read block by block are real:
+        anything with a ``shape`` whose rows can be sliced (memory map, HDF5, Zarr), or a function that returns a fresh
+        iterable of blocks for each pass.
+    method : {"sketch", "exact"}
         ``"exact"``: from a factor of A itself, to rounding. ``"sketch"``: from a sketch's factor, a pass over A less;
-        each score is then off by a factor between ``(1 + q)**-2`` and ``(1 - q)**-2``, ``q = sqrt(n / sketch_size)``,
-        with high probability.
+        each score is then off by a factor between ``(1 + q)**-2`` and ``(1 - q)**-2``, ``q = (sqrt(n) + t) /
+        sqrt(sketch_size)``, but for a chance of about ``exp(-t**2/2)``. Where the sketch would be no smaller than
+        half of A, the scores are exact as well.
+    rank : int, optional
+        Scores of the best approximation of this rank, the rows' squared norms in its left singular vectors: for
+        matrices that are wide, or whose small singular values are noise. Real A that is no operator and not on a GPU.
+        These do depend on the units of the columns, and on the choice of vectors where singular values coincide at the
+        cut.
     sketch_size : int, optional
-        Rows of the sketch, more than n. Default 4 n for ``"exact"``, 12 n for ``"sketch"``, at least 64.
+        Rows of the sketch, more than n. Default 4 n for ``"exact"``, at least 64; for ``"sketch"``
+        ``132 (sqrt(n) + 2)**2``, which is 20 % for t = 2. Not used with `rank`.
     zeta : int
         Entries per column of the sketch.
     rng : int, SeedSequence, Generator or None
@@ -51,7 +65,9 @@ def leverage_scores(
     workers : int, optional
         Threads of the sketch and the factor; products with A's rows are BLAS's.
     check_finite : bool
-        Refuse NaN and infinity.
+        Refuse NaN and infinity; always on for `rank` and for rows that are read.
+    progress : bool
+        Show a bar for each pass, with `rank` and for rows that are read.
 
     Returns
     -------
@@ -71,12 +87,15 @@ def leverage_scores(
     ``score[i] = norm(A[i] @ P)**2``, where A P has orthonormal columns (``"exact"``) or nearly so. The sketch costs
     2 zeta nnz(A) flops, the exact factor 2 m n², the products 2 m n²; memory beside A about 1e6 numbers and the factor.
     Scores do not depend on the units of the columns of A. Directions of the scaled A below 1e-13 of the
-    largest (float32: 1e-6) count as none.
+    largest (float32: 1e-6) count as none. With `rank`: LAPACK up to 4e6 entries, ARPACK for ``"exact"`` beyond (a
+    pass for each product), for ``"sketch"`` a block Krylov method of five passes of 4 m n (rank + 10) flops.
 
     References
     ----------
     P. Drineas, M. Magdon-Ismail, M. W. Mahoney, D. P. Woodruff, *Fast approximation of matrix coherence and statistical
     leverage*, J. Mach. Learn. Res. 13 (2012), algorithm 1 (without its second, Johnson-Lindenstrauss sketch).
+    C. Musco, C. Musco, *Randomized block Krylov methods for stronger and faster approximate singular value
+    decomposition*, NeurIPS 2015, algorithm 2, for `rank`.
 
     Examples
     --------
@@ -84,19 +103,27 @@ def leverage_scores(
     >>> from kriss.sketch import leverage_scores
     >>> A = np.random.default_rng(0).standard_normal((5000, 4))
     >>> A[7] *= 1000
-    >>> score = leverage_scores(A)
+    >>> score = leverage_scores(A, method="exact")
     >>> int(score.argmax()), bool(score[7] > 0.99), round(float(score.sum()), 9)
     (7, True, 4.0)
     """
     exact = _validate.choice(method, "method", ("exact", "sketch")) == "exact"
     zeta = _validate.integer(zeta, "zeta", low=1)
     threads = _validate.workers(workers)
+    if rank is not None or is_lazy(a):
+        if _device.is_device_array(a) or hasattr(a, "matvec"):
+            raise TypeError(f"rank needs rows, a is a {type(a).__name__}")
+        return scores_of(
+            a, method=method, rank=rank, sketch_size=sketch_size, zeta=zeta, rng=rng, workers=workers,
+            progress=progress, name="a",
+        )  # fmt: skip
     left = device_left(a) if _device.is_device_array(a) else left_side(a, None, check_finite)
     matrix = left.matrix
     m, n = matrix.m, matrix.n
     if sketch_size is not None:
         sketch_size = _validate.integer(sketch_size, "sketch_size", low=n + 1)
-    rows = max((4 if exact else 12) * n, 64, zeta) if sketch_size is None else max(sketch_size, zeta)
+    size, exact = _sketch_rows(m, n, sketch_size, exact)
+    rows = max(size, zeta)
     sketch = SparseSign(rows, zeta, rng=rng)
     if check_finite and left.dense:
         matrix.check_finite()
@@ -109,8 +136,54 @@ def leverage_scores(
         weights = _orthonormal(matrix, weights)
     out = np.empty(m) if not matrix.on_device else _device.cupy().empty(m, np.float64)
     for i, part in _products(matrix, weights):
-        out[i : i + part.shape[0]] = (part * part).sum(axis=1)
+        if matrix.on_device:
+            out[i : i + part.shape[0]] = (part * part).sum(axis=1)
+        else:
+            np.einsum("ij,ij->i", part, part, out=out[i : i + part.shape[0]])
     return out
+
+
+def _sketch_rows(m: int, n: int, given: int | None, exact: bool) -> tuple[int, bool]:
+    """Rows of the sketch, and whether the scores will be exact after all."""
+    if given is not None:
+        return given, exact
+    if not exact:
+        rows = int(np.ceil(FAST * (np.sqrt(n) + 2.0) ** 2))
+        if 2 * rows <= m and rows * n <= SKETCH:
+            return rows, False
+    return max(4 * n, 64), True
+
+
+def scores_of(
+    a: Any,
+    *,
+    method: str,
+    rank: int | None,
+    rng: RngLike,
+    workers: int | None,
+    progress: bool,
+    name: str,
+    sketch_size: int | None = None,
+    zeta: int = 8,
+) -> npt.NDArray[np.float64]:
+    """Leverage of rows that come in blocks, or of the best subspace of dimension `rank`."""
+    exact = _validate.choice(method, "method", ("exact", "sketch")) == "exact"
+    threads = _validate.workers(workers) or None
+    source = Source(a, name, progress)
+    m, n = source.m, source.n
+    if rank is not None:
+        rank = _validate.integer(rank, "rank", low=1)
+        return truncated_range(source, rank, exact, rng, threads).scores()
+    if sketch_size is not None:
+        sketch_size = _validate.integer(sketch_size, "sketch_size", low=n + 1)
+    if min(m, n) == 0:
+        return np.zeros(m)
+    size, exact = _sketch_rows(m, n, sketch_size, exact)
+    if not exact:
+        p = sketched(source, max(size, zeta), zeta, rng, threads)
+        if p is not None:
+            return row_squares(source, p)
+    return orthonormal_range(source, rng, threads).scores()
 
 
 def _from_sketch(left: Left, sketch: SparseSign, workers: int) -> Number | None:
@@ -162,6 +235,7 @@ def _products(matrix: Matrix, p: Number) -> Iterator[tuple[int, Any]]:
         yield 0, np.ascontiguousarray(product).view(np.float64) if matrix.complex else product
         return
     rows: Any
+    step = max(1, (ROWS if matrix.on_device else ENTRIES) // max(p.shape[1], 1))
     if isinstance(matrix, DeviceMatrix):
         rows, p = matrix.a, _device.cupy().asarray(p)
     elif isinstance(matrix, CsrMatrix):
@@ -169,6 +243,5 @@ def _products(matrix: Matrix, p: Number) -> Iterator[tuple[int, Any]]:
     else:
         assert isinstance(matrix, DenseMatrix)
         rows = matrix.a
-    step = max(1, ROWS // max(p.shape[1], 1))
     for i in range(0, matrix.m, step):
         yield i, rows[i : i + step].astype(np.float64, copy=False) @ p

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kriss.testing.equality import EqualityProblem, equality_problems
 from kriss.testing.gallery import (
     anisotropic2d,
     condiff,
@@ -21,6 +22,7 @@ from kriss.testing.gallery import (
 from kriss.testing.ratios import residual_ratio
 
 __all__ = [
+    "EqualityProblem",
     "anisotropic2d",
     "condiff",
     "convection_diffusion2d",
@@ -29,6 +31,7 @@ __all__ = [
     "diffusion3d",
     "elasticity2d",
     "elasticity3d",
+    "equality_problems",
     "gaussian_field",
     "helmholtz2d",
     "poisson2d",

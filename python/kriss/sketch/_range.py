@@ -1,0 +1,211 @@
+"""An orthonormal basis of the range of a tall matrix as A·P: P from a sketch, made exact by a Gram matrix.
+
+A·P is never stored: what samplers and scores need of it is made block by block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.linalg as sla
+import scipy.sparse.linalg as spla
+
+from kriss import _validate
+from kriss.sketch import _dense
+from kriss.sketch._certificate import sketched_factor
+from kriss.sketch._source import Source
+from kriss.sketch._sparse_sign import SparseSign
+
+Array = npt.NDArray[np.float64]
+EPS = float(np.finfo(np.float64).eps)
+DENSE = 1 << 22  # entries up to which LAPACK's decomposition of A itself is as fast as anything
+WRITTEN = 1 << 25  # entries up to which A may be written out where nothing else will do
+SKETCH = 1 << 26  # entries of a sketch
+RANK_LIMIT = 1e13
+OVER = 10  # columns beyond the rank in a truncated basis
+STEPS = 3  # of the block Krylov method with method="sketch"
+
+
+@dataclass(frozen=True)
+class Range:
+    """A·P·T has orthonormal columns; `gram` = (A·P)ᵀ(A·P), `squares` the squared norms of the rows of A·P."""
+
+    source: Source
+    p: Array  # (n, rank)
+    t: Array  # (rank, rank)
+    squares: Array  # (m)
+    floor: float  # least eigenvalue of the Gram matrix: leverage_i <= squares_i / floor
+
+    @property
+    def rank(self) -> int:
+        """Columns of the basis."""
+        return int(self.p.shape[1])
+
+    def rows(self, places: npt.NDArray[np.intp]) -> Array:
+        """Rows of the orthonormal basis."""
+        return np.asarray((self.source.take(places) @ self.p) @ self.t)
+
+    @property
+    def whole(self) -> Array:
+        """P·T."""
+        return np.asarray(self.p @ self.t)
+
+    def scores(self) -> Array:
+        """Leverage of each row, by another pass unless T is the identity."""
+        if np.array_equal(self.t, np.eye(self.rank)):
+            return self.squares
+        return row_squares(self.source, self.whole)
+
+    def singular(self) -> Range:
+        """The same basis turned into the left singular vectors of A, in falling order."""
+        # A = (A·P·T) (P·T)⁺, so the singular values of A are those of the pseudo-inverse.
+        _, _, yt = sla.svd(self.whole, full_matrices=False, check_finite=False)
+        turn = yt[::-1].T
+        return Range(self.source, self.p, self.t @ turn, self.squares, self.floor)
+
+    def singular_values(self) -> Array:
+        """Of A, falling."""
+        return np.asarray(1.0 / sla.svdvals(self.whole, check_finite=False)[::-1])
+
+
+def row_squares(source: Source, p: Array) -> Array:
+    """Squared norms of the rows of A·P, a pass of 2 m n rank flops."""
+    out = np.empty(source.m)
+    for first, block in source.blocks("scores"):
+        part = block @ p
+        np.einsum("ij,ij->i", part, part, out=out[first : first + block.shape[0]])
+    return out
+
+
+def sketched(source: Source, d: int, zeta: int, rng: _validate.RngLike, workers: int | None) -> Array | None:
+    """P such that the sketch of A·P has orthonormal columns, a pass; None if there is no finite sketch."""
+    sketch = SparseSign(d, zeta, rng=rng)
+    sa = np.zeros((d, source.n))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for first, block in source.blocks("sketch"):
+            sketch.apply(block, row_offset=first, out=sa, workers=workers, check_finite=False)
+    if not np.isfinite(sa).all() or not np.abs(sa).max(initial=0.0) >= 1e-290:
+        return None
+    scale, scaled = sketched_factor(sa)
+    vt, s = _dense.svd(np.ascontiguousarray(np.triu(_dense.qr_r(scaled, source.n))))
+    keep = int(np.count_nonzero(s * RANK_LIMIT > s[0]))
+    return np.asarray(scale[:, None] * (vt[:keep].T / s[:keep]))
+
+
+def orthonormal_range(source: Source, rng: _validate.RngLike, workers: int | None, times: int = 12) -> Range:
+    """The range of all of A: exactly, in two passes, 16 m n + 3 m n² flops; by LAPACK where A is small."""
+    m, n = source.m, source.n
+    if min(m, n) == 0:
+        raise ValueError(f"{source.name} has shape {(m, n)}, expected at least one row and one column")
+    d = max(times * n, 64)
+    p = sketched(source, d, 8, rng, workers) if m > max(d, 1024) and d * n <= SKETCH else None
+    return complete(source, _decomposed(source, None) if p is None else p)
+
+
+def complete(source: Source, p: Array, what: str = "Gram matrix") -> Range:
+    """For a P that is nearly right: the squares of A·P and its Gram matrix, a pass; T makes it exact."""
+    squares, gram = np.empty(source.m), np.zeros((p.shape[1], p.shape[1]))
+    for first, block in source.blocks(what):
+        part = block @ p
+        np.einsum("ij,ij->i", part, part, out=squares[first : first + block.shape[0]])
+        gram += part.T @ part
+    u = _dense.cholesky(gram)
+    if u is None:
+        raise ValueError(f"{source.name} is too ill-conditioned: the Gram matrix of its basis is not positive definite")
+    t = np.triu(_dense.solve(u, np.eye(u.shape[0])))
+    return Range(source, p, t, squares, float(sla.eigvalsh(gram, check_finite=False)[0]) * (1.0 - 1e-12))
+
+
+def _decomposed(source: Source, rank: int | None) -> Array:
+    """P from the singular value decomposition of A: all of it with scaled columns, or `rank` columns of it."""
+    m, n = source.m, source.n
+    if m * n > WRITTEN:
+        raise ValueError(
+            f"{source.name} has shape {(m, n)}: too few rows for a sketch (or numbers beyond its range), and too large "
+            f"for a singular value decomposition"
+        )
+    a = source.dense()
+    largest = np.abs(a).max(axis=0, initial=0.0)
+    top = float(largest.max(initial=0.0))
+    if not top >= 1e-290:
+        what = "zero, expected a rank of at least 1" if top == 0.0 else f"at most {top:.3g} in size: scale it up"
+        raise ValueError(f"{source.name} is {what}")
+    size = np.where(largest < 1e-290, 1.0, largest) if rank is None else np.full(n, top)
+    scale = np.ldexp(1.0, -np.frexp(size)[1].clip(-1020, 1020))
+    a *= scale
+    if m > n:
+        a = np.asarray(sla.qr(a, mode="r", check_finite=False, overwrite_a=True)[0])[:n]
+    _, s, vt = sla.svd(a, full_matrices=False, check_finite=False, overwrite_a=True)
+    keep = int(np.count_nonzero(s > max(m, n) * EPS * s[0]))
+    if rank is not None:
+        _expect_rank(source, rank, keep)
+        keep = rank
+    return np.asarray(scale[:, None] * (vt[:keep].T / s[:keep]))
+
+
+def _expect_rank(source: Source, rank: int, have: int) -> None:
+    if rank > have:
+        raise ValueError(f"rank is {rank}, above the rank {have} of {source.name}")
+
+
+def truncated_range(source: Source, rank: int, exact: bool, rng: _validate.RngLike, workers: int | None) -> Range:
+    """The left singular vectors of the `rank` largest singular values.
+
+    LAPACK for small matrices. Beyond, ARPACK (a pass over A for each product) or, if not `exact`, a block Krylov
+    method of `STEPS` + 2 passes.
+    """
+    m, n = source.m, source.n
+    if min(m, n) == 0:
+        raise ValueError(f"{source.name} has shape {(m, n)}, expected at least one row and one column")
+    _expect_rank(source, rank, min(m, n))
+    if m * n <= DENSE or (exact and rank + OVER >= min(m, n)):
+        return complete(source, _decomposed(source, rank))
+    gen = _validate.generator(rng)
+    if exact:
+        top, vt = _arpack(source, rank, gen)
+    else:
+        top, vt = _krylov(source, rank, gen)
+    have = int(np.count_nonzero(top > 1e-7 * top[0])) if top[0] > 0 else 0
+    _expect_rank(source, rank, have)
+    return complete(source, vt[:rank].T / top[:rank])
+
+
+def _arpack(source: Source, rank: int, gen: np.random.Generator) -> tuple[Array, Array]:
+    """Singular values, falling, and right singular vectors as rows."""
+
+    def product(x: Array) -> Array:
+        return np.concatenate([block @ x for _, block in source.blocks("products")])
+
+    def adjoint(y: Array) -> Array:
+        out = np.zeros((source.n, *y.shape[1:]))
+        for first, block in source.blocks("products"):
+            out += block.T @ y[first : first + block.shape[0]]
+        return out
+
+    operator = spla.LinearOperator((source.m, source.n), matvec=product, rmatvec=adjoint, dtype=np.float64)
+    start = gen.standard_normal(min(source.m, source.n))
+    _, s, vt = spla.svds(operator, k=rank, v0=start, return_singular_vectors="vh")
+    order = np.argsort(s)[::-1]
+    return s[order], vt[order]
+
+
+def _krylov(source: Source, rank: int, gen: np.random.Generator) -> tuple[Array, Array]:
+    """The same up to the method's error: Rayleigh and Ritz in the span of G, (AᵀA) G, (AᵀA)² G, ..."""
+    width = min(rank + OVER, source.n)
+    last = np.linalg.qr(gen.standard_normal((source.n, width)))[0]
+    span = [last]
+    for _ in range(STEPS):
+        fresh = np.zeros((source.n, width))
+        for _, block in source.blocks("subspace"):
+            fresh += block.T @ (block @ last)
+        last = np.linalg.qr(fresh)[0]
+        span.append(last)
+    basis = np.linalg.qr(np.hstack(span))[0]
+    gram = np.zeros((basis.shape[1], basis.shape[1]))
+    for _, block in source.blocks("subspace"):
+        part = block @ basis
+        gram += part.T @ part
+    values, vectors = sla.eigh(gram, check_finite=False)
+    return np.sqrt(np.maximum(values[::-1], 0.0)), (basis @ vectors[:, ::-1]).T
