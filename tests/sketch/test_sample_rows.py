@@ -109,7 +109,7 @@ def test_scored_methods_with_replacement(method, rng):
     }[method]
     share = score / score.sum()
     sample = sample_rows(A, 6000, method, rng=1, replace=True, p=1.0)
-    assert_allclose(sample.probabilities, share[sample.rows], rtol=1e-3)
+    assert_allclose(sample.probabilities, share[sample.rows], rtol=3e-3)
     assert_allclose(sample.weights, 1 / (6000 * sample.probabilities))
     chi_square(Counter(sample.rows.tolist()), dict(enumerate(share)))
 
@@ -272,7 +272,7 @@ def test_given_scores(rng):
     score = np.zeros(2000)
     score[[3, 50, 1999]] = [1e-300, 1e300, 2e300]
     sample = sample_rows(A, 3, rng=0, scores=score)
-    assert sample.rows.tolist() == [3, 50, 1999] and sample.weights.tolist() == [1.0] * 3
+    assert sample.rows.tolist() == [3, 50, 1999] and np.allclose(sample.weights, 1.0, rtol=1e-14)
     with pytest.raises(ValueError, match="k is 4, above the 3 rows of positive score"):
         sample_rows(A, 4, scores=score)
     with pytest.raises(ValueError, match=r"scores contains -1.0 at index 7"):

@@ -291,8 +291,8 @@ def sensitivity_bounds(base: Range, p: float, tol: float) -> Array:
     lever = base.leverage
     if p == 2.0:
         return lever
-    # A fixed point that is only reached to `tol` is a bound to a small multiple of it.
-    w = lewis(base, p, tol, 1000) * (1.0 + 10.0 * tol)
+    # A change of `tol` at the rate (p - 2)/(p + 2) leaves an error of (p - 2)/4 times that.
+    w = lewis(base, p, tol, 1000) * (1.0 + (1.0 + p / 4) * tol)
     r, m = base.rank, base.source.m
     high = max(p / 2 - 1.0, 0.0)
     with np.errstate(over="ignore"):
