@@ -211,7 +211,7 @@ def _from_rows(source: Source, gen: np.random.Generator, workers: int) -> npt.ND
     That sample finds what the rows have missed: its Gram matrix is unbiased for that of A·P, and no row of A weighs
     more in it than any other (Drineas et al., section 4).
     """
-    count = 4 * _enough(source.n)
+    count = 2 * _enough(source.n)
     if source.array is None or source.sparse or 4 * count > source.m:
         return None
     p = from_rows(source, count, gen)
