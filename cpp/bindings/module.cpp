@@ -6,6 +6,7 @@
 #include "families.hpp"
 #include "pool.hpp"
 #include "sketch_lstsq_pymod.hpp"
+#include "sketch_scores_pymod.hpp"
 #include "solve_recycle_pymod.hpp"
 #include "special_pymod.hpp"
 
@@ -40,6 +41,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_sketch(sketch);
     py::module_ sketch_lstsq = m.def_submodule("sketch_lstsq", "Passes of the least-squares solvers.");
     kriss::bind::add_sketch_lstsq(sketch_lstsq);
+    py::module_ sketch_scores = m.def_submodule("sketch_scores", "Scores of rows.");
+    kriss::bind::add_sketch_scores(sketch_scores);
     py::module_ sketch_transform = m.def_submodule("sketch_transform", "Dense sketches and random features.");
     kriss::bind::add_sketch_transform(sketch_transform);
     py::module_ solve = m.def_submodule("solve", "Sparse iterative solvers.");

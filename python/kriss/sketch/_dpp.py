@@ -25,6 +25,28 @@ LEAST, MOST = 64, 512  # proposals of a block
 NOTHING = 1e-12  # a share of |x|² that is rounding
 
 
+class Ahead:
+    """Proposals made many at a time: how many must not change what they are."""
+
+    def __init__(self, make: Propose, ahead: int) -> None:
+        self.make, self.ahead = make, ahead
+        self.store: tuple[npt.NDArray[Any], Array, Array] | None = None
+
+    def __call__(self, count: int) -> tuple[npt.NDArray[Any], Array, Array]:
+        """The next ones."""
+        while self.store is None or len(self.store[0]) < count:
+            short = count - (0 if self.store is None else len(self.store[0]))
+            fresh = self.make(max(short, self.ahead))
+            if self.store is None:
+                self.store = fresh
+            else:
+                place, x, bound = (np.concatenate(pair) for pair in zip(self.store, fresh, strict=True))
+                self.store = place, x, bound
+        place, x, bound = self.store
+        self.store = place[count:], x[count:], bound[count:]
+        return place[:count], x[:count], bound[:count]
+
+
 def projection_dpp(propose: Propose, rank: int, gen: np.random.Generator) -> tuple[npt.NDArray[Any], Array]:
     """`rank` points of the process, in the order in which they were found, and their x.
 

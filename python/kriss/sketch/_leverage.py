@@ -15,13 +15,14 @@ from kriss._validate import RngLike
 from kriss.sketch._cuda_lstsq import DeviceMatrix, device_left
 from kriss.sketch._input import Left, left_side
 from kriss.sketch._look import look
-from kriss.sketch._range import SKETCH, orthonormal_range, row_squares, sketched, truncated_range
+from kriss.sketch._range import SKETCH, from_rows, orthonormal_range, row_squares, sketched, truncated_range
 from kriss.sketch._rows import ComplexMatrix, CsrMatrix, DenseMatrix, Matrix, Number, OperatorMatrix, interleaved
 from kriss.sketch._solve import can_be_written_out, is_single
 from kriss.sketch._source import ENTRIES, Source, is_lazy
 from kriss.sketch._sparse_sign import SparseSign
 
 ROWS = 1 << 20  # entries of A P that are there at once on a GPU
+SMALL = 100_000  # entries up to which one decomposition is as fast as anything
 FAST = 132  # with d = FAST (sqrt(n) + 2)^2 rows the distortion (sqrt(n) + 2) / sqrt(d) makes errors of 20 %
 
 
@@ -48,8 +49,9 @@ def leverage_scores(
     method : {"sketch", "exact"}
         ``"exact"``: from a factor of A itself, to rounding. ``"sketch"``: from a sketch's factor, a pass over A less;
         each score is then off by a factor between ``(1 + q)**-2`` and ``(1 - q)**-2``, ``q = (sqrt(n) + t) /
-        sqrt(sketch_size)``, but for a chance of about ``exp(-t**2/2)``. Where the sketch would be no smaller than
-        half of A, the scores are exact as well.
+        sqrt(sketch_size)``, but for a chance of about ``exp(-t**2/2)``. For arrays of many rows the sketch is a uniform
+        sample first; a second sample, by the scores that come out, tells whether it has missed anything. Where the
+        sketch would be no smaller than half of A, the scores are exact as well.
     rank : int, optional
         Scores of the best approximation of this rank, the rows' squared norms in its left singular vectors: for
         matrices that are wide, or whose small singular values are noise. Real A that is no operator and not on a GPU.
@@ -85,7 +87,8 @@ def leverage_scores(
     Notes
     -----
     ``score[i] = norm(A[i] @ P)**2``, where A P has orthonormal columns (``"exact"``) or nearly so. The sketch costs
-    2 zeta nnz(A) flops, the exact factor 2 m n², the products 2 m n²; memory beside A about 1e6 numbers and the factor.
+    2 zeta nnz(A) flops, the exact factor up to 3 m n², the products m n² (float64 arrays) or 2 m n²; memory beside A
+    about 1e6 numbers and the factor.
     Scores do not depend on the units of the columns of A. Directions of the scaled A below 1e-13 of the
     largest (float32: 1e-6) count as none. With `rank`: LAPACK up to 4e6 entries, ARPACK for ``"exact"`` beyond (a
     pass for each product), for ``"sketch"`` a block Krylov method of five passes of 4 m n (rank + 10) flops.
@@ -110,7 +113,15 @@ def leverage_scores(
     exact = _validate.choice(method, "method", ("exact", "sketch")) == "exact"
     zeta = _validate.integer(zeta, "zeta", low=1)
     threads = _validate.workers(workers)
-    if rank is not None or is_lazy(a):
+    plain = (
+        isinstance(a, np.ndarray)
+        and type(a) in (np.ndarray, np.memmap)
+        and a.dtype == np.float64
+        and a.ndim == 2
+        and a.size > SMALL
+        and check_finite
+    )
+    if rank is not None or plain or is_lazy(a):
         if _device.is_device_array(a) or hasattr(a, "matvec"):
             raise TypeError(f"rank needs rows, a is a {type(a).__name__}")
         return scores_of(
@@ -147,11 +158,15 @@ def _sketch_rows(m: int, n: int, given: int | None, exact: bool) -> tuple[int, b
     """Rows of the sketch, and whether the scores will be exact after all."""
     if given is not None:
         return given, exact
-    if not exact:
-        rows = int(np.ceil(FAST * (np.sqrt(n) + 2.0) ** 2))
-        if 2 * rows <= m and rows * n <= SKETCH:
-            return rows, False
-    return max(4 * n, 64), True
+    rows = _enough(n)
+    if exact or 2 * rows > m or rows * n > SKETCH:
+        return max(4 * n, 64), True
+    return rows, False
+
+
+def _enough(n: int) -> int:
+    """Rows of a sketch that is right to 20 %."""
+    return int(np.ceil(FAST * (np.sqrt(n) + 2.0) ** 2))
 
 
 def scores_of(
@@ -166,24 +181,52 @@ def scores_of(
     sketch_size: int | None = None,
     zeta: int = 8,
 ) -> npt.NDArray[np.float64]:
-    """Leverage of rows that come in blocks, or of the best subspace of dimension `rank`."""
+    """Leverage of rows that come in blocks, of arrays, or of the best subspace of dimension `rank`."""
     exact = _validate.choice(method, "method", ("exact", "sketch")) == "exact"
-    threads = _validate.workers(workers) or None
+    threads = _validate.workers(workers)
+    gen = _validate.generator(rng)
     source = Source(a, name, progress)
     m, n = source.m, source.n
     if rank is not None:
         rank = _validate.integer(rank, "rank", low=1)
-        return truncated_range(source, rank, exact, rng, threads).scores()
+        return truncated_range(source, rank, exact, gen, threads).leverage
     if sketch_size is not None:
         sketch_size = _validate.integer(sketch_size, "sketch_size", low=n + 1)
     if min(m, n) == 0:
         return np.zeros(m)
     size, exact = _sketch_rows(m, n, sketch_size, exact)
     if not exact:
-        p = sketched(source, max(size, zeta), zeta, rng, threads)
+        out = _from_rows(source, gen, threads) if sketch_size is None else None
+        if out is not None:
+            return out
+        p = sketched(source, max(size, zeta), zeta, gen, threads)
         if p is not None:
-            return row_squares(source, p)
-    return orthonormal_range(source, rng, threads).scores()
+            return row_squares(source, p, threads)[1]
+    return orthonormal_range(source, gen, threads).leverage
+
+
+def _from_rows(source: Source, gen: np.random.Generator, workers: int) -> npt.NDArray[np.float64] | None:
+    """Scores from the factor of uniformly drawn rows, if a sample by these very scores says that they are right.
+
+    That sample finds what the rows have missed: its Gram matrix is unbiased for that of A·P, and no row of A weighs
+    more in it than any other (Drineas et al., section 4).
+    """
+    count = 2 * _enough(source.n)
+    if source.array is None or source.sparse or 4 * count > source.m:
+        return None
+    p = from_rows(source, count, gen)
+    if p is None:
+        return None
+    p, squares, _ = row_squares(source, p, workers)
+    total = np.cumsum(squares)
+    if not np.isfinite(total[-1]):
+        return None
+    rows = np.searchsorted(total, np.sort(gen.random(count)) * total[-1], side="right")
+    rows = np.minimum(rows, source.m - 1)
+    x = source.take(rows) @ p
+    x *= np.sqrt(total[-1] / count / np.maximum(squares[rows], 1e-300))[:, None]
+    values = sla.eigvalsh(x.T @ x, check_finite=False)
+    return squares if values[0] > 1.0 / 1.2 and values[-1] < 1.2 else None
 
 
 def _from_sketch(left: Left, sketch: SparseSign, workers: int) -> Number | None:

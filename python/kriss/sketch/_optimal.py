@@ -13,7 +13,7 @@ import scipy.linalg as sla
 
 from kriss import _validate
 from kriss._validate import RngLike
-from kriss.sketch._dpp import Propose, projection_dpp
+from kriss.sketch._dpp import Ahead, projection_dpp
 from kriss.sketch._polynomials import PolynomialBasis
 
 Array = npt.NDArray[np.float64]
@@ -131,9 +131,9 @@ def optimal_least_squares(
         Points that stand for the measure with equal weights, among which those of the sample are chosen. By default the
         measure that the polynomials are orthonormal in.
     n_samples : int, optional
-        N, at least k. Default: ``ceil(k * log(2 k / eta) / c)`` with c = (1 + delta) log(1 + delta) - delta for
-        ``"iid"`` and ``"volume"``, which makes a sample stable with probability 1 - eta; ``k * ceil(2 + log(k))``, at
-        least 4 k, for ``"repeated-dpp"``.
+        N, at least k. Default: ``ceil(k * log(2 k / eta) / c)`` with c = (1 + delta) log(1 + delta) - delta, which
+        makes a sample of independent points stable with probability 1 - eta; for ``"repeated-dpp"`` 4 k, and k more
+        after each try that was not stable, up to that number.
     method : {"repeated-dpp", "iid", "volume"}
         ``"iid"``: independent points of the density sum(basis**2)/k. ``"volume"``: k points of the projection
         determinantal process of the space, N - k independent ones: the coefficients are unbiased. ``"repeated-dpp"``:
@@ -196,10 +196,13 @@ def optimal_least_squares(
     gen = _validate.generator(rng)
     space = _Space(basis, measure, gen)
     k = space.k
-    count = default_samples(k, method, delta, eta) if n_samples is None else n_samples
-    count = _validate.integer(count, "n_samples", low=k)
-    best, tries = _draw(space, count, method, delta, maxtries, gen, progress)
+    most = default_samples(k, delta, eta)
+    count = most if n_samples is None else _validate.integer(n_samples, "n_samples", low=k)
+    if method == "repeated-dpp" and n_samples is None:
+        count = min(4 * k, most)
+    best, tries = _draw(space, count, most if n_samples is None else count, method, delta, maxtries, progress)
     points, phi, weights, distortion = best
+    count = len(points)
     values = _values(f, points)
     root = np.sqrt(weights / count)
     flat = values.reshape(count, -1)
@@ -215,10 +218,8 @@ def optimal_least_squares(
     )  # fmt: skip
 
 
-def default_samples(k: int, method: str, delta: float, eta: float) -> int:
-    """Points of a sample; see `optimal_least_squares`."""
-    if method == "repeated-dpp":
-        return k * max(4, math.ceil(2.0 + math.log(k)))
+def default_samples(k: int, delta: float, eta: float) -> int:
+    """Independent points that are stable with probability 1 - eta."""
     return math.ceil(k * math.log(2.0 * k / eta) / ((1.0 + delta) * math.log1p(delta) - delta))
 
 
@@ -229,6 +230,8 @@ class _Space:
         self.basis = basis
         self.gen = gen
         self.turn: Array | None = None
+        own = np.random.default_rng(int(gen.integers(2**63)))
+        self.propose = Ahead(lambda count: self._make(count, own), 512)
         if measure is None:
             if not isinstance(basis, PolynomialBasis):
                 raise TypeError(f"measure is None, which needs a PolynomialBasis, not a {type(basis).__name__}")
@@ -258,46 +261,54 @@ class _Space:
         """Coefficients in the caller's basis."""
         return c if self.turn is None else self.turn @ c
 
-    def propose(self, count: int) -> tuple[npt.NDArray[Any], Array, Array]:
+    def _make(self, count: int, gen: np.random.Generator) -> tuple[npt.NDArray[Any], Array, Array]:
         """Points, orthonormal functions there, the sum of their squares."""
         if self.turn is None:
-            x, size = self.basis.draw(count, self.gen)
+            x, size = self.basis.draw(count, gen)
             return x, self.basis(x), size
-        which = np.searchsorted(self.total, self.gen.random(count) * self.total[-1], side="right")
+        which = np.searchsorted(self.total, gen.random(count) * self.total[-1], side="right")
         which = np.minimum(which, len(self.total) - 1)
         return self.places[which], self.phi[which], self.size[which]
 
     def sample(self, count: int, method: str) -> tuple[Array, Array]:
         """Points and functions there."""
-        propose: Propose = self.propose
         if method == "iid":
             x, phi, _ = self.propose(count)
             return x, phi
         if method == "volume":
-            x, phi = projection_dpp(propose, self.k, self.gen)
+            x, phi = projection_dpp(self.propose, self.k, self.gen)
             more, rest, _ = self.propose(count - self.k)
             return np.concatenate([x, more]), np.concatenate([phi, rest])
-        parts = [projection_dpp(propose, self.k, self.gen) for _ in range(-(-count // self.k))]
+        parts = [projection_dpp(self.propose, self.k, self.gen) for _ in range(-(-count // self.k))]
         keep = self.gen.permutation(self.k)[: count - self.k * (len(parts) - 1)]
         parts[-1] = (parts[-1][0][keep], parts[-1][1][keep])
         return np.concatenate([x for x, _ in parts]), np.concatenate([phi for _, phi in parts])
 
 
 def _draw(
-    space: _Space, count: int, method: str, delta: float, maxtries: int, gen: np.random.Generator, progress: bool
+    space: _Space, count: int, most: int, method: str, delta: float, maxtries: int, progress: bool
 ) -> tuple[tuple[Array, Array, Array, float], int]:
-    """The first stable sample, or the best of all; and how many were drawn."""
+    """The first stable sample, or the best of all; and how many tries it took.
+
+    After a try that is not stable, another determinantal sample is added while there are fewer than `most` points; else
+    all are drawn again.
+    """
     best: tuple[Array, Array, Array, float] | None = None
     tries: Any = range(1, maxtries + 1)
     if progress:
         from tqdm.auto import tqdm
 
         tries = tqdm(tries, desc="samples", unit=" tries")
+    x, phi = np.empty((0, 0)), np.empty((0, space.k))
     attempt = 0
-    for attempt in tries:  # noqa: B007
-        x, phi = space.sample(count, method)
+    for attempt in tries:
+        if attempt > 1 and len(x) < most:
+            more, rest = space.sample(min(space.k, most - len(x)), method)
+            x, phi = np.concatenate([x, more]), np.concatenate([phi, rest])
+        else:
+            x, phi = space.sample(count if attempt == 1 else len(x), method)
         weights = space.k / np.einsum("ij,ij->i", phi, phi)
-        gram = (phi * (weights / count)[:, None]).T @ phi
+        gram = (phi * (weights / len(x))[:, None]).T @ phi
         distortion = float(np.abs(sla.eigvalsh(gram, check_finite=False) - 1.0).max())
         if best is None or distortion < best[3]:
             best = (x, phi, weights, distortion)
@@ -308,7 +319,7 @@ def _draw(
 
 
 def _values(f: Callable[[Array], npt.ArrayLike], points: Array) -> Array:
-    out = np.asarray(_validate.real_array(f(points.copy()), "f(x)", ndim=(1, 2), dtype=np.float64, finite=False))
+    out = np.asarray(_validate.real_array(f(points.copy()), "f(x)", ndim=(1, 2), finite=False), dtype=np.float64)
     if len(out) != len(points):
         raise ValueError(f"f(x) has shape {out.shape}, expected ({len(points)},) or ({len(points)}, q)")
     if not np.isfinite(out).all():

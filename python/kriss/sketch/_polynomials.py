@@ -229,7 +229,7 @@ class PolynomialBasis:
         ndarray, shape (N, dimension)
             float64.
         """
-        out = np.asarray(_validate.real_array(x, "x", ndim=(1, 2), dtype=np.float64))
+        out = np.asarray(_validate.real_array(x, "x", ndim=(1, 2)), dtype=np.float64)
         out = out[:, None] if out.ndim == 1 and self.dimension == 1 else out
         if out.ndim != 2 or out.shape[1] != self.dimension:
             raise ValueError(f"x has shape {out.shape}, expected (N, {self.dimension})")

@@ -5,6 +5,7 @@ A·P is never stored: what samplers and scores need of it is made block by block
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,10 @@ import numpy.typing as npt
 import scipy.linalg as sla
 import scipy.sparse.linalg as spla
 
-from kriss import _validate
+from kriss import _backend, _validate
 from kriss.sketch import _dense
 from kriss.sketch._certificate import sketched_factor
-from kriss.sketch._source import Source
+from kriss.sketch._source import READ, Source
 from kriss.sketch._sparse_sign import SparseSign
 
 Array = npt.NDArray[np.float64]
@@ -30,13 +31,14 @@ STEPS = 3  # of the block Krylov method with method="sketch"
 
 @dataclass(frozen=True)
 class Range:
-    """A·P·T has orthonormal columns; `gram` = (A·P)ᵀ(A·P), `squares` the squared norms of the rows of A·P."""
+    """A·P·T has orthonormal columns; `squares` are the squared norms of the rows of A·P."""
 
     source: Source
     p: Array  # (n, rank)
-    t: Array  # (rank, rank)
+    t: Array  # (rank, rank), upper triangular
     squares: Array  # (m)
-    floor: float  # least eigenvalue of the Gram matrix: leverage_i <= squares_i / floor
+    floor: float  # least eigenvalue of (A·P)ᵀ(A·P): leverage_i <= squares_i / floor
+    workers: int = 0
 
     @property
     def rank(self) -> int:
@@ -52,70 +54,126 @@ class Range:
         """P·T."""
         return np.asarray(self.p @ self.t)
 
-    def scores(self) -> Array:
-        """Leverage of each row, by another pass unless T is the identity."""
-        if np.array_equal(self.t, np.eye(self.rank)):
-            return self.squares
-        return row_squares(self.source, self.whole)
+    @functools.cached_property
+    def leverage(self) -> Array:
+        """Scores of all rows, between 0 and 1, by another pass."""
+        return np.minimum(row_squares(self.source, self.whole, self.workers)[1], 1.0)
 
     def singular(self) -> Range:
         """The same basis turned into the left singular vectors of A, in falling order."""
         # A = (A·P·T) (P·T)⁺, so the singular values of A are those of the pseudo-inverse.
-        _, _, yt = sla.svd(self.whole, full_matrices=False, check_finite=False)
-        turn = yt[::-1].T
-        return Range(self.source, self.p, self.t @ turn, self.squares, self.floor)
+        yt = sla.svd(self.whole, full_matrices=False, check_finite=False)[2]
+        return Range(self.source, self.p, self.t @ yt[::-1].T, self.squares, self.floor, self.workers)
 
     def singular_values(self) -> Array:
         """Of A, falling."""
         return np.asarray(1.0 / sla.svdvals(self.whole, check_finite=False)[::-1])
 
 
-def row_squares(source: Source, p: Array) -> Array:
-    """Squared norms of the rows of A·P, a pass of 2 m n rank flops."""
-    out = np.empty(source.m)
-    for first, block in source.blocks("scores"):
+def row_squares(
+    source: Source, p: Array, workers: int, want_gram: bool = False, what: str = "scores"
+) -> tuple[Array, Array, Array]:
+    """(P, squared norms of the rows of A·P, its Gram matrix or nothing); a pass.
+
+    For square P and a matrix in memory a compiled one of m n² flops, and as many for the Gram matrix; it wants P upper
+    triangular and may turn the columns of A·P for that. Else 2 m n rank flops by BLAS.
+    """
+    n, rank = p.shape
+    squares = np.empty(source.m)
+    if rank == n and not source.sparse and source.array is not None and source.array.dtype == np.float64:
+        if np.any(np.tril(p, -1)):
+            p = np.asarray(sla.rq(p, check_finite=False)[0])
+        wide = -(-n // 8) * 8
+        padded = np.zeros((wide, wide))
+        padded[:n, :n] = p
+        gram = np.zeros((wide, wide) if want_gram else (0, 0))
+        _backend.kernels("sketch_scores").score_rows(source.array, padded, squares, gram, workers)
+        if not source.checked and not np.isfinite(squares).all():
+            for _ in source.blocks():
+                pass
+        source.checked = True
+        return p, squares, np.ascontiguousarray(gram[:n, :n])
+    gram = np.zeros((rank, rank) if want_gram else (0, 0))
+    for first, block in source.blocks(what):
         part = block @ p
-        np.einsum("ij,ij->i", part, part, out=out[first : first + block.shape[0]])
-    return out
+        np.einsum("ij,ij->i", part, part, out=squares[first : first + block.shape[0]])
+        if want_gram:
+            gram += part.T @ part
+    return p, squares, gram
 
 
-def sketched(source: Source, d: int, zeta: int, rng: _validate.RngLike, workers: int | None) -> Array | None:
+def from_rows(source: Source, count: int, gen: np.random.Generator) -> Array | None:
+    """P such that A·P has about orthonormal columns, from uniformly drawn rows of A in memory; None if they are few.
+
+    Right for matrices whose rows matter about equally; who uses it must check.
+    """
+    rows = source.take(np.sort(gen.integers(source.m, size=count)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        largest = np.abs(rows).max(axis=0)
+        if not (np.isfinite(largest).all() and largest.min() >= 1e-290):
+            return None
+        scale = np.ldexp(1.0, -np.frexp(largest)[1])
+        rows *= scale
+    u = _dense.cholesky(rows.T @ rows)
+    if u is None:
+        return None
+    size = np.abs(np.diag(u))
+    inverse = np.triu(_dense.solve(u, np.eye(source.n)))
+    # Cholesky's factor of a Gram matrix is only good for condition numbers that leave half of the digits.
+    if not np.linalg.norm(inverse * size) * np.linalg.norm(u / size) < 1e6:
+        return None
+    return np.asarray(scale[:, None] * inverse * np.sqrt(count / source.m))
+
+
+def sketched(source: Source, d: int, zeta: int, rng: _validate.RngLike, workers: int) -> Array | None:
     """P such that the sketch of A·P has orthonormal columns, a pass; None if there is no finite sketch."""
     sketch = SparseSign(d, zeta, rng=rng)
     sa = np.zeros((d, source.n))
     with np.errstate(over="ignore", invalid="ignore"):
-        for first, block in source.blocks("sketch"):
-            sketch.apply(block, row_offset=first, out=sa, workers=workers, check_finite=False)
+        for first, block in source.blocks("sketch", READ):
+            sketch.apply(block, row_offset=first, out=sa, workers=workers or None, check_finite=False)
     if not np.isfinite(sa).all() or not np.abs(sa).max(initial=0.0) >= 1e-290:
         return None
     scale, scaled = sketched_factor(sa)
-    vt, s = _dense.svd(np.ascontiguousarray(np.triu(_dense.qr_r(scaled, source.n))))
+    r = np.ascontiguousarray(np.triu(_dense.qr_r(scaled, source.n)))
+    vt, s = _dense.svd(r)
     keep = int(np.count_nonzero(s * RANK_LIMIT > s[0]))
+    if keep == source.n:
+        return np.asarray(scale[:, None] * np.triu(_dense.solve(r, np.eye(keep))))
     return np.asarray(scale[:, None] * (vt[:keep].T / s[:keep]))
 
 
-def orthonormal_range(source: Source, rng: _validate.RngLike, workers: int | None, times: int = 12) -> Range:
-    """The range of all of A: exactly, in two passes, 16 m n + 3 m n² flops; by LAPACK where A is small."""
+def orthonormal_range(source: Source, gen: np.random.Generator, workers: int) -> Range:
+    """The range of all of A: exactly, in one or two passes, up to 16 m n + 3 m n² flops; by LAPACK where A is small."""
     m, n = source.m, source.n
     if min(m, n) == 0:
         raise ValueError(f"{source.name} has shape {(m, n)}, expected at least one row and one column")
-    d = max(times * n, 64)
-    p = sketched(source, d, 8, rng, workers) if m > max(d, 1024) and d * n <= SKETCH else None
-    return complete(source, _decomposed(source, None) if p is None else p)
+    d = max(12 * n, 64)
+    if m <= max(d, 1024) or d * n > SKETCH:
+        return complete(source, _decomposed(source, None), workers)
+    if source.array is not None and not source.sparse and m >= 4 * d:
+        p = from_rows(source, d, gen)
+        if p is not None:
+            p, squares, gram = row_squares(source, p, workers, want_gram=True)
+            low = float(sla.eigvalsh(gram, check_finite=False)[0]) if np.isfinite(gram).all() else 0.0
+            if low > 0.2 * np.trace(gram) / n:
+                return _finished(source, p, squares, gram, workers)
+    p = sketched(source, d, 8, gen, workers)
+    return complete(source, _decomposed(source, None) if p is None else p, workers)
 
 
-def complete(source: Source, p: Array, what: str = "Gram matrix") -> Range:
+def complete(source: Source, p: Array, workers: int) -> Range:
     """For a P that is nearly right: the squares of A·P and its Gram matrix, a pass; T makes it exact."""
-    squares, gram = np.empty(source.m), np.zeros((p.shape[1], p.shape[1]))
-    for first, block in source.blocks(what):
-        part = block @ p
-        np.einsum("ij,ij->i", part, part, out=squares[first : first + block.shape[0]])
-        gram += part.T @ part
+    return _finished(source, *row_squares(source, p, workers, True, "Gram matrix"), workers)
+
+
+def _finished(source: Source, p: Array, squares: Array, gram: Array, workers: int) -> Range:
     u = _dense.cholesky(gram)
     if u is None:
         raise ValueError(f"{source.name} is too ill-conditioned: the Gram matrix of its basis is not positive definite")
     t = np.triu(_dense.solve(u, np.eye(u.shape[0])))
-    return Range(source, p, t, squares, float(sla.eigvalsh(gram, check_finite=False)[0]) * (1.0 - 1e-12))
+    floor = float(sla.eigvalsh(gram, check_finite=False)[0]) * (1.0 - 1e-12)
+    return Range(source, p, t, squares, floor, workers)
 
 
 def _decomposed(source: Source, rank: int | None) -> Array:
@@ -150,7 +208,7 @@ def _expect_rank(source: Source, rank: int, have: int) -> None:
         raise ValueError(f"rank is {rank}, above the rank {have} of {source.name}")
 
 
-def truncated_range(source: Source, rank: int, exact: bool, rng: _validate.RngLike, workers: int | None) -> Range:
+def truncated_range(source: Source, rank: int, exact: bool, gen: np.random.Generator, workers: int) -> Range:
     """The left singular vectors of the `rank` largest singular values.
 
     LAPACK for small matrices. Beyond, ARPACK (a pass over A for each product) or, if not `exact`, a block Krylov
@@ -161,15 +219,14 @@ def truncated_range(source: Source, rank: int, exact: bool, rng: _validate.RngLi
         raise ValueError(f"{source.name} has shape {(m, n)}, expected at least one row and one column")
     _expect_rank(source, rank, min(m, n))
     if m * n <= DENSE or (exact and rank + OVER >= min(m, n)):
-        return complete(source, _decomposed(source, rank))
-    gen = _validate.generator(rng)
+        return complete(source, _decomposed(source, rank), workers)
     if exact:
         top, vt = _arpack(source, rank, gen)
     else:
         top, vt = _krylov(source, rank, gen)
     have = int(np.count_nonzero(top > 1e-7 * top[0])) if top[0] > 0 else 0
     _expect_rank(source, rank, have)
-    return complete(source, vt[:rank].T / top[:rank])
+    return complete(source, vt[:rank].T / top[:rank], workers)
 
 
 def _arpack(source: Source, rank: int, gen: np.random.Generator) -> tuple[Array, Array]:

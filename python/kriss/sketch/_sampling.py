@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import scipy.sparse as sps
 
 from kriss import _validate
 from kriss._validate import RngLike
-from kriss.sketch._dpp import choose_vectors, projection_dpp, vector_shares
+from kriss.sketch._dpp import Ahead, Propose, choose_vectors, projection_dpp, vector_shares
 from kriss.sketch._range import Range, orthonormal_range, truncated_range
 from kriss.sketch._source import Source
 from kriss.sketch._weights import check_p, lewis, sensitivity_bounds
@@ -242,7 +241,7 @@ def sample_rows(
     method = _validate.choice(method, "method", METHODS)
     k = _validate.integer(k, "k", low=1)
     power = check_p(p)
-    threads = _validate.workers(workers) or None
+    threads = _validate.workers(workers)
     if rank is not None:
         rank = _validate.integer(rank, "rank", low=1)
         if method in ("lewis", "sensitivity", "combined"):
@@ -267,16 +266,16 @@ def sample_rows(
     return _by_scores(source, k, method, gen, bool(replace), power, _scores(base, method, power), base.rank)
 
 
-def _range(source: Source, rank: int | None, gen: np.random.Generator, workers: int | None) -> Range:
-    seed = int(gen.integers(2**63))
+def _range(source: Source, rank: int | None, gen: np.random.Generator, workers: int) -> Range:
+    own = np.random.default_rng(int(gen.integers(2**63)))
     if rank is None:
-        return orthonormal_range(source, seed, workers)
-    return truncated_range(source, rank, True, seed, workers)
+        return orthonormal_range(source, own, workers)
+    return truncated_range(source, rank, True, own, workers)
 
 
 def given_scores(scores: object, m: int) -> Array:
     """Scores from the caller."""
-    out = np.asarray(_validate.real_array(scores, "scores", ndim=1, dtype=np.float64))
+    out = np.asarray(_validate.real_array(scores, "scores", ndim=1), dtype=np.float64)
     if out.shape != (m,):
         raise ValueError(f"scores has shape {out.shape}, expected ({m},) as A has {m} rows")
     if out.min() < 0.0:
@@ -289,11 +288,11 @@ def _scores(base: Range, method: str, p: float) -> Array:
     if method in ("sensitivity", "combined"):
         out = sensitivity_bounds(base, p, TOL)
         if method == "combined":
-            out = out + np.minimum(base.scores(), 1.0) + (1.0 / base.source.m if p < 2.0 else 0.0)
+            out = out + base.leverage + (1.0 / base.source.m if p < 2.0 else 0.0)
         return out
     if method == "lewis":
         return lewis(base, p, TOL, 1000)
-    lever = np.minimum(base.scores(), 1.0)
+    lever = base.leverage
     return lever if method == "leverage" else np.asarray(lever ** (p / 2))
 
 
@@ -318,7 +317,7 @@ def draw_with(scores: Array, k: int, gen: np.random.Generator) -> Rows:
     """k rows with replacement, ascending."""
     total = np.cumsum(scores)
     rows = np.searchsorted(total, np.sort(gen.random(k)) * total[-1], side="right")
-    return np.minimum(rows, np.flatnonzero(scores)[-1])
+    return np.asarray(np.minimum(rows, np.flatnonzero(scores)[-1]), dtype=np.intp)
 
 
 def draw_without(chance: Array, k: int, gen: np.random.Generator) -> Rows:
@@ -341,7 +340,8 @@ def _by_scores(
     top = float(scores.max(initial=0.0))
     if not top > 0.0:
         raise ValueError("all scores are zero, expected a positive one")
-    scores = scores / top
+    # Nothing that is positive may become zero.
+    scores = np.where(scores > 0.0, np.maximum(scores / top, 1e-300), 0.0)
     shape = (source.m, source.n)
     if replace:
         rows = draw_with(scores, k, gen)
@@ -355,9 +355,7 @@ def _by_scores(
     return RowSample(rows, 1.0 / chance[rows], chance[rows], method, False, p, rank, shape)
 
 
-def _recursive(
-    base: Range, k: int, gen: np.random.Generator, p: float, rank: int | None, workers: int | None
-) -> RowSample:
+def _recursive(base: Range, k: int, gen: np.random.Generator, p: float, rank: int | None, workers: int) -> RowSample:
     """Root leverage of samples of samples: m rows become m^(1 - p/2) k^(p/2), until there are k."""
     source, first = base.source, base.rank
     rows, chance = np.arange(source.m), np.ones(source.m)
@@ -384,27 +382,17 @@ def _recursive(
 # --- rows that repel each other --------------------------------------------------------------------------------------
 
 
-def proposals(base: Range, gen: np.random.Generator) -> Callable[[int], tuple[Rows, Array, Array]]:
+def proposals(base: Range, gen: np.random.Generator) -> Propose:
     """Rows with density proportional to a bound of their leverage, many at a time if they have to be read."""
-    # A stream of its own: how many are made at once must not change what is drawn.
-    gen = np.random.default_rng(int(gen.integers(2**63)))
+    own = np.random.default_rng(int(gen.integers(2**63)))
     total = np.cumsum(base.squares)
     last = int(np.flatnonzero(base.squares)[-1])
-    ahead = 1 if base.source.array is not None else int(3 * base.rank * (np.log(base.rank) + 2) + 64)
-    store: list[Any] = []
 
-    def propose(count: int) -> tuple[Rows, Array, Array]:
-        if not store or len(store[0][0]) < count:
-            old = store[0] if store else (np.empty(0, np.intp), np.empty((0, base.rank)), np.empty(0))
-            size = max(count - len(old[0]), ahead)
-            rows = np.minimum(np.searchsorted(total, gen.random(size) * total[-1], side="right"), last)
-            new = (rows, base.rows(rows), base.squares[rows] / base.floor)
-            store[:] = [tuple(np.concatenate(pair) for pair in zip(old, new, strict=True))]
-        rows, x, bound = store[0]
-        store[:] = [(rows[count:], x[count:], bound[count:])]
-        return rows[:count], x[:count], bound[:count]
+    def make(count: int) -> tuple[Rows, Array, Array]:
+        rows = np.minimum(np.searchsorted(total, own.random(count) * total[-1], side="right"), last)
+        return rows, base.rows(rows), base.squares[rows] / base.floor
 
-    return propose
+    return Ahead(make, 1 if base.source.array is not None else int(3 * base.rank * (np.log(base.rank) + 2) + 64))
 
 
 def _repelling(base: Range, k: int, method: str, gen: np.random.Generator, replace: bool, p: float) -> RowSample:
@@ -450,11 +438,11 @@ def _repelling(base: Range, k: int, method: str, gen: np.random.Generator, repla
     return RowSample(found[order], 1.0 / (k * share), share, method, True, p, r, shape)
 
 
-def _independent(
-    propose: Callable[[int], tuple[Any, Array, Array]], count: int, gen: np.random.Generator
-) -> tuple[Any, Array]:
+def _independent(propose: Propose, count: int, gen: np.random.Generator) -> tuple[Any, Array]:
     """`count` independent points with density ∝ |x|², and |x|²."""
-    points, sizes, have = [], [], 0
+    points: list[Any] = []
+    sizes: list[Array] = []
+    have = 0
     while have < count or not points:
         place, x, bound = propose(max(64, 2 * (count - have)))
         size = np.einsum("ij,ij->i", x, x)

@@ -90,11 +90,11 @@ class Source:
         """Whether A is a sparse matrix in memory."""
         return self.array is not None and sps.issparse(self.array)
 
-    def _step(self, block: Any) -> int:
-        rows, n = block.shape
+    def _step(self, block: Any, entries: int) -> int:
+        rows, n = (int(s) for s in block.shape)
         if sps.issparse(block):
-            return max(1, int(rows * 8 * ENTRIES / max(block.nnz + rows * min(n, 64), 1)))
-        return max(1, ENTRIES // max(n, 1))
+            return max(1, int(rows * 8 * entries / max(block.nnz + rows * min(n, 64), 1)))
+        return max(1, entries // max(n, 1))
 
     def _checked(self, raw: Any, first: int) -> Any:
         """A block that was read, as an array or CSR matrix."""
@@ -114,7 +114,7 @@ class Source:
         i, j = (int(k) for k in np.argwhere(~np.isfinite(block))[0])
         raise ValueError(f"{self.name} contains {block[i, j]} at index {(first + i, j)}, expected finite values")
 
-    def blocks(self, what: str = "rows") -> Iterator[tuple[int, Block]]:
+    def blocks(self, what: str = "rows", entries: int = ENTRIES) -> Iterator[tuple[int, Block]]:
         """(number of the first row, rows in double precision) for all of A; once more for every pass."""
         bar = None
         if self.progress:
@@ -127,7 +127,7 @@ class Source:
                 ready = whole if self.array is not None else self._checked(whole, first)
                 if ready.shape[1] != self.n or first + ready.shape[0] > self.m:
                     break
-                step = self._step(ready)
+                step = self._step(ready, entries)
                 for i in range(0, ready.shape[0], step):
                     block = ready[i : i + step].astype(np.float64, copy=False)
                     if not self.checked:

@@ -132,7 +132,7 @@ def lewis_weights(
     -----
     w solves ``w[i] = (A[i] (Aᵀ W**(1 - 2/p) A)⁻¹ A[i]ᵀ)**(p/2)``. The map of the right-hand side contracts for p < 4
     (Cohen and Peng); here it is relaxed, ``w**(1 - g) * map(w)**g`` with g = 4/(p + 2), whose rate at the solution is
-    |p - 2|/(p + 2) for every p: about 12 passes to 1e-6 at p = 1 or 4, 27 at p = 8. A relaxation that makes the
+    |p - 2|/(p + 2) for every p: about 15 passes to 1e-6 at p = 1 or 4, 33 at p = 8. A relaxation that makes the
     residual grow is halved. Each pass costs 3 m n² flops and makes the Gram matrix of the next one; memory beside A is
     2 m numbers.
 
@@ -153,29 +153,26 @@ def lewis_weights(
     power = check_p(p)
     tol = _validate.scalar(tol, "tol", low=0.0, strict=True)
     maxiter = _validate.integer(maxiter, "maxiter", low=1)
-    threads = _validate.workers(workers)
-    base = orthonormal_range(Source(A, "A", progress), rng, threads or None)
+    base = orthonormal_range(Source(A, "A", progress), _validate.generator(rng), _validate.workers(workers))
     return lewis(base, power, tol, maxiter)
 
 
 def lewis(base: Range, p: float, tol: float, maxiter: int) -> Array:
     """Lewis weights, given the range of A."""
-    lever = np.minimum(base.scores(), 1.0)
+    lever = base.leverage
     if p == 2.0:
         return lever
     source, q = base.source, base.whole
     relax = 4.0 / (p + 2.0)
-    # Of the second power of the row norms in the current metric: w_new = d**(p/2).
     w = lever.copy()
-    gram = np.eye(base.rank)
-    gram, change = _weighted(source, q, np.eye(base.rank), w, p, None)
+    gram, change = _weighted(source, q, w, p, None)
     worst = np.inf
     for _ in range(maxiter):
         u = _dense.cholesky(gram)
         if u is None:
             raise RuntimeError(f"the Lewis weights of {source.name} degenerate at p = {p}: a Gram matrix is singular")
-        t = np.triu(_dense.solve(u, np.eye(base.rank)))
-        gram, change = _weighted(source, q, t, w, p, relax)
+        q = q @ np.triu(_dense.solve(u, np.eye(base.rank)))
+        gram, change = _weighted(source, q, w, p, relax)
         if change <= tol:
             return w
         if change > 2.0 * worst:
@@ -186,8 +183,8 @@ def lewis(base: Range, p: float, tol: float, maxiter: int) -> Array:
     )
 
 
-def _weighted(source: Source, q: Array, t: Array, w: Array, p: float, relax: float | None) -> tuple[Array, float]:
-    """A pass: w in place by one relaxed step in the metric of T (if `relax`), Σ w^(1 - 2/p) q qᵀ, the largest change.
+def _weighted(source: Source, q: Array, w: Array, p: float, relax: float | None) -> tuple[Array, float]:
+    """A pass: one relaxed step of w in place, if `relax`; then Σ w^(1 - 2/p) x xᵀ over the rows x of A·Q; the change.
 
     3 m n² flops and 8 m n bytes (dense).
     """
@@ -198,8 +195,7 @@ def _weighted(source: Source, q: Array, t: Array, w: Array, p: float, relax: flo
         here = w[first : first + rows.shape[0]]
         good = here > 0.0
         if relax is not None:
-            turned = rows @ t
-            fresh = np.einsum("ij,ij->i", turned, turned) ** (p / 2)
+            fresh = np.einsum("ij,ij->i", rows, rows) ** (p / 2)
             # Rows that are nothing beside the others stay at zero.
             good &= fresh > 0.0
             log = np.log(fresh[good]) - np.log(here[good])
@@ -281,10 +277,9 @@ def lp_sensitivities(
     power = check_p(p)
     exact = _validate.choice(method, "method", ("bound", "exact")) == "exact"
     tol = _validate.scalar(tol, "tol", low=0.0, strict=True)
-    threads = _validate.workers(workers)
-    base = orthonormal_range(Source(A, "A", progress), rng, threads or None)
+    base = orthonormal_range(Source(A, "A", progress), _validate.generator(rng), _validate.workers(workers))
     if power == 2.0:
-        return np.minimum(base.scores(), 1.0)
+        return base.leverage
     if not exact:
         return sensitivity_bounds(base, power, 1e-6)
     q = np.concatenate([block @ base.whole for _, block in base.source.blocks()])
@@ -293,11 +288,11 @@ def lp_sensitivities(
 
 def sensitivity_bounds(base: Range, p: float, tol: float) -> Array:
     """The least of the bounds that Lewis weights and leverage give."""
-    lever = np.minimum(base.scores(), 1.0)
+    lever = base.leverage
     if p == 2.0:
         return lever
-    # A fixed point that is only reached to `tol` is a bound to a small multiple of it.
-    w = lewis(base, p, tol, 1000) * (1.0 + 10.0 * tol)
+    # A change of `tol` at the rate (p - 2)/(p + 2) leaves an error of (p - 2)/4 times that.
+    w = lewis(base, p, tol, 1000) * (1.0 + (1.0 + p / 4) * tol)
     r, m = base.rank, base.source.m
     high = max(p / 2 - 1.0, 0.0)
     with np.errstate(over="ignore"):
@@ -359,7 +354,7 @@ def _convex(q: Array, outer: Array, rows: npt.NDArray[np.intp], p: float, tol: f
         ratio = np.abs(values) / top
         norm = np.sum(ratio**p, axis=1)
         lower[active] = np.maximum(lower[active], 1.0 / (top[:, 0] ** p * norm))
-        weight = np.maximum(ratio, smooth if p < 2.0 else 1e-12) ** (p - 2.0)
+        weight = np.maximum(ratio, smooth) ** (p - 2.0) if p < 2.0 else np.maximum(ratio ** (p - 2.0), 1e-12)
         smooth = max(smooth * 0.5, 1e-12)
         step = np.linalg.solve((weight @ outer).reshape(-1, r, r), goal[active][:, :, None])[:, :, 0]
         # Qᵀz = q_i by construction, so the norm of z is an upper bound.

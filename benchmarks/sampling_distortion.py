@@ -1,0 +1,124 @@
+"""Distortion of the p-norm on the range of a matrix against the number of sampled rows, with a plot.
+
+For each rule, p in {1, 1.5, 3} and sample size: the largest relative error of norm(A x, p)**p over many x, the median
+over draws. The x are random, the worst of them is then pushed uphill by a few steps of gradient ascent, so that the
+figure is that of a bad direction and not of a typical one. The lines are the published rates, n^(p/2)/eps^2-like, up to
+constants: eps ~ k^(-1/2).
+
+    python -m benchmarks.sampling_distortion [--quick] [--out DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from kriss.sketch import leverage_scores, lewis_weights, lp_sensitivities, sample_rows
+
+POWERS = (1.0, 1.5, 3.0)
+RULES = ("sensitivity", "root-leverage", "lewis", "combined")
+
+
+def matrix(m: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Heavy-tailed rows, a few directions that few rows have, many near copies."""
+    A = rng.standard_normal((m, n)) * rng.pareto(1.0, (m, 1))
+    A[: m // 2] = A[0] + 0.01 * rng.standard_normal((m // 2, n))
+    A[-n:] = 20.0 * np.abs(A).mean() * np.eye(n)
+    return A
+
+
+def scores(A: np.ndarray, p: float) -> dict[str, np.ndarray]:
+    """Of each rule; sensitivities by their bounds, as they are for a matrix of this size."""
+    tau, w, sigma = leverage_scores(A, method="exact"), lewis_weights(A, p), lp_sensitivities(A, p)
+    combined = tau + sigma + (1 / len(A) if p < 2 else 0.0)
+    return {"sensitivity": sigma, "root-leverage": tau ** (p / 2), "lewis": w, "combined": combined}
+
+
+def distortion(A: np.ndarray, S: np.ndarray, p: float, X: np.ndarray) -> float:
+    """The largest | norm(S x)^p / norm(A x)^p - 1 | that ascent from the worst of the columns of X finds."""
+    ratio = np.sum(np.abs(S @ X) ** p, axis=0) / np.sum(np.abs(A @ X) ** p, axis=0)
+    best = 0.0
+    for x in (X[:, ratio.argmax()], X[:, ratio.argmin()]):
+        sign = 1.0 if np.sum(np.abs(S @ x) ** p) > np.sum(np.abs(A @ x) ** p) else -1.0
+        value, step = -np.inf, 0.3
+        kept, direction = x, np.zeros_like(x)
+        for _ in range(60):
+            x = kept + step * direction
+            s, a = S @ x, A @ x
+            fs, fa = np.sum(np.abs(s) ** p), np.sum(np.abs(a) ** p)
+            now = sign * (fs / fa - 1)
+            if now <= value:
+                step /= 2
+                continue
+            value, kept = now, x
+            slope = S.T @ (np.sign(s) * np.abs(s) ** (p - 1)) / fs - A.T @ (np.sign(a) * np.abs(a) ** (p - 1)) / fa
+            direction = sign * slope / (np.linalg.norm(slope) + 1e-300) * np.linalg.norm(x)
+        best = max(best, value)
+    return best
+
+
+def measure(quick: bool) -> dict[str, object]:
+    """All curves."""
+    m, n = (5_000, 8) if quick else (20_000, 10)
+    sizes = [100, 200, 400, 800] if quick else [100, 200, 400, 800, 1600, 3200, 6400]
+    draws = 5 if quick else 25
+    rng = np.random.default_rng(0)
+    A = matrix(m, n, rng)
+    q = np.linalg.qr(A)[1]
+    X = np.linalg.solve(q, rng.standard_normal((n, 400)))
+    curves: dict[str, dict[str, list[float]]] = {}
+    for p in POWERS:
+        given = scores(A, p)
+        curves[str(p)] = {"sizes": [float(k) for k in sizes]}
+        for rule in RULES:
+            line = []
+            for k in sizes:
+                found = [
+                    distortion(A, sample_rows(A, k, rule, rng=s, p=p, scores=given[rule]).scaled(A), p, X)
+                    for s in range(draws)
+                ]
+                line.append(float(np.median(found)))
+            curves[str(p)][rule] = line
+            print(f"p = {p}, {rule}: {', '.join(f'{x:.3f}' for x in line)}", flush=True)
+    return {"m": m, "n": n, "draws": draws, "curves": curves}
+
+
+def plot(data: dict[str, object], path: Path) -> None:
+    """Three panels."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    curves = data["curves"]
+    assert isinstance(curves, dict)
+    fig, axes = plt.subplots(1, len(curves), figsize=(4 * len(curves), 3.6), sharey=True, layout="constrained")
+    for ax, (p, lines) in zip(axes, curves.items(), strict=True):
+        sizes = np.array(lines["sizes"])
+        for rule in RULES:
+            ax.loglog(sizes, lines[rule], "o-", ms=3, label=rule)
+        ax.loglog(sizes, lines["combined"][0] * np.sqrt(sizes[0] / sizes), "k:", lw=1, label="rate $k^{-1/2}$")
+        ax.set_title(f"p = {p}")
+        ax.set_xlabel("rows")
+    axes[0].set_ylabel("distortion of the p-th power of the p-norm")
+    axes[0].legend(fontsize=8)
+    fig.savefig(path, dpi=130)
+
+
+def main() -> None:
+    """Measures and writes JSON and picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    args = parser.parse_args()
+    data = measure(args.quick)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "sampling_distortion.json").write_text(json.dumps(data, indent=1) + "\n")
+    plot(data, args.out / "sampling_distortion.png")
+
+
+if __name__ == "__main__":
+    main()
