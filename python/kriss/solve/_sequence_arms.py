@@ -196,8 +196,8 @@ class Built:
         self.chosen = chosen
         self._made: dict[str, tuple[Any, int, dict[str, Any]]] = {}
 
-    def get(self, arm: Arm, A: Any, stamp: int) -> Any:
-        """M for an arm; `stamp` changes with the entries of A."""
+    def get(self, arm: Arm, A: Any, matrix: check.Csr | None, stamp: int) -> Any:
+        """M for an arm, of A or the same as a checked matrix; `stamp` changes with the entries of A."""
         kind = arm.precond
         if kind == "none":
             return None
@@ -216,10 +216,15 @@ class Built:
                 if hasattr(M, "update"):
                     for name, value in options.items():
                         setattr(M, name, value)
-                    M.update(A)
+                    if matrix is not None and isinstance(M, (Jacobi, Sweeps)) and M.dtype == matrix.data.dtype:
+                        M._set(matrix)  # no copy: when the entries have changed it is set anew before it is used
+                    else:
+                        M.update(A)
                 else:
                     assert maker is not None
                     M = maker(A)
+        if matrix is not None and isinstance(M, Sweeps) and M.dtype == matrix.data.dtype:
+            M._matrix = matrix  # the same entries, in arrays that are sure not to have been written to since
         self._made[kind] = (M, stamp, options)
         return M
 

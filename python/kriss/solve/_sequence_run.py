@@ -11,9 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kriss.solve._result import SolveResult
+from kriss import _validate as check
+from kriss._backend import backend, kernels
+from kriss.solve._cg import _shift as exponent_of
+from kriss.solve._precond import Sweeps
+from kriss.solve._result import STATUS, SolveResult
 from kriss.solve._sequence_arms import METHODS, RECYCLING, Arm, Choices, traffic
 from kriss.solve._sequence_state import Pattern
+from kriss.solve._storage import shift_of
 
 Array = npt.NDArray[Any]
 
@@ -73,7 +78,7 @@ class Runner:
             if len(order) > k + 1 and index != pattern.safe and pattern.longest:
                 limit = min(most, PATIENCE * max(pattern.longest) + 20)
             try:
-                M = pattern.built.get(setting, operand, pattern.stamp)
+                M = pattern.built.get(setting, operand, matrix, pattern.stamp)
                 result, weight, extra = self._run(
                     pattern, setting, M, matrix, operand, rhs, start, limit, begin.recycling
                 )
@@ -134,8 +139,41 @@ class Runner:
             extra = 0 if space is None else space.k
             result = RECYCLING[self.method](operand, rhs, start, M=M, recycle=count, space=space, **options)
         else:
-            result = METHODS[self.method](operand, rhs, start, M=M, **options)
+            swept = self._swept(M, matrix, rhs, start, limit) if self.method == "cg" else None
+            result = swept or METHODS[self.method](operand, rhs, start, M=M, **options)
         return result, self._traffic(M, matrix, count, recycling), extra
+
+    def _swept(
+        self, M: Any, matrix: check.Csr | None, rhs: Array, start: Array | None, limit: int
+    ) -> SolveResult | None:
+        """The loop that `cg` runs in Eisenstat's form, without checking again what has been checked; None elsewhere."""
+        began = time.perf_counter()
+        if matrix is None or not (isinstance(M, Sweeps) and M.swept and M._matrix is matrix):
+            return None
+        if rhs.dtype != np.float64 or matrix.data.dtype != np.float64 or shift_of(matrix) or exponent_of(rhs):
+            return None
+        threads = check.workers(self.workers)
+        plan = M.eisenstat(matrix, 0, threads)
+        if plan is None:
+            return None
+        size = math.sqrt(kernels("solve").dot(rhs, rhs, threads))
+        x = np.zeros(rhs.size) if start is None or size == 0.0 else np.array(start, np.float64)
+        tol = max(self.rtol * size, self.atol)
+        params = {
+            "rtol": self.rtol, "atol": self.atol, "maxiter": limit, "M": type(M).__name__.lower(), "form": "eisenstat",
+            "storage": plan.storage,
+        }  # fmt: skip
+        solving = time.perf_counter()
+        code, iterations, matvecs, norm = 0, 0, 0, 0.0
+        if size != 0.0:  # also where it is NaN: the loop says so
+            with np.errstate(all="ignore"):
+                code, iterations, matvecs, norm, _ = kernels("solve_factor").eisenstat_solve(
+                    plan, matrix.indptr, matrix.indices, matrix.data, rhs, x, tol, limit, not x.any(), False, threads
+                )  # fmt: skip
+        return SolveResult(
+            x, STATUS[code], iterations, norm, None, matvecs, solving - began, time.perf_counter() - solving, backend(),
+            params,
+        )  # fmt: skip
 
     def _traffic(self, M: Any, matrix: Any, count: int, recycling: bool) -> float:
         density = matrix.data.size / max(matrix.shape[0], 1) if matrix is not None else 5.0

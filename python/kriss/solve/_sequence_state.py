@@ -132,11 +132,16 @@ def signature(matrix: check.Csr | None, n: int) -> str:
 
 def as_scipy(matrix: check.Csr, A: Any) -> Any:
     """A checked matrix as a solver takes it: A itself where it needed no conversion."""
-    if A.format == "csr" and A.data is matrix.data and A.indptr is matrix.indptr:
+    if A.format == "csr" and A.indptr is matrix.indptr and A.data.size == matrix.data.size and _same(A, matrix):
         return A
     out = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
     out.has_canonical_format = True
     return out
+
+
+def _same(A: Any, matrix: check.Csr) -> bool:
+    pairs = ((A.data, matrix.data), (A.indices, matrix.indices))
+    return all(a.dtype == b.dtype and a.ctypes.data == b.ctypes.data for a, b in pairs)
 
 
 def extrapolated(A: Any, b: Array, solutions: list[Array]) -> tuple[Array, int]:
