@@ -18,6 +18,7 @@ EFFECT, LOCAL, GROUP, LEVEL = 0.9, 0.3, 0.5, 1.0  # prior standard deviations of
 LEAST, MOST = 0.03, 1.0  # bounds of the error of one cost
 BONUS, BOLD, EVERY = 0.5, 1.2, 10  # exploration, in standard deviations; and that of every so many systems
 CUT = 1e-6  # eigenvalues of the kernel below that part of the largest are left out
+NOISE = 0.15  # most that observations are taken to err by: what is left beyond is for the views to explain
 FOLLOW = 0.25  # how fast the trend follows the costs
 SURPRISE, FAST = 3.0, 0.6  # a change: recent errors that many times the usual, and how fast the recent ones fade
 # what makes systems near: nothing, the context on a linear or a logarithmic scale, or what was seen in the matrix; the
@@ -134,7 +135,7 @@ class KernelLearner(Learner):
         n, t = self._sums
         total = float(n.sum())
         if total == 0.0:
-            self._precision = np.eye(self._factor.shape[1]) * self.error() ** 2
+            self._precision = np.eye(self._factor.shape[1]) * min(self.error(), NOISE) ** 2
             return np.zeros(self.arms)
         self._mean = mean = float(t.sum()) / total
         q, precision = self._posterior(n[None], (t - mean * n)[None], np.array([(LOCAL / EFFECT) ** 2]))
@@ -149,7 +150,7 @@ class KernelLearner(Learner):
         f = self._factor
         r = f.shape[1]
         precision = (counts @ self._squares).reshape(-1, r, r)
-        precision[:, np.arange(r), np.arange(r)] += self.error() ** 2 * prior[:, None]
+        precision[:, np.arange(r), np.arange(r)] += min(self.error(), NOISE) ** 2 * prior[:, None]
         return np.linalg.solve(precision, (rest @ f)[:, :, None])[:, :, 0] @ f.T, precision
 
     def _place(self, context: Array | None, own: float) -> Array:
@@ -279,7 +280,9 @@ class KernelLearner(Learner):
             self._judge(np.minimum(miss * miss, 2.0), view)
             self._spread *= 0.99
             self._spread[:, arm] += 1.0, min(float(miss[view] ** 2), 2.0)
-            level = float(predictions[view].mean())  # of this system, over the arms, as it was foreseen
+            # of this system, as it was foreseen: the mean over the arms as they have been played, as those never played
+            # are guesswork, and what is learned of effects must not hang on it
+            level = float(self._sums[0] @ predictions[view]) / float(self._sums[0].sum())
             trend = y - float(predictions[view, arm]) + level
             self._last = None
         count = self._counts.get(self.origin, 0)
