@@ -23,6 +23,8 @@ from kriss.solve._order import rcm_order
 from kriss.solve._precond import SSOR, Jacobi
 from kriss.solve._recycled import RecycledSpace
 from kriss.solve._result import SolveResult
+from kriss.solve._sequence import Sequence
+from kriss.solve._sequence_report import SequenceReport
 from kriss.solve._stationary import color_rows, gauss_seidel, jacobi, sor, ssor
 from kriss.solve._stencil import StencilOperator
 from kriss.solve._symmetric_polynomial import SymmetricPolynomial
@@ -47,6 +49,8 @@ __all__ = [
     "Jacobi",
     "PyAMGCycle",
     "RecycledSpace",
+    "Sequence",
+    "SequenceReport",
     "SolveResult",
     "StencilOperator",
     "SymmetricPolynomial",
