@@ -275,6 +275,8 @@ class InterpolatedFamily:
         return float(value) if np.ndim(value) == 0 else np.array(value)
 
     def _point(self, mu: Any) -> Any:
+        if type(mu) is float and self._train.ndim == 1 and math.isfinite(mu):
+            return mu
         value = check.real_array(mu, "mu", ndim=self._train.ndim - 1, dtype=np.float64)
         if value.shape != self._train.shape[1:]:
             raise ValueError(f"mu has shape {value.shape}, expected {self._train.shape[1:]}")
@@ -360,14 +362,18 @@ class InterpolatedFamily:
             rows: list[Array] = [row for t in self._products for row in t]
             picked = [rows[q] for q in self._at]
             needed, flat = np.unique(np.concatenate(picked), return_inverse=True)
-            cuts = np.cumsum([len(row) for row in picked])[:-1]
-            used = self._used = (needed, np.split(flat, cuts))
+            # rows of places in `needed`, filled up with one that holds 1
+            parts = np.full((len(picked), max(len(row) for row in picked)), len(needed))
+            ends = np.cumsum([len(row) for row in picked])
+            for row, end, one in zip(parts, ends, picked, strict=True):
+                row[: len(one)] = flat[end - len(one) : end]
+            used = self._used = (needed, parts)
         needed, parts = used
         if self._entries is not None:
             base = self._functions(mu, self._places[needed]) / self._scale
         else:
             base = self._functions(mu)[needed] / self._scale
-        return np.array([base[part].prod() for part in parts])
+        return np.asarray(np.append(base, 1.0)[parts].prod(axis=1))
 
     def _combine(self, g: Array, count: int | None = None) -> Array:
         """Coefficients of the first `count` members: two triangular solves."""
@@ -488,7 +494,11 @@ class _Solved:
         for k in range(b.shape[1]):
             columns = [b[:, k]] + [member @ x[m, :, k] for member in members for m in range(len(members))]
             norm = float(np.linalg.norm(b[:, k])) or 1.0
-            triangles.append(np.linalg.qr(np.stack(columns, axis=1) / norm, mode="r"))
+            triangle = np.linalg.qr(np.stack(columns, axis=1) / norm, mode="r")
+            # the columns of a smooth family are nearly dependent: what is below their rounding is left out
+            _, sizes, axes = sl.svd(triangle, full_matrices=False)
+            kept = sizes > 4.0 * np.finfo(np.float64).eps * sizes[0]
+            triangles.append(np.ascontiguousarray(sizes[kept, None] * axes[kept]))
         return cls(x, triangles)
 
 
