@@ -1,5 +1,7 @@
 """Gradients through solves: against dense formulas and central differences, real and complex, every format."""
 
+import pickle
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -142,6 +144,8 @@ def test_reuse_of_preconditioner_and_space():
     x = symmetric.solve(poisson2d(6).data, b)
     assert symmetric.vjp(poisson2d(6).data, x.x, bar).results[0].iterations < x.iterations
     assert symmetric.adjoint_space is None
+    copied = pickle.loads(pickle.dumps(symmetric))
+    assert np.array_equal(copied.solve(poisson2d(6).data, b).x, symmetric.solve(poisson2d(6).data, b).x)
 
 
 @pytest.mark.parametrize("kind", ["general", "complex"])

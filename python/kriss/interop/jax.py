@@ -71,10 +71,9 @@ def solve(solver: DifferentiableSolver, values: Any, b: Any) -> Any:
         raise ValueError(f"values has shape {values.shape}, expected {solver.rows.shape}, one number for each entry")
     if b.ndim not in (1, 2) or b.shape[0] != n:
         raise ValueError(f"b has shape {b.shape}, expected ({n},) or ({n}, k)")
-    pair = getattr(solver, "_jax_pair", None)
-    if pair is None:
-        pair = solver._jax_pair = _pair(solver)  # type: ignore[attr-defined]
-    return pair[0](values, b)
+    if solver._jax_pair is None:
+        solver._jax_pair = _pair(solver)
+    return solver._jax_pair[0](values, b)
 
 
 def _pair(solver: DifferentiableSolver) -> tuple[Any, Any]:
@@ -93,10 +92,11 @@ def _pair(solver: DifferentiableSolver) -> tuple[Any, Any]:
             x = np.stack([result.x for result in results], axis=-1).reshape(b.shape)
             return x.astype(np.result_type(values.dtype, b.dtype), copy=False)
 
-        @jax.custom_vjp
-        def apply(values: Any, b: Any) -> Any:
+        def plain(values: Any, b: Any) -> Any:
             shape = jax.ShapeDtypeStruct(b.shape, jnp.result_type(values.dtype, b.dtype))
             return jax.pure_callback(host, shape, values, b, vmap_method="sequential")
+
+        apply: Any = jax.custom_vjp(plain)
 
         def forward(values: Any, b: Any) -> Any:
             x = apply(values, b)

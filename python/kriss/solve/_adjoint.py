@@ -200,7 +200,8 @@ def entries(matrix: Any) -> tuple[Array, Array]:
     """Rows and columns of the stored entries, in the order of ``matrix.data``."""
     kind = matrix.format
     if kind == "coo":
-        return matrix.coords
+        rows, cols = matrix.coords
+        return rows, cols
     if kind in ("csr", "csc"):
         lines = np.repeat(np.arange(len(matrix.indptr) - 1), np.diff(matrix.indptr))
         return (lines, matrix.indices) if kind == "csr" else (matrix.indices, lines)
@@ -274,6 +275,8 @@ class DifferentiableSolver:
     (True, True)
     """
 
+    _jax_pair: Any = None  # made by kriss.interop.jax
+
     def __init__(
         self,
         pattern: Any,
@@ -313,6 +316,9 @@ class DifferentiableSolver:
         self.space: RecycledSpace | None = None
         self.adjoint_space: RecycledSpace | None = None
         self._built: tuple[Array, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_jax_pair"}
 
     def matrix(self, values: npt.ArrayLike) -> sps.csr_array:
         """The matrix with these values, shape (nnz,), in canonical CSR format."""

@@ -30,7 +30,7 @@ RECYCLING = ("gcrodr", "deflated_cg")
 SOLVERS = (*RECYCLING, "cg", "fcg", "minres", "gmres", "fgmres", "lgmres", "gcrotmk", "bicgstab")
 _SHORTEST, _MOST = 16, 16  # systems of a piece, and pieces, where nothing is said
 
-_log = logging.getLogger("kriss.sequence")
+_log = logging.getLogger("kriss.solve")
 
 
 class WorkerDiedError(RuntimeError):
@@ -221,7 +221,7 @@ def solve_sequence(
 
     Notes
     -----
-    Where the size of the systems changes, space and first guess are dropped, which is logged (``"kriss.sequence"``).
+    Where the size of the systems changes, space and first guess are dropped, which is logged (``"kriss.solve"``).
     A piece whose process died is solved again from its beginning by a new process, with the same bits.
     Memory beside the systems: the solutions, and the kept space of one system for each process.
 

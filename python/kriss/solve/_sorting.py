@@ -155,7 +155,7 @@ def _greedy(features: Array, start: int) -> npt.NDArray[np.intp]:
 
 def _principal(features: Array) -> Array:
     """Coordinates along the first principal axes, three at most, of columns with their signs fixed."""
-    centred = features - features.mean(axis=0)
+    centred = np.asarray(features - features.mean(axis=0))
     if centred.shape[1] == 1:
         return centred
     values, axes = np.linalg.eigh(centred.T @ centred)
