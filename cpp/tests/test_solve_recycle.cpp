@@ -74,7 +74,7 @@ template <class T>
 void test_change() {
     std::mt19937 draw(4);
     for (const index_t n : {1, 63, 64, 65, 5000}) {
-        for (const int k : {1, 4, max_panel}) {
+        for (const int k : {1, 4, 6, max_panel}) {
             const int p = k + 3;
             auto v = panel<T>(n, p, draw);
             const auto before = v;

@@ -1,4 +1,4 @@
-"""Least squares over Dask arrays, on threads, processes or a ``dask.distributed`` cluster."""
+"""Least squares over Dask arrays and sequences of systems, on threads, processes or a ``dask.distributed`` cluster."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 
 from kriss import _validate
 from kriss._validate import RngLike
+from kriss.interop._dask_sequence import solve_sequence
 from kriss.sketch import SketchState, StreamResult
 from kriss.sketch._passes import PassSpec, PassSum
 
-__all__ = ["lstsq", "sketch_state"]
+__all__ = ["lstsq", "sketch_state", "solve_sequence"]
 
 
 def sketch_state(

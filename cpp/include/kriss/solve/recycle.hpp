@@ -57,6 +57,101 @@ void panel_products(index_t n, int p, const T* const* w, int q, const T* const* 
     }
 }
 
+// Real numbers that go through a register together; of complex ones real and imaginary parts in turn.
+template <class R>
+struct Strand {
+#if defined(__AVX512F__)
+    static constexpr int bytes = 64;
+#elif defined(__AVX2__)
+    static constexpr int bytes = 32;
+#else
+    static constexpr int bytes = 16;
+#endif
+    static constexpr int lanes = bytes / static_cast<int>(sizeof(R));
+    typedef R type __attribute__((vector_size(bytes)));
+    typedef R stored __attribute__((vector_size(bytes), aligned(sizeof(R)), may_alias));
+    KRISS_ALWAYS_INLINE static type load(const void* p, index_t at) {
+        return *reinterpret_cast<const stored*>(static_cast<const R*>(p) + at);
+    }
+    KRISS_ALWAYS_INLINE static void store(void* p, index_t at, type x) {
+        *reinterpret_cast<stored*>(static_cast<R*>(p) + at) = x;
+    }
+    // (re, im, ...) -> (im, re, ...)
+    KRISS_ALWAYS_INLINE static type swapped(type x) {
+        if constexpr (lanes == 2) {
+            return __builtin_shufflevector(x, x, 1, 0);
+        } else if constexpr (lanes == 4) {
+            return __builtin_shufflevector(x, x, 1, 0, 3, 2);
+        } else if constexpr (lanes == 8) {
+            return __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6);
+        } else {
+            return __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+        }
+    }
+    // (-1, 1, ...)
+    KRISS_ALWAYS_INLINE static type signs() {
+        type y{};
+        for (int t = 0; t < lanes; ++t) {
+            y[t] = t % 2 == 0 ? R(-1) : R(1);
+        }
+        return y;
+    }
+};
+
+// stage_j = sum over i of v_i g_ij, in the order of i, for `Count` columns of g: each number of v is loaded once for
+// all of them, and the sums stay in registers.  v: (p) vectors from row `at` on, g: (p, k), m: rows
+template <int Count, class T>
+KRISS_ALWAYS_INLINE void change_rows(index_t at, index_t m, int p, const T* const* v, int k, const T* g,
+                                     T (*stage)[staged_rows]) {
+    using R = typename ScalarTraits<T>::Real;
+    using S = Strand<R>;
+    constexpr bool pairs = ScalarTraits<T>::is_complex;
+    constexpr index_t step = pairs ? S::lanes / 2 : S::lanes;
+    constexpr index_t parts = pairs ? 2 : 1;  // real numbers of one of T
+    index_t r = 0;
+    if constexpr (step > 0) {
+        for (; r + 2 * step <= m; r += 2 * step) {
+            typename S::type acc[Count][2];
+            for (int j = 0; j < Count; ++j) {
+                acc[j][0] = acc[j][1] = typename S::type{};
+            }
+            for (int i = 0; i < p; ++i) {
+                const T* const from = v[i] + at + r;
+                const T* const c = g + static_cast<index_t>(i) * k;
+                const typename S::type x0 = S::load(from, 0);
+                const typename S::type x1 = S::load(from, S::lanes);
+                if constexpr (pairs) {
+                    const typename S::type y0 = S::swapped(x0);
+                    const typename S::type y1 = S::swapped(x1);
+                    for (int j = 0; j < Count; ++j) {
+                        const typename S::type turn = c[j].im * S::signs();
+                        acc[j][0] = acc[j][0] + (c[j].re * x0 + turn * y0);
+                        acc[j][1] = acc[j][1] + (c[j].re * x1 + turn * y1);
+                    }
+                } else {
+                    for (int j = 0; j < Count; ++j) {
+                        acc[j][0] = acc[j][0] + c[j] * x0;
+                        acc[j][1] = acc[j][1] + c[j] * x1;
+                    }
+                }
+            }
+            for (int j = 0; j < Count; ++j) {
+                S::store(stage[j], r * parts, acc[j][0]);
+                S::store(stage[j], r * parts + S::lanes, acc[j][1]);
+            }
+        }
+    }
+    for (; r < m; ++r) {
+        for (int j = 0; j < Count; ++j) {
+            T sum{};
+            for (int i = 0; i < p; ++i) {
+                sum = sum + g[static_cast<index_t>(i) * k + j] * v[i][at + r];
+            }
+            stage[j][r] = sum;
+        }
+    }
+}
+
 // out_j = sum over i of v_i g_ij.  v: (p) vectors, g: (p, k), out: (k) vectors, k <= max_panel; out may hold some of v
 template <class T>
 void panel_change(index_t n, int p, const T* const* v, int k, const T* g, T* const* out, const Executor& ex) {
@@ -64,34 +159,18 @@ void panel_change(index_t n, int p, const T* const* v, int k, const T* g, T* con
         T stage[max_panel][staged_rows];
         for (index_t b = begin; b < end; b += staged_rows) {
             const index_t m = b + staged_rows < end ? staged_rows : end - b;
-            for (int j = 0; j < k; ++j) {
-                T* KRISS_RESTRICT y = stage[j];
-                for (index_t r = 0; r < m; ++r) {
-                    y[r] = T{};
-                }
-                int i = 0;
-                for (; i + 4 <= p; i += 4) {
-                    const T* KRISS_RESTRICT v0 = v[i] + b;
-                    const T* KRISS_RESTRICT v1 = v[i + 1] + b;
-                    const T* KRISS_RESTRICT v2 = v[i + 2] + b;
-                    const T* KRISS_RESTRICT v3 = v[i + 3] + b;
-                    const T c0 = g[i * k + j];
-                    const T c1 = g[(i + 1) * k + j];
-                    const T c2 = g[(i + 2) * k + j];
-                    const T c3 = g[(i + 3) * k + j];
-                    for (index_t r = 0; r < m; ++r) {
-                        y[r] = y[r] + c0 * v0[r] + c1 * v1[r] + c2 * v2[r] + c3 * v3[r];
-                    }
-                }
-                for (; i < p; ++i) {
-                    const T* KRISS_RESTRICT v0 = v[i] + b;
-                    const T c0 = g[i * k + j];
-                    for (index_t r = 0; r < m; ++r) {
-                        y[r] = y[r] + c0 * v0[r];
-                    }
-                }
+            constexpr int wide = ScalarTraits<T>::is_complex ? 4 : 6;  // columns whose sums fill the registers
+            int j = 0;
+            for (; j + wide <= k; j += wide) {
+                change_rows<wide>(b, m, p, v, k, g + j, stage + j);
             }
-            for (int j = 0; j < k; ++j) {
+            for (; j + 2 <= k; j += 2) {
+                change_rows<2>(b, m, p, v, k, g + j, stage + j);
+            }
+            if (j < k) {
+                change_rows<1>(b, m, p, v, k, g + j, stage + j);
+            }
+            for (j = 0; j < k; ++j) {
                 T* KRISS_RESTRICT to = out[j] + b;
                 for (index_t r = 0; r < m; ++r) {
                     to[r] = stage[j][r];
