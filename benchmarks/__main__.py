@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="smaller sizes, fewer rounds")
     parser.add_argument("--repeats", type=int, help="rounds per case (default: as many as fit the time)")
     parser.add_argument("--threads", type=int, help="threads for ours and every peer (default: available cores)")
-    parser.add_argument("--match", default="", help="only cases whose name contains this")
+    parser.add_argument("--match", default="", help="only cases whose name contains this; other results stay")
     parser.add_argument("--out", type=Path, default=HERE / "results", help="where the JSON and Markdown go")
     args = parser.parse_args(argv)
     unknown = sorted(set(args.family) - set(families()))
@@ -64,6 +64,8 @@ def main(argv: list[str] | None = None) -> int:
             continue
         where["triad_main_memory"] = machine.triad_bandwidth(threads)
         where["load_at_end"] = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+        if args.match:
+            rows = report.joined(args.out, family, rows)
         report.write(args.out, family, rows, where)
         print(f"  {time.perf_counter() - started:.0f} s -> {args.out / family}.md", flush=True)
     print(f"{missed} targets missed, {failed} cases of ours failed")

@@ -115,10 +115,28 @@ class Row:
     peers: list[Contender]
     targets: list[Target]
     traffic: dict[str, float] | None = None
+    measured: str = ""  # when and at which commit, of rows kept from a run before
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> Row:
+        """From JSON."""
+
+        def contender(one: dict[str, Any]) -> Contender:
+            spread = one["ratio_spread"]
+            return Contender(**{**one, "ratio_spread": None if spread is None else tuple(spread)})
+
+        return cls(
+            **{
+                **row,
+                "ours": contender(row["ours"]),
+                "peers": [contender(one) for one in row["peers"]],
+                "targets": [Target(**one) for one in row["targets"]],
+            }
+        )
 
 
 def _timed(call: Callable[[], Any], inner: int) -> float:

@@ -78,6 +78,9 @@ def document(family: str, rows: list[Row], where: dict[str, Any]) -> str:
         f"kriss backend {config['backend']}, instruction set {config['cpu level']}, compiler {config['compiler']}",
         versions,
     ]
+    kept = [f"{row.name} ({row.measured})" for row in rows if row.measured]
+    if kept:
+        facts.append(f"measured in runs before this one: {'; '.join(kept)}")
     if (where["load_at_start"] or 0.0) > where["cores"] + 1:
         facts.append("**the machine was busy with other work when this run started: figures not for quoting**")
     notes = [f"- {row.name}: {row.note}" for row in rows if row.note]
@@ -91,6 +94,27 @@ def document(family: str, rows: list[Row], where: dict[str, Any]) -> str:
     if notes:
         parts += ["Notes:", "\n".join(notes)]
     return "\n\n".join(parts) + "\n"
+
+
+def joined(out: Path, family: str, rows: list[Row]) -> list[Row]:
+    """`rows` in place of those of the same names in the results that are there; the others stay, with their date."""
+    from benchmarks.harness import Row as Measured
+
+    path = out / f"{family}.json"
+    if not path.exists():
+        return rows
+    payload = json.loads(path.read_text())
+    fresh = {row.name: row for row in rows}
+    before = f"{payload['machine']['date']}, commit {payload['machine']['commit']}"
+    result = []
+    for old in payload["rows"]:
+        if old["name"] in fresh:
+            result.append(fresh.pop(old["name"]))
+        else:
+            kept = Measured.from_dict(old)
+            kept.measured = kept.measured or before
+            result.append(kept)
+    return result + list(fresh.values())
 
 
 def write(out: Path, family: str, rows: list[Row], where: dict[str, Any]) -> None:
