@@ -23,8 +23,8 @@ RULES = ("sensitivity", "root-leverage", "lewis", "combined")
 
 
 def matrix(m: int, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Heavy-tailed rows, a few directions that few rows have, many near copies."""
-    A = rng.standard_normal((m, n)) * rng.pareto(1.0, (m, 1))
+    """Rows of many sizes, a few directions that few rows have, many near copies."""
+    A = rng.standard_normal((m, n)) * rng.lognormal(0.0, 0.7, (m, 1))
     A[: m // 2] = A[0] + 0.01 * rng.standard_normal((m // 2, n))
     A[-n:] = 20.0 * np.abs(A).mean() * np.eye(n)
     return A

@@ -12,9 +12,10 @@ def score_rows(a, precond, squares, gram, workers):
     total = np.zeros(precond.shape)
     p = np.triu(precond)[:n]
     for begin in range(0, m, _CHUNK):
-        part = a[begin : begin + _CHUNK] @ p
-        np.einsum("ij,ij->i", part, part, out=squares[begin : begin + _CHUNK])
-        if gram.size:
-            total += part.T @ part
+        with np.errstate(over="ignore", invalid="ignore"):
+            part = a[begin : begin + _CHUNK] @ p
+            np.einsum("ij,ij->i", part, part, out=squares[begin : begin + _CHUNK])
+            if gram.size:
+                total += part.T @ part
     if gram.size:
         gram[:] = total
