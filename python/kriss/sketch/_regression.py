@@ -237,9 +237,10 @@ def huber_regression(
 ) -> RegressionResult:
     """Huber's robust regression: squares for small residuals, absolute values for large ones.
 
-    With a `scale` s minimises ``sum(w * h(r)) + l2/2 * norm(x)**2``, where h(r) = r²/2 up to c = delta s and
-    c |r| - c²/2 beyond. Without, s is found too: ``sum(w * s * (1 + g(r/s))) + l2/2 * norm(x)**2`` is minimised
-    over x and s, with g(v) = v² up to delta and 2 delta |v| - delta² beyond, which is jointly convex.
+    With a `scale` s minimises ``sum(w * h(r)) + l2/2 * norm(x)**2``, where h(r) = r²/2 up to c = delta s and ``c *
+    abs(r) - c**2 / 2`` beyond. Without, s is found too: ``sum(w * s * (1 + g(r/s))) + l2/2 * norm(x)**2`` is
+    minimised over x and s, with g(v) = v² up to delta and ``2 * delta * abs(v) - delta**2`` beyond, which is
+    jointly convex.
 
     Parameters
     ----------
@@ -286,10 +287,10 @@ def huber_regression(
 
     Notes
     -----
-    Newton's method on a coreset, then on all rows: 2 m n² flops and 8 m n bytes a step, usually three to five. The dual
-    points are ``sum(b u - u²/2)`` over |u| ≤ c, and with the scale ``b @ u`` over |u| ≤ 2 delta, sum(u²) ≤ 4 m, with
-    A'u = 0 in both cases. A scale that is found is at least 1e-8 of the median of abs(b): where more than a fraction
-    ``1 - 1/delta**2`` of the rows can be fitted exactly it would be 0.
+    Newton's method on a coreset, then on all rows: 2 m n² flops and 8 m n bytes a step, usually three to five. The
+    dual points are ``sum(b u - u²/2)`` over abs(u) ≤ c, and with the scale ``b @ u`` over abs(u) ≤ 2 delta, sum(u²)
+    ≤ 4 m, with A'u = 0 in both cases. A scale that is found is at least 1e-8 of the median of abs(b): where more
+    than a fraction ``1 - 1/delta**2`` of the rows can be fitted exactly it would be 0.
 
     References
     ----------

@@ -416,6 +416,25 @@ def _classes() -> dict[str, type]:
             odds = self.decision_function(X)
             return self.classes_[(odds > 0).astype(np.intp)]
 
+        def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+            """Mean accuracy of `predict`.
+
+            Parameters
+            ----------
+            X : {array_like, sparse matrix}, shape (n_samples, n_features)
+                Data.
+            y : array_like, shape (n_samples,)
+                Their classes.
+            sample_weight : array_like, shape (n_samples,), optional
+                Weights of the rows.
+
+            Returns
+            -------
+            float
+                The (weighted) fraction of rows whose class is predicted right.
+            """
+            return float(np.average(self.predict(X) == np.asarray(y), weights=sample_weight))
+
         def predict_proba(self, X: Any) -> Any:
             """Probabilities of both classes.
 
