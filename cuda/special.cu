@@ -3,8 +3,9 @@
 // should lie in one region, as they do on a grid.
 #include "special.hpp"
 
-// The tables lie on the device alone (coefficients.hpp), and so do the calls of the functions that read them.
+// The tables lie on the device alone, and so do the calls of the functions that read them.
 #if defined(__CUDACC__)
+#define KRISS_TABLE static __device__ const
 #pragma nv_diag_suppress 20091
 #endif
 

@@ -3,10 +3,8 @@
 
 #include "kriss/config.hpp"
 
-// Arrays are constants of the compiler on the host, and lie in the memory of the device under nvcc.
-#if defined(__CUDACC__)
-#define KRISS_TABLE static __device__ const
-#else
+// Constants of the compiler; whoever compiles for a device says where they lie there.
+#if !defined(KRISS_TABLE)
 #define KRISS_TABLE inline constexpr
 #endif
 
