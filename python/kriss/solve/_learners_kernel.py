@@ -16,9 +16,10 @@ KEPT = 500  # systems remembered
 FORGET = 0.95  # of the errors that the views are judged by, per system
 EFFECT, LOCAL, GROUP, LEVEL = 0.9, 0.3, 0.5, 1.0  # prior standard deviations of log costs
 LEAST, MOST = 0.03, 1.0  # bounds of the error of one cost
-BONUS, BOLD, EVERY = 0.5, 1.2, 10  # exploration, in standard deviations; and that of every so many systems
+BONUS, BOLD, EVERY = 0.65, 1.2, 10  # exploration, in standard deviations; and that of every so many systems
 CUT = 1e-6  # eigenvalues of the kernel below that part of the largest are left out
 NOISE = 0.15  # most that observations are taken to err by: what is left beyond is for the views to explain
+SETTLED = 30  # systems after which the variance of costs is looked at
 FOLLOW = 0.25  # how fast the trend follows the costs
 SURPRISE, FAST = 3.0, 0.6  # a change: recent errors that many times the usual, and how fast the recent ones fade
 # what makes systems near: nothing, the context on a linear or a logarithmic scale, or what was seen in the matrix; the
@@ -69,10 +70,10 @@ class KernelLearner(Learner):
     sudden changes, which the views of short memory follow. A change is declared when the errors of the view that is
     believed triple.
 
-    Played is the arm with the least prediction less half a standard deviation of its difference from the best one; for
-    every tenth system, 1.2 of them. With n systems remembered (at most 500), v = 10 views, a arms and r about 7
-    eigenvalues of the kernel that count, a step takes 6 v n a + v a r**2 flops and v n exponentials, about 0.2 ms, and
-    holds 8 n (3 a + 2 d + 8) bytes.
+    Played is the arm with the least prediction less 0.65 standard deviations of its difference from the arms as they
+    were played; for every tenth system, 1.2 of them. With n systems remembered (at most 500), v = 10 views, a arms and
+    r about 7 eigenvalues of the kernel that count, a step takes 6 v n a + v a r**2 flops and v n exponentials, about
+    0.2 ms, and holds 8 n (3 a + 2 d + 8) bytes.
 
     References
     ----------
@@ -221,10 +222,10 @@ class KernelLearner(Learner):
         predictions, precision = self.predict(context, own)
         view = self.view
         f = predictions[view] + self._half_variance()
-        # the variance of how much better an arm may be than the one that looks best
-        best = int(np.argmin(f))
+        # the variance of an arm's difference from the arms as they have been played: of that the data tell, and it is
+        # nearly none for one that is played all the time
         behind = np.stack([precision[view], self._precision]) if VIEWS[view][4] else precision[view : view + 1]
-        apart = self._factor - self._factor[best]
+        apart = self._factor - (self._sums[0] @ self._factor) / float(self._sums[0].sum())
         spread = np.einsum("ai,via->a", apart, np.linalg.solve(behind, apart.T))
         bonus = BOLD if self._clock % EVERY == EVERY - 1 else BONUS
         arm = int(np.argmin(f - bonus * self.error() * np.sqrt(np.maximum(spread, 0.0))))
@@ -277,9 +278,10 @@ class KernelLearner(Learner):
         if self._last is not None:
             predictions, view = self._last
             miss = predictions[:, arm] - y
+            if self._clock >= SETTLED:  # before, misses tell of ignorance, not of how costs vary
+                self._spread *= 0.99
+                self._spread[:, arm] += 1.0, min(float(miss[view] ** 2), 4.0 * self.error() ** 2)
             self._judge(np.minimum(miss * miss, 2.0), view)
-            self._spread *= 0.99
-            self._spread[:, arm] += 1.0, min(float(miss[view] ** 2), 2.0)
             # of this system, as it was foreseen: the mean over the arms as they have been played, as those never played
             # are guesswork, and what is learned of effects must not hang on it
             level = float(self._sums[0] @ predictions[view]) / float(self._sums[0].sum())
