@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -44,6 +45,16 @@ _DOUBT = np.array([v[5] for v in VIEWS])
 _TREND = np.array([[v[0] == "trend"] for v in VIEWS])
 _FLOOR = np.where(_TREND[:, 0], 0.07, LEAST)  # of the error: what drifts is soon forgotten
 _SINCE = np.array([v[2] == 0.0 for v in VIEWS])
+# Exponents of the weights by squared distances and age; which views there are, by what is known of a system.
+_KINDS = ("linear", "log", "own")
+_EXPONENTS = np.array(
+    [[-0.5 / v[1] ** 2 if v[0] == kind else 0.0 for kind in _KINDS]
+     + [-1.0 / v[2] if 0.0 < v[2] < np.inf else 0.0] for v in VIEWS]
+)  # fmt: skip
+_AVAILABLE = {
+    has: np.array([k for k, v in enumerate(VIEWS) if v[0] not in _KINDS or has[_KINDS.index(v[0])]])
+    for has in itertools.product((False, True), repeat=3)
+}
 # What a state is made of: numbers, arrays of one size, and arrays with a row per system.
 _NUMBERS = ("offset", "track", "changed", "judged", "clock", "usual", "whole", "mean")
 _TOTALS = ("sums", "spread", "errors", "low", "high")
@@ -91,6 +102,7 @@ class KernelLearner(Learner):
         self._errors = np.zeros(len(VIEWS))  # of late
         self._judged = 0.0
         self._fast = [0.0, 0.0]
+        self._settle()
         self._clear(1)
         self._last: tuple[Any, ...] | None = None
 
@@ -126,10 +138,15 @@ class KernelLearner(Learner):
 
     def error(self) -> float:
         """Standard deviation of one log cost about its prediction, of late."""
-        if self._judged == 0.0:
-            return 0.1
-        view = self.view
-        return min(max(math.sqrt(self._errors[view] / self._judged), float(_FLOOR[view])), MOST)
+        return self._error
+
+    def _settle(self) -> None:
+        """The view that is believed, and its error."""
+        self._view = int(((self._errors + 1e-4) * _DOUBT).argmin())
+        self._error = 0.1
+        if self._judged > 0.0:
+            usual = math.sqrt(self._errors[self._view] / self._judged)
+            self._error = min(max(usual, float(_FLOOR[self._view])), MOST)
 
     def effects(self) -> Array:
         """Mean log cost of every arm relative to the level of its systems, smoothed."""
@@ -173,21 +190,16 @@ class KernelLearner(Learner):
             squares = self._places[:n] - place
             squares *= np.where(high > low, 1.0 / (high - low), 1.0)  # the range of each being one
             squares *= squares
-        known = np.isfinite(place)
-        distances: dict[str, Array] = {}
-        for name, part in (("linear", slice(0, d)), ("log", slice(d, 2 * d)), ("own", slice(2 * d, None))):
-            if known[part].all():
+        known = np.isfinite(place).tolist()
+        rows = np.zeros((4, n))  # distances by context, its logarithm and what was seen in the matrix; ages
+        has = (all(known[:d]), all(known[d:-1]), known[-1])
+        for k, part in enumerate((slice(0, d), slice(d, 2 * d), slice(2 * d, None))):
+            if has[k]:
                 row = squares[:, part].sum(axis=1) if d > 1 else squares[:, part.start]
-                distances[name] = row if self._whole else np.where(np.isnan(row), 1e3, row)
-        views = np.array([k for k, view in enumerate(VIEWS) if view[0] in ("none", "trend") or view[0] in distances])
-        w = np.zeros((views.size, n))
-        age = self._clock - self._time[:n]
-        for row, k in zip(w, views, strict=True):
-            kind, width, memory, *_ = VIEWS[k]
-            if kind in distances:
-                np.multiply(distances[kind], -0.5 / width**2, out=row)
-            if 0.0 < memory < np.inf:
-                row -= age / memory
+                rows[k] = row if self._whole else np.where(np.isnan(row), 1e3, row)
+        np.subtract(self._clock, self._time[:n], out=rows[3])
+        views = _AVAILABLE[has]
+        w = _EXPONENTS[views] @ rows
         np.exp(w, out=w)
         if self._changed > 0:
             w[np.ix_(_SINCE[views], self._time[:n] < self._changed)] = 0.0
@@ -258,7 +270,7 @@ class KernelLearner(Learner):
     @property
     def view(self) -> int:
         """The view that has predicted best of late."""
-        return int(((self._errors + 1e-4) * _DOUBT).argmin())
+        return self._view
 
     def samples(self) -> dict[str, Array]:
         """What is remembered: arms, log costs, contexts, what was seen in the matrices, and when."""
@@ -301,9 +313,10 @@ class KernelLearner(Learner):
         if since > 8 and self._fast[0] / self._fast[1] > (SURPRISE * usual) ** 2:
             self._changed = self._clock - 1
             self._errors, self._judged, self._fast = squares, 1.0, [0.0, 0.0]
-            return
-        self._errors = FORGET * self._errors + squares
-        self._judged = FORGET * self._judged + 1.0
+        else:
+            self._errors = FORGET * self._errors + squares
+            self._judged = FORGET * self._judged + 1.0
+        self._settle()
 
     def _add(self, arm: int, place: Array, y: float, level: float, origin: str, index: int) -> None:
         if self._n == KEPT:
@@ -356,6 +369,7 @@ class KernelLearner(Learner):
             getattr(self, "_" + name)[:n] = state[name]
         self._fast, self._origin[:n] = list(state["fast"]), list(state["origin"])
         self._counts = {key: int(count) for key, count in state["counts"].items()}
+        self._settle()
         self._last = None
         self.origin = new_origin()
 
@@ -382,6 +396,7 @@ class KernelLearner(Learner):
             self._counts[key] = max(self._counts.get(key, 0), int(count))
         if float(state["judged"]) > self._judged:
             self._errors, self._judged = np.array(state["errors"], float), float(state["judged"])
+            self._settle()
         self._last = None
 
 
