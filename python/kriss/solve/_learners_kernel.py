@@ -83,8 +83,8 @@ class KernelLearner(Learner):
 
     Played is the arm with the least prediction less 0.65 standard deviations of its difference from the arms as they
     were played; for every tenth system, 1.2 of them. With n systems remembered (at most 500), v = 10 views, a arms and
-    r about 7 eigenvalues of the kernel that count, a step takes 6 v n a + v a r**2 flops and v n exponentials, about
-    0.2 ms, and holds 8 n (3 a + 2 d + 8) bytes.
+    r about 7 eigenvalues of the kernel that count, a step takes 6 v n a + v a r**2 flops and v n exponentials, 0.2
+    to 0.5 ms, and holds 8 n (3 a + 2 d + 8) bytes.
 
     References
     ----------
