@@ -119,6 +119,7 @@ class KernelLearner(Learner):
         self._places = np.full((KEPT, 2 * dim + 1), np.nan)  # contexts, their logarithms, what was seen in the matrix
         self._low, self._high = np.full(2 * dim + 1, np.inf), np.full(2 * dim + 1, -np.inf)
         self._whole = True  # no place is unknown
+        self._seen = np.zeros(self.arms)
         self._time = np.zeros(KEPT)
         self._y = np.zeros(KEPT)
         self._level = np.zeros(KEPT)
@@ -219,10 +220,9 @@ class KernelLearner(Learner):
         rest = np.where(trend, sums[:, 2 * self.arms :], sums[:, self.arms : 2 * self.arms]) - counts * prior
         q, precision = self._posterior(counts, rest, _PRIOR[views])
         prior = prior + self._track * trend
-        if views.size == len(VIEWS):
-            return prior + q, precision
         where = np.zeros(len(VIEWS), int)
         where[views] = np.arange(views.size)
+        self._seen = counts[where[self.view]]  # by the view that is believed, per arm
         return (prior + q)[where], precision[where]
 
     def choose(self, context: Array | None, own: float, rng: np.random.Generator) -> tuple[int, float]:
@@ -236,9 +236,11 @@ class KernelLearner(Learner):
         f = predictions[view] + self._half_variance()
         # the variance of an arm's difference from the arms as they have been played: of that the data tell, and it is
         # nearly none for one that is played all the time
-        behind = np.stack([precision[view], self._precision]) if VIEWS[view][4] else precision[view : view + 1]
-        apart = self._factor - (self._sums[0] @ self._factor) / float(self._sums[0].sum())
-        spread = np.einsum("ai,via->a", apart, np.linalg.solve(behind, apart.T))
+        played = [self._seen if self._seen.sum() > 1e-6 else self._sums[0], self._sums[0]]
+        behind = np.stack([precision[view], self._precision])
+        apart = np.array([self._factor - (n @ self._factor) / n.sum() for n in played])
+        parts = np.einsum("vai,via->va", apart, np.linalg.solve(behind, apart.transpose(0, 2, 1)))
+        spread = parts[0] + parts[1] * VIEWS[view][4]
         bonus = BOLD if self._clock % EVERY == EVERY - 1 else BONUS
         arm = int(np.argmin(f - bonus * self.error() * np.sqrt(np.maximum(spread, 0.0))))
         self._last = predictions, view
