@@ -30,9 +30,9 @@ class Step(NamedTuple):
 
 
 class Heat:
-    """`nx` intervals a side, steps of 1e-3; right-hand sides are worked out once and kept."""
+    """`nx` intervals a side, steps of 1e-3 from `start` on; right-hand sides are worked out once and kept."""
 
-    def __init__(self, nx: int, steps: int) -> None:
+    def __init__(self, nx: int, steps: int, start: float = 0.0) -> None:
         inner = nx - 1
         line = sps.diags_array([1.0, -2.0, 1.0], offsets=[-1, 0, 1], shape=(inner, inner))
         eye = sps.eye_array(inner)
@@ -51,7 +51,7 @@ class Heat:
         self.solutions[0] = u
         M: MIC | None = None
         for k in range(steps):
-            t = (k + 0.5) * dt
+            t = start + (k + 0.5) * dt
             wave = np.sin(2 * np.pi * t)
             self.strength[k] = max(0.1 * wave, -10 * wave)
             c = 0.5 * dt * self.strength[k]

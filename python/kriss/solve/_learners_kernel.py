@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -16,9 +17,10 @@ KEPT = 500  # systems remembered
 FORGET = 0.95  # of the errors that the views are judged by, per system
 EFFECT, LOCAL, GROUP, LEVEL = 0.9, 0.3, 0.5, 1.0  # prior standard deviations of log costs
 LEAST, MOST = 0.03, 1.0  # bounds of the error of one cost
-BONUS, BOLD, EVERY = 0.5, 1.2, 10  # exploration, in standard deviations; and that of every so many systems
+BONUS, BOLD, EVERY = 0.65, 1.2, 10  # exploration, in standard deviations; and that of every so many systems
 CUT = 1e-6  # eigenvalues of the kernel below that part of the largest are left out
 NOISE = 0.15  # most that observations are taken to err by: what is left beyond is for the views to explain
+SETTLED = 30  # systems after which the variance of costs is looked at
 FOLLOW = 0.25  # how fast the trend follows the costs
 SURPRISE, FAST = 3.0, 0.6  # a change: recent errors that many times the usual, and how fast the recent ones fade
 # what makes systems near: nothing, the context on a linear or a logarithmic scale, or what was seen in the matrix; the
@@ -43,6 +45,16 @@ _DOUBT = np.array([v[5] for v in VIEWS])
 _TREND = np.array([[v[0] == "trend"] for v in VIEWS])
 _FLOOR = np.where(_TREND[:, 0], 0.07, LEAST)  # of the error: what drifts is soon forgotten
 _SINCE = np.array([v[2] == 0.0 for v in VIEWS])
+# Exponents of the weights by squared distances and age; which views there are, by what is known of a system.
+_KINDS = ("linear", "log", "own")
+_EXPONENTS = np.array(
+    [[-0.5 / v[1] ** 2 if v[0] == kind else 0.0 for kind in _KINDS]
+     + [-1.0 / v[2] if 0.0 < v[2] < np.inf else 0.0] for v in VIEWS]
+)  # fmt: skip
+_AVAILABLE = {
+    has: np.array([k for k, v in enumerate(VIEWS) if v[0] not in _KINDS or has[_KINDS.index(v[0])]])
+    for has in itertools.product((False, True), repeat=3)
+}
 # What a state is made of: numbers, arrays of one size, and arrays with a row per system.
 _NUMBERS = ("offset", "track", "changed", "judged", "clock", "usual", "whole", "mean")
 _TOTALS = ("sums", "spread", "errors", "low", "high")
@@ -69,10 +81,10 @@ class KernelLearner(Learner):
     sudden changes, which the views of short memory follow. A change is declared when the errors of the view that is
     believed triple.
 
-    Played is the arm with the least prediction less half a standard deviation of its difference from the best one; for
-    every tenth system, 1.2 of them. With n systems remembered (at most 500), v = 10 views, a arms and r about 7
-    eigenvalues of the kernel that count, a step takes 6 v n a + v a r**2 flops and v n exponentials, about 0.2 ms, and
-    holds 8 n (3 a + 2 d + 8) bytes.
+    Played is the arm with the least prediction less 0.65 standard deviations of its difference from the arms as they
+    were played; for every tenth system, 1.2 of them. With n systems remembered (at most 500), v = 10 views, a arms and
+    r about 7 eigenvalues of the kernel that count, a step takes 6 v n a + v a r**2 flops and v n exponentials, 0.2
+    to 0.5 ms, and holds 8 n (3 a + 2 d + 8) bytes.
 
     References
     ----------
@@ -90,6 +102,7 @@ class KernelLearner(Learner):
         self._errors = np.zeros(len(VIEWS))  # of late
         self._judged = 0.0
         self._fast = [0.0, 0.0]
+        self._settle()
         self._clear(1)
         self._last: tuple[Any, ...] | None = None
 
@@ -106,6 +119,7 @@ class KernelLearner(Learner):
         self._places = np.full((KEPT, 2 * dim + 1), np.nan)  # contexts, their logarithms, what was seen in the matrix
         self._low, self._high = np.full(2 * dim + 1, np.inf), np.full(2 * dim + 1, -np.inf)
         self._whole = True  # no place is unknown
+        self._seen = np.zeros(self.arms)
         self._time = np.zeros(KEPT)
         self._y = np.zeros(KEPT)
         self._level = np.zeros(KEPT)
@@ -125,10 +139,15 @@ class KernelLearner(Learner):
 
     def error(self) -> float:
         """Standard deviation of one log cost about its prediction, of late."""
-        if self._judged == 0.0:
-            return 0.1
-        view = self.view
-        return min(max(math.sqrt(self._errors[view] / self._judged), float(_FLOOR[view])), MOST)
+        return self._error
+
+    def _settle(self) -> None:
+        """The view that is believed, and its error."""
+        self._view = int(((self._errors + 1e-4) * _DOUBT).argmin())
+        self._error = 0.1
+        if self._judged > 0.0:
+            usual = math.sqrt(self._errors[self._view] / self._judged)
+            self._error = min(max(usual, float(_FLOOR[self._view])), MOST)
 
     def effects(self) -> Array:
         """Mean log cost of every arm relative to the level of its systems, smoothed."""
@@ -172,21 +191,16 @@ class KernelLearner(Learner):
             squares = self._places[:n] - place
             squares *= np.where(high > low, 1.0 / (high - low), 1.0)  # the range of each being one
             squares *= squares
-        known = np.isfinite(place)
-        distances: dict[str, Array] = {}
-        for name, part in (("linear", slice(0, d)), ("log", slice(d, 2 * d)), ("own", slice(2 * d, None))):
-            if known[part].all():
+        known = np.isfinite(place).tolist()
+        rows = np.zeros((4, n))  # distances by context, its logarithm and what was seen in the matrix; ages
+        has = (all(known[:d]), all(known[d:-1]), known[-1])
+        for k, part in enumerate((slice(0, d), slice(d, 2 * d), slice(2 * d, None))):
+            if has[k]:
                 row = squares[:, part].sum(axis=1) if d > 1 else squares[:, part.start]
-                distances[name] = row if self._whole else np.where(np.isnan(row), 1e3, row)
-        views = np.array([k for k, view in enumerate(VIEWS) if view[0] in ("none", "trend") or view[0] in distances])
-        w = np.zeros((views.size, n))
-        age = self._clock - self._time[:n]
-        for row, k in zip(w, views, strict=True):
-            kind, width, memory, *_ = VIEWS[k]
-            if kind in distances:
-                np.multiply(distances[kind], -0.5 / width**2, out=row)
-            if 0.0 < memory < np.inf:
-                row -= age / memory
+                rows[k] = row if self._whole else np.where(np.isnan(row), 1e3, row)
+        np.subtract(self._clock, self._time[:n], out=rows[3])
+        views = _AVAILABLE[has]
+        w = _EXPONENTS[views] @ rows
         np.exp(w, out=w)
         if self._changed > 0:
             w[np.ix_(_SINCE[views], self._time[:n] < self._changed)] = 0.0
@@ -206,10 +220,9 @@ class KernelLearner(Learner):
         rest = np.where(trend, sums[:, 2 * self.arms :], sums[:, self.arms : 2 * self.arms]) - counts * prior
         q, precision = self._posterior(counts, rest, _PRIOR[views])
         prior = prior + self._track * trend
-        if views.size == len(VIEWS):
-            return prior + q, precision
         where = np.zeros(len(VIEWS), int)
         where[views] = np.arange(views.size)
+        self._seen = counts[where[self.view]]  # by the view that is believed, per arm
         return (prior + q)[where], precision[where]
 
     def choose(self, context: Array | None, own: float, rng: np.random.Generator) -> tuple[int, float]:
@@ -221,11 +234,13 @@ class KernelLearner(Learner):
         predictions, precision = self.predict(context, own)
         view = self.view
         f = predictions[view] + self._half_variance()
-        # the variance of how much better an arm may be than the one that looks best
-        best = int(np.argmin(f))
-        behind = np.stack([precision[view], self._precision]) if VIEWS[view][4] else precision[view : view + 1]
-        apart = self._factor - self._factor[best]
-        spread = np.einsum("ai,via->a", apart, np.linalg.solve(behind, apart.T))
+        # the variance of an arm's difference from the arms as they have been played: of that the data tell, and it is
+        # nearly none for one that is played all the time
+        played = [self._seen if self._seen.sum() > 1e-6 else self._sums[0], self._sums[0]]
+        behind = np.stack([precision[view], self._precision])
+        apart = np.array([self._factor - (n @ self._factor) / n.sum() for n in played])
+        parts = np.einsum("vai,via->va", apart, np.linalg.solve(behind, apart.transpose(0, 2, 1)))
+        spread = parts[0] + parts[1] * VIEWS[view][4]
         bonus = BOLD if self._clock % EVERY == EVERY - 1 else BONUS
         arm = int(np.argmin(f - bonus * self.error() * np.sqrt(np.maximum(spread, 0.0))))
         self._last = predictions, view
@@ -257,7 +272,7 @@ class KernelLearner(Learner):
     @property
     def view(self) -> int:
         """The view that has predicted best of late."""
-        return int(((self._errors + 1e-4) * _DOUBT).argmin())
+        return self._view
 
     def samples(self) -> dict[str, Array]:
         """What is remembered: arms, log costs, contexts, what was seen in the matrices, and when."""
@@ -277,9 +292,10 @@ class KernelLearner(Learner):
         if self._last is not None:
             predictions, view = self._last
             miss = predictions[:, arm] - y
+            if self._clock >= SETTLED:  # before, misses tell of ignorance, not of how costs vary
+                self._spread *= 0.99
+                self._spread[:, arm] += 1.0, min(float(miss[view] ** 2), 4.0 * self.error() ** 2)
             self._judge(np.minimum(miss * miss, 2.0), view)
-            self._spread *= 0.99
-            self._spread[:, arm] += 1.0, min(float(miss[view] ** 2), 2.0)
             # of this system, as it was foreseen: the mean over the arms as they have been played, as those never played
             # are guesswork, and what is learned of effects must not hang on it
             level = float(self._sums[0] @ predictions[view]) / float(self._sums[0].sum())
@@ -299,9 +315,10 @@ class KernelLearner(Learner):
         if since > 8 and self._fast[0] / self._fast[1] > (SURPRISE * usual) ** 2:
             self._changed = self._clock - 1
             self._errors, self._judged, self._fast = squares, 1.0, [0.0, 0.0]
-            return
-        self._errors = FORGET * self._errors + squares
-        self._judged = FORGET * self._judged + 1.0
+        else:
+            self._errors = FORGET * self._errors + squares
+            self._judged = FORGET * self._judged + 1.0
+        self._settle()
 
     def _add(self, arm: int, place: Array, y: float, level: float, origin: str, index: int) -> None:
         if self._n == KEPT:
@@ -354,6 +371,7 @@ class KernelLearner(Learner):
             getattr(self, "_" + name)[:n] = state[name]
         self._fast, self._origin[:n] = list(state["fast"]), list(state["origin"])
         self._counts = {key: int(count) for key, count in state["counts"].items()}
+        self._settle()
         self._last = None
         self.origin = new_origin()
 
@@ -380,6 +398,7 @@ class KernelLearner(Learner):
             self._counts[key] = max(self._counts.get(key, 0), int(count))
         if float(state["judged"]) > self._judged:
             self._errors, self._judged = np.array(state["errors"], float), float(state["judged"])
+            self._settle()
         self._last = None
 
 

@@ -89,8 +89,8 @@ class Sequence:
     processes over the parameters, one for each of ten views of which former systems are like this one: all, recent
     ones, those of similar context, and those whose matrix has a similar ratio of the sum of all entries to that of the
     diagonal. The view that has predicted best of late decides; the setting with the least lower confidence bound is
-    used. A step costs about 0.2 ms for 20 settings and at most 500 remembered systems (10 exponentials and 1200 flops
-    each), and 0.3 MB.
+    used. A step costs 0.2 to 0.5 ms for 20 settings and at most 500 remembered systems (10 exponentials and 1200
+    flops each), and 0.3 MB: where solves are as short as that, fix the setting.
 
     A setting that was never proven may take four times the iterations of recent systems; one that takes more, fails to
     converge or cannot be built is abandoned: the system is solved by a proven one from where it stands, and all of that
