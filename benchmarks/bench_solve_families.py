@@ -32,10 +32,14 @@ def _kernel(quick: bool) -> Iterable[Case]:
             A[np.diag_indices(n)] += noise
             return A
 
-        def entries(scale: float, where: np.ndarray, kernel: Any = kernel) -> np.ndarray:
-            i, j = where // n, where % n
-            r = np.sqrt(((X[i] - X[j]) ** 2).sum(axis=1))
-            return np.asarray(kernel(scale)(np.zeros((1, 1)), r[:, None]))[0] + noise * (i == j)
+        def entries(scale: float, where: np.ndarray, kernel: Any = kernel, nu: float = nu) -> np.ndarray:
+            i, j = np.divmod(where, n)
+            square = ((X[i] - X[j]) ** 2).sum(axis=1)
+            if nu:
+                value = np.asarray(kernel(scale)(np.zeros((1, 1)), np.sqrt(square)[:, None]))[0]
+            else:
+                value = np.exp(square * (-0.5 / scale**2))
+            return value + noise * (i == j)
 
         family = InterpolatedFamily(assemble, np.geomspace(low, high, 150), entries=entries, b=y, powers=8)
         exact = assemble(SCALE)
@@ -75,10 +79,11 @@ def _kernel(quick: bool) -> Iterable[Case]:
 
 
 class Stiffness:
-    """Bilinear elements on a square grid, conductivity 1 + exp(-|x - c|^2 / mu^2), four Gauss points."""
+    """Bilinear elements on a square grid, conductivity 1 + exp(-|x - c|^2 / mu^2), four Gauss points, lumped mass."""
 
     def __init__(self, size: int) -> None:
         h = 1.0 / size
+        self.mass = h * h / 4 * np.eye(4)
         g = 0.5 + np.array([-0.5, 0.5]) / math.sqrt(3)
         local = []
         for v in g:
@@ -105,7 +110,7 @@ class Stiffness:
         return 1.0 + np.exp(-distance / mu**2)
 
     def assemble(self, mu: float) -> Any:
-        values = np.einsum("eq,qij->eij", self.conductivity(mu, self.distance), self.local).ravel()
+        values = (np.einsum("eq,qij->eij", self.conductivity(mu, self.distance), self.local) + self.mass).ravel()
         A = sp.coo_array((values, (self.rows, self.cols)), shape=self.shape).tocsr()
         A.sort_indices()
         return A
@@ -118,25 +123,31 @@ class Stiffness:
         values = np.einsum(
             "eq,qe->e", self.conductivity(mu, self.distance[element]), self.local.reshape(4, 16)[:, place]
         )
-        np.add.at(out, np.repeat(np.arange(len(where)), counts), values)
+        np.add.at(out, np.repeat(np.arange(len(where)), counts), values + self.mass.ravel()[place])
         return out
 
 
 def _stiffness(quick: bool) -> Iterable[Case]:
-    size = 60 if quick else 400
+    size = 60 if quick else 300
     problem = Stiffness(size)
     family = InterpolatedFamily(
-        problem.assemble, np.linspace(0.3, 0.6, 100), entries=problem.entries, rtol=1e-9, powers=1
+        problem.assemble, np.linspace(0.3, 0.6, 100), entries=problem.entries, b=np.ones(problem.shape[0])
     )
     mu = 0.4321
     error = abs(family.matrix(mu) - problem.assemble(mu)).max() / family.matrix(mu).max()
+    note = (
+        f"{family.assemblies} assemblies, error {error:.1e}; residual of the solution {family.solve(mu).residual:.1e}."
+    )
+    name = f"Stiffness of {size}x{size} bilinear elements over the width of an inclusion"
+    peers = {"assembly (NumPy, four Gauss points, COO to CSR)": lambda: problem.assemble(mu)}
+    yield Case(f"{name}: the coefficients at one value", lambda: family.coefficients(mu), peers, target=50.0, note=note)
+    yield Case(f"{name}: solution and residual at one value", lambda: family.solve(mu), peers, target=50.0, note=note)
     yield Case(
-        f"Stiffness of {size}x{size} bilinear elements over the width of an inclusion: the matrix at one value",
+        f"{name}: the matrix at one value",
         lambda: family.matrix(mu),
-        {"assembly (NumPy, four Gauss points, COO to CSR)": lambda: problem.assemble(mu)},
-        target=50.0,
+        peers,
         traffic=8.0 * (len(family.nodes) + 1) * problem.nnz,
-        note=f"{family.assemblies} assemblies, error {error:.1e}.",
+        note=f"{note} Reads {len(family.nodes)} matrices.",
     )
 
 

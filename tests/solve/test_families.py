@@ -184,6 +184,7 @@ def test_same_seed_same_family():
             lambda: InterpolatedFamily(lambda m: sp.csr_array(np.eye(3) + m * np.eye(3, k=1)), [0.0, 0.5, 1.0]),
             "another pattern",
         ),
+        (lambda: InterpolatedFamily(lambda m: A0 if m < 2 else A0.toarray(), [1.0, 1.5, 2.0]), "expected csr_array"),
         (lambda: InterpolatedFamily(affine, GRID, terms=lambda m: [m[0]], b=np.ones(3)), "b has shape"),
         (lambda: InterpolatedFamily(affine, GRID, terms=lambda m: [m[0] + 1]).solve([0.1, 0.1]), "b was not given"),
         (lambda: InterpolatedFamily(affine, GRID, terms=lambda m: [m[0] + 1]).matrix([0.1]), "mu has shape"),

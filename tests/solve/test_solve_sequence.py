@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import kriss
 from kriss.solve import WorkerDiedError, gcrodr, gmres, solve_sequence
 from kriss.testing import convection_diffusion2d, helmholtz2d, poisson2d
 
@@ -180,3 +181,16 @@ def test_learner_without_merge_needs_one_piece():
     assert solve_sequence([PAIR], Plain(), pieces=1).converged
     with pytest.raises(TypeError, match="has no merge, which 2 pieces need"):
         solve_sequence([PAIR, PAIR], Plain(), pieces=2)
+
+
+def test_what_copies_of_a_sequence_learn_comes_together():
+    """`kriss.solve.Sequence` as the learner: what three pieces saw is known afterwards, once."""
+    sequence = getattr(kriss.solve, "Sequence", None)
+    if sequence is None:
+        pytest.skip("kriss.solve.Sequence is not here")
+    learner = sequence("cg", "ssor", rtol=1e-8, rng=0)
+    systems = [(poisson2d(8) * (1 + t % 5), np.ones(64)) for t in range(24)]
+    out = solve_sequence(systems, learner, contexts=[1 + t % 5 for t in range(24)], pieces=3)
+    assert out.converged and out.pieces == (8, 8, 8)
+    (known,) = learner.state_dict()["patterns"].values()
+    assert len(known["learner"]["arm"]) == 24

@@ -32,7 +32,7 @@ class AbsoluteInverse(_Preconditioner):
     space : RecycledSpace or array_like, shape (n, k)
         Approximate eigenvectors for the eigenvalues next to zero: ``gcrodr(...).recycled`` of this or a related system.
     diagonal : bool, default True
-        S = |D|^-1/2, D the diagonal of A; otherwise, and for an operator, S = I.
+        ``S = |D|^-1/2``, D the diagonal of A; otherwise, and for an operator, S = I.
     target : float, optional
         Size that the eigenvalues are moved to. By default the root mean square of all eigenvalues of ``S A S``,
         estimated by four random vectors.
@@ -244,8 +244,8 @@ def fit_absolute(
     Notes
     -----
     A step: one product and about 8 n**2 flops (triangular) or 30 n rank (low rank). Measured for triangles, n = 20 and
-    condition number 100, as the square root of the condition number of P |A|: definite with a constant step 1.8 after
-    200 products and 1.06 after 1000; indefinite 3.0 and 1.6, without decay 3.1 and 2.6.
+    condition number 100, as the square root of the condition number of ``P |A|``: definite with a constant step 1.8
+    after 200 products and 1.06 after 1000; indefinite 3.0 and 1.6, without decay 3.1 and 2.6.
 
     References
     ----------

@@ -173,25 +173,26 @@ class InterpolatedFamily:
         self._assemble, self._entries, self._terms = assemble, entries, terms
         self._draw = check.generator(rng)
         first = len(self._train) // 2
-        members = [self._member(first, None)]
-        self._format: Any = members[0]
-        self.shape: tuple[int, int] = tuple(members[0].shape)
-        flat = [_flat(members[0])]
-        self._places = self._sampled(flat[0])
+        self._format: Any = self._member(first, None)
+        self.shape: tuple[int, int] = tuple(self._format.shape)
+        values = _flat(self._format)
+        self._places = self._sampled(values)
         singles = np.stack([self._functions(self._mu(j)) for j in range(len(self._train))])
         self._scale = float(np.abs(singles).max(initial=0.0)) or 1.0
         self._products = self._drawn(singles.shape[1], powers if terms is not None or entries is not None else 1)
-        values = self._expanded(singles / self._scale)
+        expanded = self._expanded(singles / self._scale)
         measure = entries is None and most > 1
-        picked = _select(values, first, most - measure, rtol)
+        picked = _select(expanded, first, most - measure, rtol)
         chosen, places, self._triangle, self._unit = picked
         self._at = places
-        for j in chosen[1:]:
-            members.append(self._member(j, members[0]))
-            flat.append(_flat(members[-1]))
         self.nodes: Array = self._train[chosen].copy()
-        self._data = np.stack(flat)
-        self.assemblies = len(members)
+        self._data = np.empty((len(chosen), len(values)))
+        self._data[0] = values
+        for m, j in enumerate(chosen[1:], start=1):
+            self._data[m] = _flat(self._member(j, self._format))
+        if not sps.issparse(self._format):
+            self._format = None
+        self.assemblies = len(chosen)
         self._largest = float(np.abs(self._data).max(initial=0.0))
         self.error = self._measured(measure)
         self._inverse: _Solved | None = None
@@ -294,6 +295,8 @@ class InterpolatedFamily:
         if not np.isfinite(values).all():
             raise ValueError(f"assemble({self._mu(j)}) holds NaN or infinity, expected finite entries")
         if like is not None:
+            if sps.issparse(made) != sps.issparse(like):
+                raise TypeError(f"assemble({self._mu(j)}) is {type(made).__name__}, expected {type(like).__name__}")
             if made.shape != like.shape:
                 raise ValueError(f"assemble({self._mu(j)}) has shape {made.shape}, expected {like.shape} as before")
             if sps.issparse(made) and not (
