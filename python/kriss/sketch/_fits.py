@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -141,7 +142,7 @@ def prepare(
     scaled: bool = True,
     l1: float = 0.0,
 ) -> Problem:
-    """Check all arguments."""
+    """Check all arguments; until the stack is closed BLAS is serial."""
     rows = Rows(a, intercept=intercept)
     m, n = rows.m, rows.n
     right = _validate.real_array(b, "b", ndim=1, dtype=np.float64)
@@ -179,9 +180,23 @@ def prepare(
         scaled_right = np.append(scaled_right, np.zeros(len(rows.tail)))
         weight = np.ones(rows.body) if w is None else w
         w = np.append(weight, np.full(len(rows.tail), l1 * wunit))
+    stack.enter_context(serial_blas())
     seed, threads = _validate.seed64(rng), _validate.workers(workers)
     tick = _ticker(stack, progress)
     return Problem(rows, scaled_right, w, unit, wunit, size, tol, limit, seed, threads, tick, penalised)
+
+
+def serial_blas() -> AbstractContextManager[Any]:
+    """BLAS on one thread, where threadpoolctl is installed: its products are with thin blocks and bound by memory.
+
+    Threads of its own would wait for each other, and for those of the compiled module, after each of them.
+    """
+    if importlib.util.find_spec("threadpoolctl") is None:
+        return nullcontext()
+    import threadpoolctl
+
+    limits: AbstractContextManager[Any] = threadpoolctl.threadpool_limits(1, user_api="blas")
+    return limits
 
 
 def _ticker(stack: ExitStack, progress: bool) -> Callable[[str], None]:
