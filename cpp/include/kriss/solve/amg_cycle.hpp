@@ -173,11 +173,21 @@ KRISS_ALWAYS_INLINE void amg_relax(const AmgLevel<T>& g, const T* b, T* x, index
     }
 }
 
+template <class T, bool Forward, bool Zero, bool Last>
+struct AmgRelax {
+    const AmgLevel<T>& g;
+    const T* b;
+    T* x;
+    KRISS_ALWAYS_INLINE void operator()(index_t first, index_t last) const {
+        amg_relax<T, Forward, Zero, Last>(g, b, x, first, last);
+    }
+};
+
 // One sweep, forward or backward; by all workers where the level has a front for it.
 template <class T, bool Forward, bool Zero, bool Last>
 void amg_gauss_seidel(const AmgLevel<T>& g, const T* b, T* x, const Executor& ex) {
     amg_front_sweep(Forward ? g.forward : g.backward, g.n, amg_executor(g, ex),
-                    [=, &g](index_t first, index_t last) { amg_relax<T, Forward, Zero, Last>(g, b, x, first, last); });
+                    AmgRelax<T, Forward, Zero, Last>{g, b, x});
 }
 
 // half = the sums over the far columns

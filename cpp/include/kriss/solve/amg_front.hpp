@@ -51,7 +51,7 @@ KRISS_ALWAYS_INLINE void amg_front_sweep(const AmgFront& f, index_t n, const Exe
     const index_t base = ++*f.epoch << 32;
     index_t* claims = f.progress + f.blocks * amg_line;
     *claims = 0;
-    ex.parallel_for(tasks, 1, [&](index_t, index_t) {
+    ex.parallel_for(tasks, 1, [=, &f, &ex](index_t, index_t) {
         for (;;) {
             const index_t t = __atomic_fetch_add(claims, 1, __ATOMIC_RELAXED);
             if (t >= f.blocks) {
