@@ -52,9 +52,7 @@ KRISS_ALWAYS_INLINE void score_chunk_sums(const ScoreProblem& p, index_t begin, 
         const index_t rows = end - i0 < score_panel ? end - i0 : score_panel;
         const index_t depth = (rows + 7) / 8 * 8;
         const index_t strip = strip_width * depth;
-        for (index_t s = 0; s < ns; ++s) {
-            pack_strip(p.a, i0, rows, depth, 8 * s, nullptr, panel + s * strip);
-        }
+        pack_panel(p.a, i0, rows, depth, nullptr, panel);
         product_panel(ns, depth, panel, p.precond, product);
         for (index_t i = 0; i < rows; ++i) {
             V sum[S::count] = {};
@@ -72,7 +70,7 @@ KRISS_ALWAYS_INLINE void score_chunk_sums(const ScoreProblem& p, index_t begin, 
             p.squares[i0 + i] = ((all[0] + all[4]) + (all[1] + all[5])) + ((all[2] + all[6]) + (all[3] + all[7]));
         }
         if (p.gram != nullptr) {
-            gram_panel(ns, depth, product, slot);
+            gram_panel(p.a.cols, depth, product, slot);
         }
     }
 }
