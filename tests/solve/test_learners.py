@@ -45,13 +45,13 @@ def play(learner, costs, contexts=None, own=None, seed=0):
 
 
 def tsallis_reference(sums, scale, eta):
-    scaled = sums / scale
+    scaled = (sums - sums.min()) / scale  # the probabilities depend on differences only
 
     def excess(x):
         return (4 / (eta * (scaled - x)) ** 2).sum() - 1
 
-    low = scaled.min() - 2 * np.sqrt(len(sums)) / eta
-    x = brentq(excess, low, scaled.min() - 2 / eta, xtol=1e-14 * max(1, abs(low)), rtol=1e-14)
+    low, high = -2 * np.sqrt(len(sums)) / eta * (1 + 1e-9), -2 / eta * (1 - 1e-9)
+    x = brentq(excess, low, high, xtol=1e-14 * max(1, abs(low)), rtol=1e-14)
     return 4 / (eta * (scaled - x)) ** 2
 
 
