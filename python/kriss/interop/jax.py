@@ -51,14 +51,15 @@ def solve(solver: DifferentiableSolver, values: Any, b: Any) -> Any:
 
     Examples
     --------
-    >>> import jax, jax.numpy as jnp
-    >>> from kriss.interop.jax import solve
+    >>> import jax, jax.numpy as jnp  # doctest: +SKIP
+    >>> from kriss.interop.jax import solve  # doctest: +SKIP
     >>> from kriss.solve import DifferentiableSolver
     >>> from kriss.testing import poisson2d
     >>> A = poisson2d(8)
     >>> solver = DifferentiableSolver(A, "cg", M="mic", rtol=1e-5)
-    >>> gradient = jax.grad(lambda values: solve(solver, values, jnp.ones(64)).sum())(jnp.asarray(A.data))
-    >>> gradient.shape == A.data.shape
+    >>> total = lambda values: solve(solver, values, jnp.ones(64)).sum()  # doctest: +SKIP
+    >>> gradient = jax.grad(total)(jnp.asarray(A.data))  # doctest: +SKIP
+    >>> gradient.shape == A.data.shape  # doctest: +SKIP
     True
     """
     if not isinstance(solver, DifferentiableSolver):

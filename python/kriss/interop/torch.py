@@ -50,15 +50,15 @@ def solve(solver: DifferentiableSolver, values: Any, b: Any) -> Any:
 
     Examples
     --------
-    >>> import torch
-    >>> from kriss.interop.torch import solve
+    >>> import torch  # doctest: +SKIP
+    >>> from kriss.interop.torch import solve  # doctest: +SKIP
     >>> from kriss.solve import DifferentiableSolver
     >>> from kriss.testing import poisson2d
     >>> A = poisson2d(8)
     >>> solver = DifferentiableSolver(A, "cg", M="mic", rtol=1e-10)
-    >>> values = torch.tensor(A.data, requires_grad=True)
-    >>> solve(solver, values, torch.ones(64, dtype=torch.float64)).sum().backward()
-    >>> values.grad.shape == values.shape
+    >>> values = torch.tensor(A.data, requires_grad=True)  # doctest: +SKIP
+    >>> solve(solver, values, torch.ones(64, dtype=torch.float64)).sum().backward()  # doctest: +SKIP
+    >>> values.grad.shape == values.shape  # doctest: +SKIP
     True
     """
     if not isinstance(solver, DifferentiableSolver):

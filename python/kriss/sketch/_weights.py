@@ -132,9 +132,9 @@ def lewis_weights(
     -----
     w solves ``w[i] = (A[i] (Aᵀ W**(1 - 2/p) A)⁻¹ A[i]ᵀ)**(p/2)``. The map of the right-hand side contracts for p < 4
     (Cohen and Peng); here it is relaxed, ``w**(1 - g) * map(w)**g`` with g = 4/(p + 2), whose rate at the solution is
-    |p - 2|/(p + 2) for every p: about 15 passes to 1e-6 at p = 1 or 4, 33 at p = 8. A relaxation that makes the
-    residual grow is halved. Each pass costs 3 m n² flops and makes the Gram matrix of the next one; memory beside A is
-    2 m numbers.
+    ``abs(p - 2) / (p + 2)`` for every p: about 15 passes to 1e-6 at p = 1 or 4, 33 at p = 8. If one makes the
+    residual grow, g is halved. Each pass costs 3 m n² flops and makes the Gram matrix of the next one; memory beside A
+    is 2 m numbers.
 
     References
     ----------
