@@ -8,13 +8,12 @@ relative to that of the best approximation, and the share of first tries that we
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.figure import run
 from kriss.sketch import PolynomialBasis, optimal_least_squares
 
 METHODS = ("iid", "volume", "repeated-dpp")
@@ -79,17 +78,5 @@ def plot(data: dict[str, Any], path: Path) -> None:
     fig.savefig(path, dpi=130)
 
 
-def main() -> None:
-    """Measures and writes JSON and picture."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    args = parser.parse_args()
-    data = measure(args.quick)
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "optimal_ls.json").write_text(json.dumps(data, indent=1) + "\n")
-    plot(data, args.out / "optimal_ls.png")
-
-
 if __name__ == "__main__":
-    main()
+    run("optimal_ls", __doc__, measure, plot)

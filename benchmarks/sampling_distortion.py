@@ -10,12 +10,11 @@ constants: eps ~ k^(-1/2).
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.figure import run
 from kriss.sketch import leverage_scores, lewis_weights, lp_sensitivities, sample_rows
 
 POWERS = (1.0, 1.5, 3.0)
@@ -108,17 +107,5 @@ def plot(data: dict[str, object], path: Path) -> None:
     fig.savefig(path, dpi=130)
 
 
-def main() -> None:
-    """Measures and writes JSON and picture."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    args = parser.parse_args()
-    data = measure(args.quick)
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "sampling_distortion.json").write_text(json.dumps(data, indent=1) + "\n")
-    plot(data, args.out / "sampling_distortion.png")
-
-
 if __name__ == "__main__":
-    main()
+    run("sampling_distortion", __doc__, measure, plot)
