@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -13,29 +14,40 @@ namespace kriss {
 
 template <class T>
 template <class U>
-U* Amg<T>::keep(std::vector<std::vector<U>>& where, index_t n, const U* from) {
-    where.emplace_back(static_cast<std::size_t>(n));
-    bytes_ += static_cast<std::size_t>(n) * sizeof(U);
-    if (from != nullptr) {
-        std::copy(from, from + n, where.back().begin());
+U* Amg<T>::keep(index_t n, const U* from) {
+    constexpr std::size_t line = 64;
+    constexpr std::size_t least = std::size_t{1} << 16;
+    constexpr std::size_t most = std::size_t{1} << 25;
+    const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(U);
+    const std::size_t whole = (bytes + line - 1) / line * line;
+    if (room_ - taken_ < whole) {
+        room_ = std::max(whole, std::clamp(bytes_, least, most));
+        rooms_.push_back(aligned<std::byte>(static_cast<index_t>(room_)));
+        taken_ = 0;
     }
-    return where.back().data();
+    U* out = reinterpret_cast<U*>(rooms_.back().get() + taken_);
+    taken_ += whole;
+    bytes_ += bytes;
+    if (from != nullptr) {
+        std::copy(from, from + n, out);
+    } else {
+        std::fill(out, out + n, U(0));
+    }
+    return out;
 }
 
 template <class T>
 typename Amg<T>::Matrix Amg<T>::copy(const Matrix& m) {
     const index_t nnz = m.indptr[m.rows];
-    return {m.rows, m.cols, keep(indices_, m.rows + 1, m.indptr), keep(indices_, nnz, m.indices),
-            keep(numbers_, nnz, m.data)};
+    return {m.rows, m.cols, keep(m.rows + 1, m.indptr), keep(nnz, m.indices), keep(nnz, m.data)};
 }
 
 template <class T>
 index_t Amg<T>::split(const Matrix& a, AmgLevel<T>& g) {
     const index_t n = a.rows;
-    T* diagonal = keep<T>(numbers_, n, nullptr);
-    T* inverse = keep<T>(numbers_, n, nullptr);
-    std::int32_t* border[2] = {keep<std::int32_t>(indices_, n + 1, nullptr),
-                               keep<std::int32_t>(indices_, n + 1, nullptr)};
+    T* diagonal = keep<T>(n);
+    T* inverse = keep<T>(n);
+    std::int32_t* border[2] = {keep<std::int32_t>(n + 1), keep<std::int32_t>(n + 1)};
     std::vector<std::int32_t> place(static_cast<std::size_t>(n));
     for (index_t i = 0; i < n; ++i) {
         const std::int32_t* first = a.indices + a.indptr[i];
@@ -53,8 +65,8 @@ index_t Amg<T>::split(const Matrix& a, AmgLevel<T>& g) {
     }
     for (int side = 0; side < 2; ++side) {
         const index_t entries = border[side][n];
-        std::int32_t* indices = keep<std::int32_t>(indices_, entries, nullptr);
-        T* data = keep<T>(numbers_, entries, nullptr);
+        std::int32_t* indices = keep<std::int32_t>(entries);
+        T* data = keep<T>(entries);
         for (index_t i = 0; i < n; ++i) {
             const index_t from = side == 0 ? a.indptr[i] : place[static_cast<std::size_t>(i)] + 1;
             const index_t count = border[side][i + 1] - border[side][i];
@@ -67,6 +79,18 @@ index_t Amg<T>::split(const Matrix& a, AmgLevel<T>& g) {
     g.inverse = inverse;
     g.forward = front(g.lower, n, true);
     g.backward = front(g.upper, n, false);
+    if (g.forward.blocks == 0 || g.backward.blocks == 0) {
+        for (index_t i = 0; i < n; ++i) {  // columns are in order
+            if (border[0][i] < border[0][i + 1]) {
+                g.company.reach[0] = std::max(g.company.reach[0], i - g.lower.indices[border[0][i]]);
+            }
+            if (border[1][i] < border[1][i + 1]) {
+                g.company.reach[1] = std::max(g.company.reach[1], g.upper.indices[border[1][i + 1] - 1] - i);
+            }
+        }
+        g.company.scratch = keep<index_t>(amg_company_size(n));
+        g.company.epoch = keep<index_t>(1);
+    }
     return -1;
 }
 
@@ -170,12 +194,12 @@ AmgFront Amg<T>::front(const Matrix& side, index_t n, bool forward) {
     AmgFront out;
     out.blocks = static_cast<index_t>(border.size()) - 1;
     out.stride = best.stride;
-    out.border = keep(indices_, out.blocks + 1, border.data());
-    out.step = keep(indices_, out.blocks + 1, best.step.data());
-    out.block = keep(indices_, best.step.back(), best.block.data());
-    out.rows = keep(indices_, best.step.back(), best.rows.data());
-    out.progress = keep<index_t>(counters_, (out.blocks + 1) * amg_line, nullptr);
-    out.epoch = keep<index_t>(counters_, 1, nullptr);
+    out.border = keep(out.blocks + 1, border.data());
+    out.step = keep(out.blocks + 1, best.step.data());
+    out.block = keep(best.step.back(), best.block.data());
+    out.rows = keep(best.step.back(), best.rows.data());
+    out.progress = keep<index_t>((out.blocks + 1) * amg_line);
+    out.epoch = keep<index_t>(1);
     return out;
 }
 
@@ -195,14 +219,14 @@ index_t Amg<T>::add(const Matrix& a, const Matrix* p, const Matrix* r, AmgSmooth
         if (row >= 0) {
             return row;
         }
-        g.residual = keep<T>(numbers_, n, nullptr);
-        g.half = keep<T>(numbers_, n, nullptr);
+        g.residual = keep<T>(n);
+        g.half = keep<T>(n);
     }
     if (!levels_.empty() || p == nullptr) {
-        g.x = keep<T>(numbers_, n, nullptr);
-        g.b = keep<T>(numbers_, n, nullptr);
+        g.x = keep<T>(n);
+        g.b = keep<T>(n);
     } else {
-        g.x = keep<T>(numbers_, n, nullptr);
+        g.x = keep<T>(n);
     }
     levels_.push_back(g);
     return -1;
@@ -214,12 +238,12 @@ void Amg<T>::finish(const T* coarse, AmgCycle cycle) {
     const index_t m = levels_.back().n;
     hierarchy_.count = static_cast<int>(levels_.size());
     hierarchy_.level = levels_.data();
-    hierarchy_.coarse = keep(numbers_, m * m, coarse);
+    hierarchy_.coarse = keep(m * m, coarse);
     hierarchy_.cycle = cycle;
     if (cycle == AmgCycle::k) {
         for (std::size_t l = 1; l + 1 < levels_.size(); ++l) {
             for (T*& v : levels_[l].k) {
-                v = keep<T>(numbers_, levels_[l].n, nullptr);
+                v = keep<T>(levels_[l].n);
             }
         }
     }

@@ -1,11 +1,13 @@
 // An algebraic multigrid hierarchy and its memory: numerics in kriss/solve/amg_cycle.hpp.
 #pragma once
 
+#include <cstddef>
 #include <mutex>
 #include <vector>
 
 #include "kriss/solve/amg_cycle.hpp"
 #include "solve_native.hpp"
+#include "solve_storage.hpp"
 
 namespace kriss {
 
@@ -28,8 +30,10 @@ class Amg final : public NativePrecond<T> {
     int shared_sweeps() const;
 
    private:
+    // n numbers, copied or 0. Taken from a few large rooms: the arrays of a cycle are many, and most of them too small
+    // for huge pages of their own.
     template <class U>
-    U* keep(std::vector<std::vector<U>>& where, index_t n, const U* from);
+    U* keep(index_t n, const U* from = nullptr);
     Matrix copy(const Matrix& m);
     // How a sweep over a side of g is shared; left empty if two workers would not gain by it.
     AmgFront front(const Matrix& side, index_t n, bool forward);
@@ -38,9 +42,9 @@ class Amg final : public NativePrecond<T> {
 
     std::mutex busy_;
     std::vector<AmgLevel<T>> levels_;
-    std::vector<std::vector<T>> numbers_;
-    std::vector<std::vector<std::int32_t>> indices_;
-    std::vector<std::vector<index_t>> counters_;
+    std::vector<Aligned<std::byte>> rooms_;
+    std::size_t room_ = 0;  // bytes of the last one, and how many of them are taken
+    std::size_t taken_ = 0;
     std::vector<double> part_;
     AmgHierarchy<T> hierarchy_;
     std::size_t bytes_ = 0;

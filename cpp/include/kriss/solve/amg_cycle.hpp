@@ -10,8 +10,9 @@
 //     (b - A x)_i = (the sum over the columns it will not see again, as used) - (the same sum now).
 // A symmetric sweep from x = 0 and its residual therefore cost 1.5 products instead of 3, the symmetric sweep after the
 // correction 1.5 instead of 2. What lies before and after the diagonal is stored apart, so that half a product moves
-// half the bytes. Bytes of a cycle per level with both: about 3 (12 nnz(A)) + 12 (nnz(P) + nnz(R)) + 200 n. Sums over
-// the far columns are made by all workers, and so are the sweeps where amg_front.hpp finds a way.
+// half the bytes. Bytes of a cycle per level with both: about 3 (12 nnz(A)) + 12 (nnz(P) + nnz(R)) + 200 n. Sweeps are
+// made by all workers where amg_front.hpp finds a way; where not, by one, and the others keep it company
+// (amg_company.hpp) with the sums over the far columns and the residual.
 #pragma once
 
 #include <cmath>
@@ -19,6 +20,7 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/amg_company.hpp"
 #include "kriss/solve/amg_front.hpp"
 #include "kriss/solve/reduce.hpp"
 #include "kriss/status.hpp"
@@ -46,6 +48,7 @@ struct AmgLevel {
     Matrix upper{};
     AmgFront forward{};
     AmgFront backward{};
+    AmgCompany company{};
     const T* diagonal = nullptr;
     const T* inverse = nullptr;  // of the diagonal entries
     Matrix p{};                  // to this level from the next; none on the coarsest
@@ -183,42 +186,88 @@ struct AmgRelax {
     }
 };
 
-// One sweep, forward or backward; by all workers where the level has a front for it.
-template <class T, bool Forward, bool Zero, bool Last>
-void amg_gauss_seidel(const AmgLevel<T>& g, const T* b, T* x, const Executor& ex) {
-    amg_front_sweep(Forward ? g.forward : g.backward, g.n, amg_executor(g, ex),
-                    AmgRelax<T, Forward, Zero, Last>{g, b, x});
-}
-
-// half = the sums over the far columns
-template <class T>
-void amg_far(const AmgLevel<T>& g, bool forward, const T* x, const Executor& ex) {
-    const auto& a = forward ? g.upper : g.lower;
-    amg_executor(g, ex).parallel_for(g.n, solve_grain, [=, &g, &a](index_t begin, index_t end) {
-        for (index_t i = begin; i < end; ++i) {
+// half = the sums over the far columns of a sweep, for its rows [first, last)
+template <class T, bool Forward>
+struct AmgFar {
+    const AmgLevel<T>& g;
+    const T* x;
+    KRISS_ALWAYS_INLINE void operator()(index_t first, index_t last) const {
+        const auto& a = Forward ? g.upper : g.lower;
+        for (index_t q = first; q < last; ++q) {
+            const index_t i = Forward ? q : g.n - 1 - q;
             g.half[i] = amg_row(a, i, x, T(0));
         }
-    });
-}
+    }
+};
 
+// residual = b - A x after a sweep that left its far sums in half, for its rows [first, last)
 template <class T, bool Forward>
-void amg_pick(const AmgLevel<T>& g, const T* b, T* x, bool zero, bool last, const Executor& ex) {
-    if (zero) {
-        last ? amg_gauss_seidel<T, Forward, true, true>(g, b, x, ex)
-             : amg_gauss_seidel<T, Forward, true, false>(g, b, x, ex);
-    } else {
-        last ? amg_gauss_seidel<T, Forward, false, true>(g, b, x, ex)
-             : amg_gauss_seidel<T, Forward, false, false>(g, b, x, ex);
+struct AmgAfter {
+    const AmgLevel<T>& g;
+    const T* x;
+    KRISS_ALWAYS_INLINE void operator()(index_t first, index_t last) const {
+        const auto& a = Forward ? g.upper : g.lower;
+        for (index_t q = first; q < last; ++q) {
+            const index_t i = Forward ? q : g.n - 1 - q;
+            g.residual[i] = g.half[i] - amg_row(a, i, x, T(0));
+        }
+    }
+};
+
+// How a sweep starts, what it leaves in half, and whether the residual is wanted after it.
+struct AmgTurn {
+    bool zero = false;   // from x = 0
+    bool known = false;  // half holds the sums over the far columns
+    bool last = false;   // half = those sums afterwards, and not the near ones
+    bool residual = false;
+};
+
+// One sweep, forward or backward, with what precedes and follows it.
+template <class T, bool Forward, bool Zero, bool Last>
+void amg_gauss_seidel(const AmgLevel<T>& g, const T* b, T* x, const AmgTurn& turn, const Executor& all) {
+    const Executor ex = amg_executor(g, all);
+    const AmgFar<T, Forward> far{g, x};
+    const AmgRelax<T, Forward, Zero, Last> relax{g, b, x};
+    const AmgAfter<T, Forward> after{g, x};
+    const AmgFront& front = Forward ? g.forward : g.backward;
+    const bool sums = !turn.zero && !turn.known;
+    const bool together = sums || turn.residual;
+    if (front.blocks == 0 && together && g.company.scratch != nullptr && ex.run != nullptr && ex.workers > 1) {
+        const AmgCompany& company = g.company;
+        company.scratch[0] = 0;
+        company.scratch[8] = 0;
+        ex.parallel_for(ex.workers, 1,
+                        AmgCompanyTask<AmgFar<T, Forward>, AmgRelax<T, Forward, Zero, Last>, AmgAfter<T, Forward>>{
+                            company, g.n, ++*company.epoch << 32, company.reach[Forward ? 1 : 0], sums, turn.residual,
+                            ex, far, relax, after});
+        return;
+    }
+    if (sums) {
+        ex.parallel_for(g.n, solve_grain, far);
+    }
+    amg_front_sweep(front, g.n, ex, relax);
+    if (turn.residual) {
+        ex.parallel_for(g.n, solve_grain, after);
     }
 }
 
-// residual = b - A x; side: -1 or 1 if the last sweep left its far sums (columns before or after i) in half, else 0
+template <class T, bool Forward>
+void amg_pick(const AmgLevel<T>& g, const T* b, T* x, const AmgTurn& turn, const Executor& ex) {
+    if (turn.zero) {
+        turn.last ? amg_gauss_seidel<T, Forward, true, true>(g, b, x, turn, ex)
+                  : amg_gauss_seidel<T, Forward, true, false>(g, b, x, turn, ex);
+    } else {
+        turn.last ? amg_gauss_seidel<T, Forward, false, true>(g, b, x, turn, ex)
+                  : amg_gauss_seidel<T, Forward, false, false>(g, b, x, turn, ex);
+    }
+}
+
+// residual = b - A x
 template <class T>
-void amg_residual(const AmgLevel<T>& g, const T* b, const T* x, int side, const Executor& ex) {
+void amg_residual(const AmgLevel<T>& g, const T* b, const T* x, const Executor& ex) {
     amg_executor(g, ex).parallel_for(g.n, solve_grain, [&](index_t begin, index_t end) {
         for (index_t i = begin; i < end; ++i) {
-            g.residual[i] = side == 0 ? b[i] - amg_whole_row(g, i, x)
-                                      : g.half[i] - amg_row(side < 0 ? g.lower : g.upper, i, x, T(0));
+            g.residual[i] = b[i] - amg_whole_row(g, i, x);
         }
     });
 }
@@ -228,7 +277,7 @@ void amg_jacobi(const AmgLevel<T>& g, const AmgSmoother<T>& s, const T* b, T* x,
     for (int turn = 0; turn < s.iterations; ++turn) {
         const bool first = zero && turn == 0;
         if (!first) {
-            amg_residual(g, b, x, 0, ex);
+            amg_residual(g, b, x, ex);
         }
         amg_executor(g, ex).parallel_for(g.n, solve_grain, [&](index_t begin, index_t end) {
             for (index_t i = begin; i < end; ++i) {
@@ -238,40 +287,37 @@ void amg_jacobi(const AmgLevel<T>& g, const AmgSmoother<T>& s, const T* b, T* x,
     }
 }
 
-// Smooths x; zero: x is 0 and need not be initialised. Returns the `side` for amg_residual.
+// Smooths x; zero: x is 0 and need not be initialised. residual: b - A x afterwards, in g.residual.
 template <class T>
-int amg_smooth(const AmgLevel<T>& g, const AmgSmoother<T>& s, const T* b, T* x, bool zero, const Executor& ex) {
+void amg_smooth(const AmgLevel<T>& g, const AmgSmoother<T>& s, const T* b, T* x, bool zero, bool residual,
+                const Executor& ex) {
     const bool none = s.sweep == AmgSweep::none || s.iterations == 0;
     if (none && zero) {
         for (index_t i = 0; i < g.n; ++i) {
             x[i] = T(0);
         }
     }
-    if (none) {
-        return 0;
-    }
-    if (s.sweep == AmgSweep::jacobi) {
+    if (s.sweep == AmgSweep::jacobi && !none) {
         amg_jacobi(g, s, b, x, zero, ex);
-        return 0;
+    }
+    if (none || s.sweep == AmgSweep::jacobi) {
+        if (residual) {
+            amg_residual(g, b, x, ex);
+        }
+        return;
     }
     const bool both = s.sweep == AmgSweep::symmetric;
     const int sweeps = s.iterations * (both ? 2 : 1);
-    bool forward = s.sweep != AmgSweep::backward;
-    for (int turn = 0; turn < sweeps; ++turn) {
-        const bool last = turn + 1 == sweeps || !both;
-        const bool from_zero = zero && turn == 0;
-        if (!from_zero && !(both && turn > 0)) {  // the sums of an opposite sweep are there already
-            amg_far(g, forward, x, ex);
-        }
-        forward ? amg_pick<T, true>(g, b, x, from_zero, last, ex) : amg_pick<T, false>(g, b, x, from_zero, last, ex);
-        if (turn + 1 < sweeps && both) {
-            forward = !forward;
-        }
+    for (int k = 0; k < sweeps; ++k) {
+        const bool end = k + 1 == sweeps;
+        // The second of two opposite sweeps finds its sums already there.
+        const AmgTurn turn{zero && k == 0, both && k > 0, end || !both, residual && end};
+        const bool forward = both ? k % 2 == 0 : s.sweep == AmgSweep::forward;
+        forward ? amg_pick<T, true>(g, b, x, turn, ex) : amg_pick<T, false>(g, b, x, turn, ex);
         if (ex.interrupted()) {
-            break;
+            return;
         }
     }
-    return forward ? 1 : -1;
 }
 
 template <class T>
@@ -338,13 +384,9 @@ void amg_visit(const AmgHierarchy<T>& h, int l, const T* b, T* x, bool zero, con
         return;
     }
     const AmgLevel<T>& c = h.level[l + 1];
-    const int side = amg_smooth(g, g.pre, b, x, zero, ex);
-    if (h.cycle == AmgCycle::additive) {
-        amg_product<T, false>(g.r, b, c.b, ex);
-    } else {
-        amg_residual(g, b, x, side, ex);
-        amg_product<T, false>(g.r, g.residual, c.b, ex);
-    }
+    const bool additive = h.cycle == AmgCycle::additive;
+    amg_smooth(g, g.pre, b, x, zero, !additive, ex);
+    amg_product<T, false>(g.r, additive ? b : g.residual, c.b, ex);
     if (ex.interrupted()) {
         return;
     }
@@ -357,7 +399,7 @@ void amg_visit(const AmgHierarchy<T>& h, int l, const T* b, T* x, bool zero, con
         }
     }
     amg_product<T, true>(g.p, c.x, x, ex);
-    amg_smooth(g, g.post, b, x, false, ex);
+    amg_smooth(g, g.post, b, x, false, false, ex);
 }
 
 // x = one cycle for A x = b from 0
