@@ -196,6 +196,16 @@ def test_constant_observations_and_restarts():
     assert c.predict([[0.3]]).mean[0] == pytest.approx(3.0, abs=1e-6)
 
 
+@pytest.mark.parametrize("value", [0.0, 2.0])
+def test_a_constant_cheap_level_tells_nothing(value):
+    x = np.linspace(0, 1, 9)[:, None]
+    y = forrester(x[::2, 0])
+    kernel = Matern(2.5, 0.3, 10.0)
+    c = co_kriging([x, x[::2]], [np.full(9, value), y], kernel, optimize=False)
+    alone = co_kriging([x[::2]], [y], kernel, optimize=False)
+    np.testing.assert_allclose(c.predict([[0.3], [0.7]]).mean, alone.predict([[0.3], [0.7]]).mean, rtol=1e-8)
+
+
 @pytest.mark.parametrize("kind", [list, lambda a: a.astype(np.float32), np.asfortranarray, lambda a: a[::-1][::-1]])
 def test_kinds_of_arrays(kind):
     x = np.arange(16.0).reshape(8, 2) / 16.0

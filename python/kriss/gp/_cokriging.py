@@ -383,12 +383,20 @@ def _level(
     if columns:
         basis = np.stack(columns, axis=1)
         solved = f.solve(basis)
-        coefficients = np.linalg.solve(basis.T @ solved, solved.T @ target)
+        coefficients = _least(basis.T @ solved, solved.T @ target)
         target = target - basis @ coefficients
     ratio = 1.0 if below is None else (float(coefficients[0]) if rho is None else rho)
     constant = float(coefficients[-1]) if trend else 0.0
     design = f.solve(ones) if trend else np.zeros(0)
     return _Level(f, f.solve(target), design, float(design.sum())), ratio, constant, target
+
+
+def _least(gram: Array, right: Array) -> Array:
+    """The solution of normal equations; the smallest one where columns depend on each other, as constant ones do."""
+    size = np.sqrt(gram.diagonal())
+    size = np.where(size > 0.0, size, 1.0)
+    out: Array = np.linalg.lstsq(gram / size / size[:, None], right / size, rcond=1e-13)[0] / size
+    return out
 
 
 def _fit_level(
