@@ -120,7 +120,7 @@ def _co_kriging(quick: bool) -> list[Case]:
         return out
     # SMT's correlation exp(-theta d**2) of standardised coordinates, as lengthscales of the coordinates themselves.
     same = [
-        RBF(model.X_scale / np.sqrt(2.0 * theta), float(par["sigma2"]))
+        RBF(model.X_scale / np.sqrt(2.0 * theta), float(np.asarray(par["sigma2"]).item()))
         for theta, par in zip(model.optimal_theta, model.optimal_par, strict=True)
     ]
     nugget = 100.0 * np.finfo(float).eps

@@ -72,8 +72,8 @@ def _sylvester(matrices: Sequence[Array], shift: float) -> Callable[[Array], Arr
         x, scale, info = trsyl(a, b, za.T @ r @ zb, trana="N", tranb="T")
         if info < 0:
             raise np.linalg.LinAlgError(f"dtrsyl refused argument {-info}")
-        out: Array = za @ x @ zb.T
-        return out / scale
+        out: Array = (za @ x @ zb.T) / scale
+        return out
 
     return solve
 
