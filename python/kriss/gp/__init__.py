@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from kriss.gp._axes import Grid
+from kriss.gp._cokriging import CoKriging, co_kriging
 from kriss.gp._condition import LinearCondition
+from kriss.gp._cox import CoxProcess, cox_process
 from kriss.gp._factor import CovarianceFactor
 from kriss.gp._fit import FitResult, fit
 from kriss.gp._greedy import GreedyResult, greedy_variance
@@ -33,6 +35,7 @@ from kriss.gp._kernels import (
 from kriss.gp._krylov import Estimate
 from kriss.gp._likelihood import log_likelihood
 from kriss.gp._lowrank import LowRankFactor, low_rank
+from kriss.gp._pde import PDESolution, solve_pde
 from kriss.gp._replicates import ReplicatesFactor
 from kriss.gp._results import LeaveOneOut, Prediction
 from kriss.gp._series import SeriesFactor, series_log_likelihood
@@ -44,9 +47,11 @@ from kriss.gp._vecchia_order import maximin_order
 __all__ = [
     "RBF",
     "Additive",
+    "CoKriging",
     "ComponentCache",
     "Constant",
     "CovarianceFactor",
+    "CoxProcess",
     "Estimate",
     "FitResult",
     "GaussianProcessRegressor",
@@ -60,6 +65,7 @@ __all__ = [
     "LinearCondition",
     "LowRankFactor",
     "Matern",
+    "PDESolution",
     "PartialGridFactor",
     "Periodic",
     "Polynomial",
@@ -75,6 +81,8 @@ __all__ = [
     "ToeplitzFactor",
     "VecchiaFactor",
     "White",
+    "co_kriging",
+    "cox_process",
     "factor",
     "fit",
     "greedy_variance",
@@ -85,6 +93,7 @@ __all__ = [
     "maximin_order",
     "random_tree_groups",
     "series_log_likelihood",
+    "solve_pde",
     "vecchia",
 ]
 
