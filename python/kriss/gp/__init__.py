@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kriss.gp import acquisition
 from kriss.gp._axes import Grid
 from kriss.gp._condition import LinearCondition
 from kriss.gp._factor import CovarianceFactor
@@ -75,6 +76,7 @@ __all__ = [
     "ToeplitzFactor",
     "VecchiaFactor",
     "White",
+    "acquisition",
     "factor",
     "fit",
     "greedy_variance",
