@@ -6,6 +6,10 @@ from typing import Any
 
 from kriss.gp import acquisition
 from kriss.gp._axes import Grid
+from kriss.gp._bo import Optimizer
+from kriss.gp._bo_delayed import DelayedBatches
+from kriss.gp._bo_minimize import minimize
+from kriss.gp._bo_result import MinimizeResult
 from kriss.gp._condition import LinearCondition
 from kriss.gp._factor import CovarianceFactor
 from kriss.gp._fit import FitResult, fit
@@ -48,6 +52,7 @@ __all__ = [
     "ComponentCache",
     "Constant",
     "CovarianceFactor",
+    "DelayedBatches",
     "Estimate",
     "FitResult",
     "GaussianProcessRegressor",
@@ -61,6 +66,8 @@ __all__ = [
     "LinearCondition",
     "LowRankFactor",
     "Matern",
+    "MinimizeResult",
+    "Optimizer",
     "PartialGridFactor",
     "Periodic",
     "Polynomial",
@@ -85,6 +92,7 @@ __all__ = [
     "log_likelihood",
     "low_rank",
     "maximin_order",
+    "minimize",
     "random_tree_groups",
     "series_log_likelihood",
     "vecchia",
