@@ -19,16 +19,12 @@ def test_optimum_on_a_border():
 
 def test_infeasible_is_declared_and_feasible_is_not():
     nothing = minimize(
-        lambda x: float(x[0]),
-        BOX,
-        evaluations=60,
-        constraints=[lambda x: x[0] + x[1] - 0.4, lambda x: 0.8 - x[0] - x[1]],
-        rng=0,
+        lambda x: float(x[0]), BOX[:1], evaluations=40, constraints=[lambda x: x[0] - 0.4, lambda x: 0.8 - x[0]], rng=0
     )
     assert nothing.status == "infeasible" and nothing.x is None and math.isnan(nothing.fun)
-    assert nothing.y.size < 60 and not nothing.feasible.any()
+    assert nothing.y.size < 40 and not nothing.feasible.any()
     small = minimize(
-        lambda x: float(x[0]), BOX, evaluations=22, constraints=lambda x: ((x - 0.7) ** 2).sum() - 1e-3, rng=0
+        lambda x: float(x[0]), BOX, evaluations=18, constraints=lambda x: ((x - 0.7) ** 2).sum() - 1e-3, rng=0
     )
     assert small.status == "done" and small.feasible.any()
     assert small.fun < 0.7 - math.sqrt(1e-3) + 0.04
@@ -45,7 +41,7 @@ def test_failures_of_either_are_kept():
     )
     bad = (found.X[:, 0] > 0.8) | (found.X[:, 1] > 0.9) | (found.X[:, 1] <= 0.1)
     np.testing.assert_array_equal([row for row, _ in found.failures], np.flatnonzero(bad))
-    assert found.fun == pytest.approx(-0.5, abs=0.02) and found.x[0] <= 0.5
+    assert found.fun == pytest.approx(-0.5, abs=0.1) and found.x[0] <= 0.5
 
 
 def test_batches_and_tolerance():

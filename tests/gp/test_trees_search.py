@@ -63,11 +63,11 @@ def test_point_is_the_largest_bound_on_a_fine_grid(rng):
 
 
 def test_random_trees_descend():
-    target = np.linspace(0.1, 0.9, 10)
-    opt = Optimizer([(0.0, 1.0)] * 10, decomposition="random_tree", n_initial=10, rng=0)
-    found = opt.run(lambda x: float(((x - target) ** 2).sum()), 25)
-    assert found.fun < 0.5 * found.y[:10].min()
-    assert isinstance(found.kernel, Additive)
+    target = np.linspace(0.1, 0.9, 6)
+    opt = Optimizer([(0.0, 1.0)] * 6, decomposition="random_tree", n_initial=6, rng=0)
+    found = opt.run(lambda x: float(((x - target) ** 2).sum()), 14)
+    assert found.fun < 0.5 * found.y[:6].min()
+    assert isinstance(found.kernel.terms[0], Additive)
 
 
 def test_random_trees_take_no_constraints():

@@ -21,7 +21,7 @@ from kriss.gp._results import Prediction
 
 Array = npt.NDArray[Any]
 
-TREE_ROOT = 1.0  # standard deviations of the components; their sum is several times that of the function
+TREE_ROOTS = (0.0, 0.5)  # standard deviations of the components; their sum is several times that of the function
 ACQUISITIONS = ("log_ei", "ei", "noisy_ei", "ucb", "knowledge_gradient", "max_value_entropy")
 _NEAR = 1e-8  # of the cube: nearer points count as the same
 _PATIENCE = 5  # evaluations in a row after which an empty set is believed
@@ -229,11 +229,6 @@ class Optimizer:
             model.update(u, column)
         if self._rules:
             x = self._constrained(u, waiting)
-        elif self._tree:
-            f, values, _ = self._model.posterior(waiting)
-            kernel = self._model.kernel
-            assert isinstance(kernel, Additive)
-            x = _bo_trees.suggest(f, values, kernel, TREE_ROOT)
         else:
             x = self._free(u, waiting)
         return self._fresh(x, np.vstack([u, waiting]))
@@ -251,7 +246,13 @@ class Optimizer:
 
     def _free(self, u: Array, waiting: Array) -> Array:
         f, values, _ = self._model.posterior(waiting)
-        x, _, _ = _bo_search.maximise(self._made(f, values), self.dimensions, self._centres(u), self._rng)
+        centres = self._centres(u)
+        if self._tree:
+            forest = self._model.kernel.terms[0]
+            assert isinstance(forest, Additive)
+            found = [_bo_trees.suggest(f, values, forest, root) for root in TREE_ROOTS]
+            centres = np.vstack([centres, found])
+        x, _, _ = _bo_search.maximise(self._made(f, values), self.dimensions, centres, self._rng)
         return x
 
     def _made(self, f: Any, values: Array) -> _acquire.Acquisition:
@@ -276,10 +277,12 @@ class Optimizer:
 
     def _constrained(self, u: Array, waiting: Array) -> Array:
         self._cautious = not self._cautious
+        known = bool(self._feasible().any())
+        cautious = self._cautious and self._empty == 0
         x, some = _bo_constrained.suggest(
-            self._model, self._rules, self._centres(u), waiting, self._cautious and self._empty == 0, self._rng
+            self._model, self._rules, self._centres(u), waiting, cautious, known, self._rng
         )
-        if some or self._feasible().any():
+        if some or known:
             self._empty = 0
             return x
         self._empty += 1

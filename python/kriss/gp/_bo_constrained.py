@@ -98,21 +98,24 @@ def suggest(
     centres: Array,
     pending: Array,
     cautious: bool,
+    found: bool,
     rng: np.random.Generator,
 ) -> tuple[Array, bool]:
-    """The next point, and whether the optimistic constraints leave anything."""
+    """The next point, and whether the optimistic constraints leave anything; `found` if some point is feasible."""
     d = objective.d
     low = Bounds(objective, pending, False)
     rules = [Bounds(model, pending, True) for model in constraints]
     pool = np.vstack([_bo_search.sobol(d, _RAW, rng), _bo_search.around(centres, _NEAR, rng)])
     if cautious:
         x = _least(low, rules, pool, _CAUTION, 1.0)
+        if x is None and not found:
+            x, _ = _nearest(rules, pool, 0.0)  # nothing feasible is known yet: where that is most likely
         if x is not None:
             return x, True
     x = _least(low, rules, pool, -ROOT_CONSTRAINTS, ROOT)
     if x is not None:
         return x, True
-    x, violation = _nearest(rules, pool)
+    x, violation = _nearest(rules, pool, -ROOT_CONSTRAINTS)
     if violation > 0.0:
         return x, False
     x2 = _least(low, rules, np.vstack([x, x]), -ROOT_CONSTRAINTS, ROOT)
@@ -148,9 +151,9 @@ def _least(low: Bounds, rules: Sequence[Bounds], pool: Array, root: float, depth
     return best
 
 
-def _nearest(rules: Sequence[Bounds], pool: Array) -> tuple[Array, float]:
-    """Where the largest optimistic constraint is least, and how large it is there."""
-    score = _violation(rules, pool, -ROOT_CONSTRAINTS)
+def _nearest(rules: Sequence[Bounds], pool: Array, root: float) -> tuple[Array, float]:
+    """Where the largest of ``mean + root std`` of the constraints is least, and how large it is there."""
+    score = _violation(rules, pool, root)
     order = np.argsort(score, kind="stable")[: 2 * _POLISH]
     best, least = pool[order[0]], float(score[order[0]])
     d = pool.shape[1]
@@ -158,7 +161,7 @@ def _nearest(rules: Sequence[Bounds], pool: Array) -> tuple[Array, float]:
 
     def above(r: Bounds) -> Callable[[Array], tuple[float, Array]]:
         def call(xt: Array) -> tuple[float, Array]:
-            value, slope = r.both(xt[:-1], -ROOT_CONSTRAINTS)
+            value, slope = r.both(xt[:-1], root)
             return value - float(xt[-1]), np.append(slope, -1.0)
 
         return call
@@ -173,7 +176,7 @@ def _nearest(rules: Sequence[Bounds], pool: Array) -> tuple[Array, float]:
         x = np.clip(end[:-1], 0.0, 1.0)
         if not np.isfinite(x).all():
             continue
-        reached = float(_violation(rules, x[None], -ROOT_CONSTRAINTS)[0])
+        reached = float(_violation(rules, x[None], root)[0])
         if reached < least:
             best, least = x, reached
         if least <= 0.0:

@@ -36,6 +36,11 @@ def default_kernel(d: int, tree: bool) -> Kernel:
     return Matern(2.5, lengths, lengthscale_bounds=LENGTHS, variance_bounds=(1e-3, 1e3))
 
 
+def kernel_size(kernel: Kernel) -> int:
+    """The number of parameters."""
+    return int(kernel.theta.size)
+
+
 def default_prior(kernel: Kernel, d: int, tree: bool) -> tuple[Array, Array]:
     """Mean and precision of normal priors of the log-parameters; precision 0 for none.
 
@@ -184,6 +189,12 @@ class Surrogate:
         if kernel is not None:
             precision[:] = 0.0
         self.fixed_noise = noise  # a variance in the units of the observed values, squared
+        # What a forest does not describe is left to a term over all dimensions.
+        self.rest = default_kernel(d, False) if tree else None
+        if self.rest is not None:
+            more = default_prior(self.rest, d, False)
+            mean, precision = np.append(mean, more[0]), np.append(precision, more[1])
+            mean[kernel_size(self.start)] = -1.0
         self.prior = (np.append(mean, -6.0), np.append(precision, 0.25 if noise is None else 0.0))
         self.base, self.noise = self.start, 1e-3
         self.groups: tuple[tuple[int, ...], ...] | None = None
@@ -198,7 +209,9 @@ class Surrogate:
     @property
     def kernel(self) -> Kernel:
         """The covariance function with the present hyperparameters."""
-        return self.base if self.groups is None else Additive(self.base, self.groups)
+        if self.groups is None or self.rest is None:
+            return self.base
+        return Additive(self.base, self.groups) + self.rest
 
     def update(self, X: Array, y: Array, groups: tuple[tuple[int, ...], ...] | None = None) -> None:
         """The model of values y (n,), NaN where they failed, at X (n, d) in the unit cube.
@@ -258,7 +271,8 @@ class Surrogate:
         mean, precision = self.prior[0].copy(), self.prior[1]
         if self.groups is not None:
             mean[0] -= math.log(len(self.groups))
-        fresh = np.append(self.start.theta, level if fixed else self.prior[0][-1])
+        first = self.start.theta if self.groups is None else kernel.theta
+        fresh = np.append(first, level if fixed else self.prior[0][-1])
         fresh = np.where(precision > 0.0, mean, fresh)
         starts = [np.append(kernel.theta, level)]
         if z.size < 50 or self.refits % 2 == 0:
@@ -281,7 +295,10 @@ class Surrogate:
                 best, theta = float(found.fun), full.copy()
                 theta[free] = found.x
         self.refits += 1
-        self.base = self.base.with_theta(theta[:-1])
+        size = kernel_size(self.base)
+        self.base = self.base.with_theta(theta[:size])
+        if self.rest is not None:
+            self.rest = self.rest.with_theta(theta[size:-1])
         if not fixed:
             self.noise = math.exp(theta[-1])
 

@@ -48,7 +48,7 @@ def maximise(
     each evaluation is one call with all of them.
     """
     far = sobol(d, _RAW, rng)
-    near = around(centres, _NEAR, rng) if centres.size else far[:0]
+    near = np.vstack([centres, around(centres, _NEAR, rng)]) if centres.size else far[:0]
     pool = np.vstack([far, near])
     score = np.nan_to_num(acquisition(pool), nan=-np.inf)
     half = _STARTS // 2
