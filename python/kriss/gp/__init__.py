@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from kriss.gp import acquisition
 from kriss.gp._axes import Grid
+from kriss.gp._bo import Optimizer
+from kriss.gp._bo_delayed import DelayedBatches
+from kriss.gp._bo_minimize import minimize
+from kriss.gp._bo_result import MinimizeResult
 from kriss.gp._cokriging import CoKriging, co_kriging
 from kriss.gp._condition import LinearCondition
 from kriss.gp._cox import CoxProcess, cox_process
@@ -52,6 +57,7 @@ __all__ = [
     "Constant",
     "CovarianceFactor",
     "CoxProcess",
+    "DelayedBatches",
     "Estimate",
     "FitResult",
     "GaussianProcessRegressor",
@@ -65,6 +71,8 @@ __all__ = [
     "LinearCondition",
     "LowRankFactor",
     "Matern",
+    "MinimizeResult",
+    "Optimizer",
     "PDESolution",
     "PartialGridFactor",
     "Periodic",
@@ -81,6 +89,7 @@ __all__ = [
     "ToeplitzFactor",
     "VecchiaFactor",
     "White",
+    "acquisition",
     "co_kriging",
     "cox_process",
     "factor",
@@ -91,6 +100,7 @@ __all__ = [
     "log_likelihood",
     "low_rank",
     "maximin_order",
+    "minimize",
     "random_tree_groups",
     "series_log_likelihood",
     "solve_pde",

@@ -54,6 +54,7 @@ def greedy_variance(
     *,
     rng: _validate.RngLike = None,
     tol: float = 0.0,
+    ties: float = 0.0,
     workers: int | None = None,
 ) -> GreedyResult:
     """Chooses points one by one by the variance that the chosen ones leave: a pivoted Cholesky factorisation.
@@ -75,6 +76,9 @@ def greedy_variance(
         Source of randomness of ``"random"``.
     tol : float, default 0.0
         Stop once the sum of the variances is at most `tol` times what it was.
+    ties : float, default 0.0
+        Variances that are less than the largest by at most this part of it count as equal to it: where symmetric
+        candidates have equal variances, some 1e-10 keeps rounding errors from choosing between them.
     workers : int, optional
         Threads that evaluate the kernel.
 
@@ -118,6 +122,7 @@ def greedy_variance(
     count = _validate.integer(k, "k", low=0)
     _validate.choice(method, "method", ("greedy", "random"))
     part = _validate.scalar(tol, "tol", low=0.0)
+    slack = _validate.scalar(ties, "ties", low=0.0)
     draw = _validate.generator(rng) if method == "random" else None
 
     variance = np.array(kernel.diag(x), np.float64)
@@ -134,7 +139,7 @@ def greedy_variance(
         if trace[-1] <= part * trace[0]:
             reason = "tol"
             break
-        i = _choose(variance, draw)
+        i = _choose(variance, draw, slack)
         # What is left of prior_i after `done` subtractions: rounding errors of some sqrt(done) eps prior_i.
         if tau[i] == 0.0 and not variance[i] > 4.0 * math.sqrt(done + 1.0) * EPS * prior[i]:
             reason = "exhausted"
@@ -156,9 +161,9 @@ def greedy_variance(
     return GreedyResult(indices[:done], picked[:done], variance, rows[:done], np.array(trace), reason)
 
 
-def _choose(variance: Array, draw: np.random.Generator | None) -> int:
+def _choose(variance: Array, draw: np.random.Generator | None, ties: float) -> int:
     if draw is None:
-        return int(np.argmax(variance))
+        return int(np.argmax(variance if ties == 0.0 else variance >= (1.0 - ties) * variance.max()))
     scale = variance.max()
     if not scale > 0.0:
         return 0

@@ -60,7 +60,7 @@ def predict(
         cross = cross_covariance(kernel, part, x, threads)
         mean[at] = cross @ alpha
         if mean_grad is not None:
-            slopes = kernel.gradient_x(part, x)
+            slopes = kernel.gradient_x(part, x, workers=threads or None)
             mean_grad[at] = np.einsum("ijq,j...->iq...", slopes, alpha)
             if std_grad is not None:
                 weights = f._solve(cross.T).T

@@ -1,0 +1,89 @@
+"""Constrained problems, three of ten infeasible, over ten seeds: python -m benchmarks.bo_constrained [--quick].
+
+At most 60 evaluations each.  A feasible problem counts as solved where the best feasible value is within 1 % of the
+range of the function's values in the box of the minimum; an infeasible one where it is declared so.  The picture shows
+for every problem the regret of each seed, or the evaluation at which infeasibility was declared.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import figure
+from benchmarks.bo_functions import CONSTRAINED, Problem
+from kriss.gp import minimize
+
+EVALUATIONS = 60
+
+
+def spread(problem: Problem) -> float:
+    """Range of the function over a random sample of the box, 5 % to 95 %."""
+    low, high = np.array(problem.bounds).T
+    values = [problem.f(low + (high - low) * u) for u in np.random.default_rng(0).random((1000, problem.d))]
+    a, b = np.quantile(values, (0.05, 0.95))
+    return float(b - a)
+
+
+def once(problem: Problem, seed: int) -> dict[str, Any]:
+    k = len(problem.constraints(np.array(problem.bounds)[:, 0]))  # type: ignore[misc]
+    found = minimize(
+        problem.f,
+        problem.bounds,
+        evaluations=EVALUATIONS,
+        constraints=problem.constraints,
+        n_constraints=k,
+        rng=seed,
+    )
+    return {
+        "declared": found.status == "infeasible",
+        "evaluations": int(found.y.size),
+        "regret": None if found.x is None else (found.fun - problem.minimum) / spread(problem),
+    }
+
+
+def measure(quick: bool, match: str = "") -> Any:
+    data: dict[str, Any] = {}
+    for problem in CONSTRAINED:
+        if match not in problem.name:
+            continue
+        start = time.perf_counter()
+        runs = [once(problem, seed) for seed in range(2 if quick else 10)]
+        wrong = sum(run["declared"] == problem.feasible for run in runs)
+        if problem.feasible:
+            regrets = [np.inf if run["regret"] is None else run["regret"] for run in runs]
+            solved = sum(r <= 0.01 for r in regrets)
+            text = f"solved {solved} of {len(runs)}, relative regret {np.median(regrets):.2g}, worst {max(regrets):.2g}"
+        else:
+            text = f"declared after {sorted(run['evaluations'] for run in runs)} evaluations"
+        took = (time.perf_counter() - start) / len(runs)
+        print(f"{problem.name:22s} {text}; {wrong} false verdicts; {took:.3g} s a run", flush=True)
+        data[problem.name] = {"feasible": problem.feasible, "runs": runs}
+    return data
+
+
+def plot(data: Any, path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    panel, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained", width_ratios=(7, 3))
+    for ax, feasible in ((left, True), (right, False)):
+        names = [name for name, found in data.items() if found["feasible"] == feasible]
+        for i, name in enumerate(names):
+            key = "regret" if feasible else "evaluations"
+            values = [run[key] for run in data[name]["runs"] if run[key] is not None]
+            ax.plot(np.full(len(values), i), np.maximum(values, 1e-9) if feasible else values, ".", color="C0")
+        ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    left.set(yscale="log", ylabel="regret over the range of values")
+    left.axhline(0.01, color="0.6", linewidth=0.8)
+    right.set(ylabel="declared infeasible after evaluations", ylim=(0, EVALUATIONS))
+    panel.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    figure.run("bo_constrained", __doc__, measure, plot)

@@ -1,0 +1,184 @@
+"""Constrained search by optimistic bounds, with infeasibility declared: CONFIG.
+
+W. Xu, Y. Jiang, B. Svetozarevic, C. N. Jones, "Constrained Efficient Global Optimization of Expensive Black-box
+Functions", 2023, arXiv 2211.00162, algorithm 1: the next point minimises the lower confidence bound of the objective
+where those of all constraints allow it, and where they allow nothing the problem is infeasible.  Every other point is
+chosen with the constraints' means and half a standard deviation instead, so that it is likely to be feasible itself.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.optimize
+
+from kriss.gp import _bo_search
+from kriss.gp._bo_model import Surrogate
+
+Array = npt.NDArray[Any]
+
+ROOT = 2.0  # standard deviations below the objective's mean
+ROOT_CONSTRAINTS = 3.0
+_CAUTION = 0.5
+_RAW = 1024
+_NEAR = 256
+_POLISH = 2
+
+
+class Bounds:
+    """``mean + root std`` of a model, less what counts as zero, with its derivatives."""
+
+    def __init__(self, model: Surrogate, pending: Array, zero: bool) -> None:
+        self.f, self.values, mean = model.posterior(pending)
+        assert model.scale is not None
+        self.shift = mean - (float(model.scale(0.0)) if zero else 0.0)
+
+    def __call__(self, x: Array, root: float) -> Array:
+        p = self.f.predict(x, self.values, return_std=True)
+        assert p.std is not None
+        out: Array = p.mean + self.shift + root * p.std
+        return out
+
+    def both(self, x: Array, root: float) -> tuple[float, Array]:
+        """Value and gradient at one point."""
+        p = self.f.predict(x[None], self.values, return_std=True, return_grad=True)
+        assert p.std is not None and p.mean_grad is not None and p.std_grad is not None
+        slope = np.where(p.std[0] > 0.0, p.std_grad[0], 0.0)
+        return float(p.mean[0] + self.shift + root * p.std[0]), p.mean_grad[0] + root * slope
+
+
+class Memo:
+    """A function of value and gradient, called once per point though asked for each apart."""
+
+    def __init__(self, call: Callable[[Array], tuple[float, Array]]) -> None:
+        self.call = call
+        self.at: Array | None = None
+        self.last: tuple[float, Array] = (0.0, np.zeros(0))
+
+    def _get(self, x: Array) -> tuple[float, Array]:
+        if self.at is None or not np.array_equal(x, self.at):
+            self.at, self.last = x.copy(), self.call(x)
+        return self.last
+
+    def value(self, x: Array) -> float:
+        """The value."""
+        return self._get(x)[0]
+
+    def slope(self, x: Array) -> Array:
+        """The gradient."""
+        return self._get(x)[1]
+
+
+def _slsqp(objective: Memo, constraints: Sequence[Memo], start: Array, bounds: list[tuple[float, Any]]) -> Array:
+    """A local minimum with all constraints at most 0."""
+    rules = [
+        {"type": "ineq", "fun": lambda x, c=c: -c.value(x), "jac": lambda x, c=c: -c.slope(x)} for c in constraints
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # SLSQP clips starts to the bounds, and says so
+        found = scipy.optimize.minimize(
+            objective.value,
+            start,
+            jac=objective.slope,
+            method="SLSQP",
+            bounds=bounds,
+            constraints=rules,
+            options={"maxiter": 25, "ftol": 1e-8},
+        )
+    return np.asarray(found.x)
+
+
+def suggest(
+    objective: Surrogate,
+    constraints: Sequence[Surrogate],
+    centres: Array,
+    pending: Array,
+    cautious: bool,
+    found: bool,
+    rng: np.random.Generator,
+) -> tuple[Array, bool]:
+    """The next point, and whether the optimistic constraints leave anything; `found` if some point is feasible."""
+    d = objective.d
+    low = Bounds(objective, pending, False)
+    rules = [Bounds(model, pending, True) for model in constraints]
+    pool = np.vstack([_bo_search.sobol(d, _RAW, rng), _bo_search.around(centres, _NEAR, rng)])
+    if cautious:
+        x = _least(low, rules, pool, _CAUTION, 1.0)
+        if x is None and not found:
+            x, _ = _nearest(rules, pool, 0.0)  # nothing feasible is known yet: where that is most likely
+        if x is not None:
+            return x, True
+    x = _least(low, rules, pool, -ROOT_CONSTRAINTS, ROOT)
+    if x is not None:
+        return x, True
+    x, violation = _nearest(rules, pool, -ROOT_CONSTRAINTS)
+    if violation > 0.0:
+        return x, False
+    x2 = _least(low, rules, np.vstack([x, x]), -ROOT_CONSTRAINTS, ROOT)
+    return (x if x2 is None else x2), True
+
+
+def _violation(rules: Sequence[Bounds], x: Array, root: float) -> Array:
+    out: Array = np.max([r(x, root) for r in rules], axis=0)
+    return out
+
+
+def _least(low: Bounds, rules: Sequence[Bounds], pool: Array, root: float, depth: float) -> Array | None:
+    """The least ``mean - depth std`` of the objective where ``mean + root std`` of all constraints is at most 0."""
+    ok = pool[_violation(rules, pool, root) <= 0.0]
+    if ok.shape[0] == 0:
+        return None
+    score = low(ok, -depth)
+    order = np.argsort(score, kind="stable")[:_POLISH]
+    best, least = ok[order[0]], float(score[order[0]])
+    for start in ok[order]:
+        end = _slsqp(
+            Memo(lambda x: low.both(x, -depth)),
+            [Memo(lambda x, r=r: r.both(x, root)) for r in rules],  # type: ignore[misc]
+            start,
+            [(0.0, 1.0)] * start.size,
+        )
+        end = np.clip(end, 0.0, 1.0)
+        if not np.isfinite(end).all():
+            continue
+        value = float(low(end[None], -depth)[0])
+        if value < least and _violation(rules, end[None], root)[0] <= 1e-8:
+            best, least = end, value
+    return best
+
+
+def _nearest(rules: Sequence[Bounds], pool: Array, root: float) -> tuple[Array, float]:
+    """Where the largest of ``mean + root std`` of the constraints is least, and how large it is there."""
+    score = _violation(rules, pool, root)
+    order = np.argsort(score, kind="stable")[: 2 * _POLISH]
+    best, least = pool[order[0]], float(score[order[0]])
+    d = pool.shape[1]
+    unit = np.append(np.zeros(d), 1.0)
+
+    def above(r: Bounds) -> Callable[[Array], tuple[float, Array]]:
+        def call(xt: Array) -> tuple[float, Array]:
+            value, slope = r.both(xt[:-1], root)
+            return value - float(xt[-1]), np.append(slope, -1.0)
+
+        return call
+
+    for start, value in zip(pool[order], score[order], strict=True):
+        end = _slsqp(
+            Memo(lambda xt: (float(xt[-1]), unit)),
+            [Memo(above(r)) for r in rules],
+            np.append(start, value),
+            [(0.0, 1.0)] * d + [(None, None)],
+        )
+        x = np.clip(end[:-1], 0.0, 1.0)
+        if not np.isfinite(x).all():
+            continue
+        reached = float(_violation(rules, x[None], root)[0])
+        if reached < least:
+            best, least = x, reached
+        if least <= 0.0:
+            break
+    return best, least

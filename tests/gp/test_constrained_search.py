@@ -1,0 +1,68 @@
+"""Constraints that are costly too: optima on their borders, and infeasibility that is declared and never falsely."""
+
+import math
+
+import numpy as np
+import pytest
+
+from kriss.gp import Optimizer, minimize
+
+BOX = [(0.0, 1.0), (0.0, 1.0)]
+
+
+def test_optimum_on_a_border():
+    found = minimize(lambda x: float(x[0] + x[1]), BOX, evaluations=16, constraints=lambda x: 0.25 - x[0] * x[1], rng=0)
+    assert found.status == "done" and found.feasible.any()
+    assert 1.0 - 1e-9 <= found.fun < 1.02
+    assert (found.constraints[found.feasible] <= 0.0).all() and found.x[0] * found.x[1] >= 0.25
+
+
+def test_infeasible_is_declared_and_feasible_is_not():
+    nothing = minimize(
+        lambda x: float(x[0]), BOX[:1], evaluations=40, constraints=[lambda x: x[0] - 0.4, lambda x: 0.8 - x[0]], rng=0
+    )
+    assert nothing.status == "infeasible" and nothing.x is None and math.isnan(nothing.fun)
+    assert nothing.y.size < 40 and not nothing.feasible.any()
+    small = minimize(
+        lambda x: float(x[0]), BOX, evaluations=18, constraints=lambda x: ((x - 0.7) ** 2).sum() - 1e-3, rng=0
+    )
+    assert small.status == "done" and small.feasible.any()
+    assert small.fun < 0.7 - math.sqrt(1e-3) + 0.04
+
+
+def test_failures_of_either_are_kept():
+    def g(x):
+        if x[0] > 0.8:
+            raise ValueError("no measurement")
+        return [x[0] - 0.5, np.nan if x[1] > 0.9 else -1.0]
+
+    found = minimize(
+        lambda x: -float(x[0]) if x[1] > 0.1 else math.nan, BOX, evaluations=16, constraints=g, n_constraints=2, rng=1
+    )
+    bad = (found.X[:, 0] > 0.8) | (found.X[:, 1] > 0.9) | (found.X[:, 1] <= 0.1)
+    np.testing.assert_array_equal([row for row, _ in found.failures], np.flatnonzero(bad))
+    assert found.fun == pytest.approx(-0.5, abs=0.1) and found.x[0] <= 0.5
+
+
+def test_batches_and_tolerance():
+    opt = Optimizer([(0.0, 1.0)], n_constraints=1, constraint_tol=0.1, rng=0)
+    found = opt.run(lambda x: -x[0], 12, constraints=lambda x: x[0] - 0.5, batch=3)
+    assert found.y.size == 12
+    assert -0.6 <= found.fun < -0.48
+
+
+def test_arguments():
+    opt = Optimizer(BOX, n_constraints=2, rng=0)
+    x = opt.ask()
+    with pytest.raises(ValueError, match="constraints is None, expected 2 values"):
+        opt.tell(x, 1.0)
+    with pytest.raises(ValueError, match=r"constraints has shape \(1, 1\), expected \(1, 2\)"):
+        opt.tell(x, 1.0, [0.0])
+    with pytest.raises(ValueError, match="0 functions, but the optimizer was made with n_constraints=2"):
+        opt.run(lambda x: 0.0, 1)
+    with pytest.raises(ValueError, match="returned 2 values, expected 1"):
+        minimize(lambda x: 0.0, BOX, constraints=lambda x: [0.0, 1.0], evaluations=3)
+    with pytest.raises(TypeError, match="constraints must be callable"):
+        minimize(lambda x: 0.0, BOX, constraints=[3.0])
+    with pytest.raises(ValueError, match="leave y0 out"):
+        minimize(lambda x: 0.0, BOX, constraints=lambda x: 0.0, x0=[[0.1, 0.1]], y0=[1.0])
