@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kriss.testing._tensor import rotated_diffusion
 from kriss.testing.equality import EqualityProblem, equality_problems
 from kriss.testing.gallery import (
     anisotropic2d,
@@ -39,4 +40,5 @@ __all__ = [
     "poisson27",
     "random_diffusion",
     "residual_ratio",
+    "rotated_diffusion",
 ]

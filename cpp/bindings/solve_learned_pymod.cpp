@@ -1,0 +1,121 @@
+// Multigrid whose interpolation comes from a network, smoothed by incomplete factors.
+#include "solve_learned_pymod.hpp"
+
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "arrays.hpp"
+#include "solve_learned.hpp"
+
+namespace kriss::bind {
+
+namespace {
+
+py::tuple told(const BoxReport& report) {
+    return py::make_tuple(static_cast<int>(report.stage), report.level, static_cast<int>(report.fit.kind),
+                          static_cast<std::int64_t>(report.fit.row), static_cast<std::int64_t>(report.fit.column),
+                          static_cast<std::int64_t>(report.index));
+}
+
+// The parameters of both networks one after the other, or null if there are none.
+const float* network(const array<float>& net) {
+    expect(net.size() == 0 || net.size() == 2 * net_size, "net must have 2 net_size items or none");
+    return net.size() > 0 ? net.data() : nullptr;
+}
+
+template <class I>
+void add_begin(py::class_<FactoredBox, NativePrecond<double>, std::shared_ptr<FactoredBox>>& c) {
+    c.def(
+        "begin",
+        [](FactoredBox& box, const array<I>& indptr, const array<I>& indices, const array<double>& data,
+           std::int64_t n0, std::int64_t n1, int workers) {
+            const auto rows = static_cast<index_t>(indptr.size()) - 1;
+            const auto a = csr(indptr, indices, data, rows);
+            expect(n0 > 0 && n1 > 0 && n0 * n1 == rows, "the grid must have a point per row");
+            return told(call(workers, [&](const Executor& ex) { return box.begin(a, n0, n1, ex); }));
+        },
+        py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(), py::arg("n0"),
+        py::arg("n1"), py::arg("workers"),
+        "The finest grid; returns (stage, level, kind, row, column, index), stage 0 if all is well.");
+}
+
+}  // namespace
+
+void add_solve_learned(py::module_& m) {
+    py::class_<FactoredBox, NativePrecond<double>, std::shared_ptr<FactoredBox>> c(
+        m, "FactoredBox", "Multigrid smoothed by incomplete factors.");
+    c.def(py::init<>());
+    add_begin<std::int32_t>(c);
+    add_begin<std::int64_t>(c);
+    c.def_property_readonly("nbytes", [](const FactoredBox& box) { return static_cast<std::int64_t>(box.nbytes()); });
+    c.def(
+        "grids",
+        [](const FactoredBox& box) {
+            std::vector<std::array<std::int64_t, 2>> out;
+            for (const auto& g : box.grids()) {
+                out.push_back({g.n[1], g.n[2]});
+            }
+            return out;
+        },
+        "(n0, n1) per level.");
+    c.def(
+        "stencil",
+        [](const FactoredBox& box, int level) {
+            const auto& g = box.grids().at(static_cast<std::size_t>(level));
+            array<double> out({index_t{5}, g.n[1], g.n[2]});
+            for (int half = 0; half < 5; ++half) {
+                double* to = out.mutable_data() + half * g.size();
+                if (g.a[half] == nullptr) {
+                    std::fill_n(to, g.size(), 0.0);
+                } else {
+                    std::copy_n(g.a[half], g.size(), to);
+                }
+            }
+            return out;
+        },
+        py::arg("level"), "(5, n0, n1): the diagonal, and couplings to the right, lower left, below, lower right.");
+    c.def(
+        "weights",
+        [](FactoredBox& box, const array<float>& net, int workers) {
+            expect(!box.grids().empty(), "begin comes first");
+            const float* from = network(net);
+            call(workers, [&](const Executor& ex) { box.weights(from, ex); });
+            const auto& next = box.next();
+            array<double> out({index_t{9}, next.n[1], next.n[2]});
+            for (int k = 0; k < 9; ++k) {
+                double* to = out.mutable_data() + k * next.size();
+                if (box.grid().w[9 + k] == nullptr) {
+                    std::fill_n(to, next.size(), 0.0);
+                } else {
+                    std::copy_n(box.grid().w[9 + k], next.size(), to);
+                }
+            }
+            return out;
+        },
+        py::arg("net").noconvert(), py::arg("workers"),
+        "(9, m0, m1): the weight of each coarse point at the points beside it; net empty: Dendy's.");
+    c.def(
+        "coarsen",
+        [](FactoredBox& box, const array<float>& net, int orders, int workers) {
+            expect(!box.grids().empty(), "begin comes first");
+            expect(orders >= 1 && orders <= 3, "orders must be 1 to 3");
+            const float* from = network(net);
+            return told(call(workers, [&](const Executor& ex) { return box.coarsen(from, orders, ex); }));
+        },
+        py::arg("net").noconvert(), py::arg("orders"), py::arg("workers"),
+        "Factor the last grid and add the next; net empty: Dendy's weights; orders: 1 natural, 2 mirrored, 3 both.");
+    c.def(
+        "finish",
+        [](FactoredBox& box, int twice) {
+            expect(!box.grids().empty(), "begin comes first");
+            return told(box.finish(twice));
+        },
+        py::arg("twice"), "Factor the coarsest grid; levels 1 to `twice` correct from the next grid twice.");
+}
+
+}  // namespace kriss::bind

@@ -1,0 +1,10 @@
+// Learned preconditioners: what solve_learned_pymod.cpp adds to the module.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace kriss::bind {
+
+void add_solve_learned(pybind11::module_& m);
+
+}  // namespace kriss::bind

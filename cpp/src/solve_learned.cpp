@@ -1,0 +1,178 @@
+#include "solve_learned.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <new>
+
+#include "kriss/solve/reduce.hpp"
+#include "solve_learned_kernels.hpp"
+#include "solve_multigrid_kernels.hpp"
+
+namespace kriss {
+
+template <class V>
+V* FactoredBox::zeros(index_t n) {
+    const std::size_t bytes = (static_cast<std::size_t>(n) + 2 * box_pad) * sizeof(V);
+    std::unique_ptr<void, Free> block(std::calloc(bytes + 64, 1));
+    if (block == nullptr) {
+        throw std::bad_alloc();
+    }
+    bytes_ += bytes;
+    const auto address = reinterpret_cast<std::uintptr_t>(block.get());
+    memory_.push_back(std::move(block));
+    return reinterpret_cast<V*>((address + 63) / 64 * 64) + box_pad;
+}
+
+// g has its couplings
+BoxReport FactoredBox::add(const BoxGrid<double>& given) {
+    BoxReport report;
+    report.level = static_cast<int>(grids_.size());
+    BoxGrid<double> g = given;
+    g.inverse = zeros<double>(g.size());
+    g.work = zeros<double>(g.size());
+    g.x = zeros<double>(g.size());
+    g.r = zeros<double>(g.size());
+    report.index = box_kernels<double>().invert(g);
+    if (report.index >= 0) {
+        report.stage = BoxReport::diagonal;
+        return report;
+    }
+    grids_.push_back(g);
+    factored_.emplace_back();
+    return report;
+}
+
+template <class I>
+BoxReport FactoredBox::begin(const CsrView<double, I>& a, index_t n0, index_t n1, const Executor& ex) {
+    grids_.clear();
+    factored_.clear();
+    memory_.clear();
+    bytes_ = 0;
+    hierarchy_ = {};
+    const auto chunks = static_cast<std::size_t>(chunk_count(std::max<index_t>(a.rows, 1)));
+    std::vector<index_t> bad(2 * chunks);
+    std::vector<index_t> counts(chunks);
+    std::vector<unsigned> masks(chunks);
+    BoxReport report;
+    BoxGrid<double> g;
+    g.n[1] = n0;
+    g.n[2] = n1;
+    unsigned mask = 0;
+    report.fit = box_csr_kernels<double, I>().scan(g, a, masks.data(), bad.data(), mask, ex);
+    if (report.fit.kind == BoxFit::good) {
+        for (int half = 0; half < 5; ++half) {
+            g.a[half] = zeros<double>(g.size());
+        }
+        report.fit = box_csr_kernels<double, I>().fill(g, a, bad.data(), counts.data(), ex);
+    }
+    if (report.fit.kind != BoxFit::good) {
+        report.stage = BoxReport::matrix;
+        return report;
+    }
+    room_ = zeros<double>(3 * (n1 + 2 * factor_pad));
+    return add(g);
+}
+
+void FactoredBox::weights(const float* net, const Executor& ex) {
+    BoxGrid<double>& g = grids_.back();
+    next_ = {};
+    for (int axis = 0; axis < 3; ++axis) {
+        g.step[axis] = g.n[axis] >= 3 ? 2 : 1;
+        next_.n[axis] = g.n[axis] / g.step[axis];
+    }
+    for (int code = 9; code < 18; ++code) {
+        const bool leaves = (code / 3 != 4 && g.step[1] == 1) || (code % 3 != 1 && g.step[2] == 1);
+        if (!leaves && g.w[code] == nullptr) {
+            g.w[code] = zeros<double>(next_.size());
+        }
+    }
+    if (net != nullptr && g.step[1] == 2 && g.step[2] == 2) {
+        learned_kernels().network(g, next_, net, net + net_size, ex);
+    } else {
+        box_kernels<double>().weights(g, next_, ex);
+    }
+}
+
+BoxReport FactoredBox::coarsen(const float* net, int orders, const Executor& ex) {
+    BoxReport report;
+    report.level = static_cast<int>(grids_.size()) - 1;
+    weights(net, ex);
+    BoxGrid<double>& g = grids_.back();
+    BoxGrid<double> c = next_;
+    const index_t stride = g.size() + 2 * box_pad;
+    scratch_.resize(static_cast<std::size_t>(5 * stride));
+    double* work[5];
+    for (int h = 0; h < 5; ++h) {
+        work[h] = scratch_.data() + h * stride + box_pad;
+    }
+    FactoredGrid& own = factored_.back();
+    for (const int order : {natural, mirrored}) {
+        if ((orders & order) == 0) {
+            continue;
+        }
+        BoxFactor& f = own.factor[own.count++];
+        f.mirrored = order == mirrored;
+        f.inverse = zeros<double>(g.size());
+        f.line = zeros<float>(g.size());
+        for (float*& off : f.off) {
+            off = zeros<float>(g.size());
+        }
+        report.index = learned_kernels().factorise(g, f, work);
+        if (report.index >= 0) {
+            report.stage = BoxReport::lines;
+            return report;
+        }
+    }
+    for (int half = 0; half < 5; ++half) {
+        const bool coupled = half == 1 || (c.n[1] > 1 && (half == 3 || c.n[2] > 1));
+        if (half == 0 || coupled) {
+            c.a[half] = zeros<double>(c.size());
+        }
+    }
+    box_kernels<double>().galerkin(g, c, ex);
+    if (ex.interrupted()) {
+        report.stage = BoxReport::interrupted;
+        return report;
+    }
+    return add(c);
+}
+
+BoxReport FactoredBox::finish(int twice) {
+    BoxReport report;
+    report.level = static_cast<int>(grids_.size()) - 1;
+    const BoxGrid<double>& g = grids_.back();
+    hierarchy_.factor = zeros<double>(g.size() * g.size());
+    report.index = box_kernels<double>().cholesky(g, hierarchy_.factor);
+    if (report.index >= 0) {
+        report.stage = BoxReport::coarsest;
+        return report;
+    }
+    hierarchy_.count = static_cast<int>(grids_.size());
+    hierarchy_.grid = grids_.data();
+    hierarchy_.twice = twice;
+    scratch_.clear();
+    scratch_.shrink_to_fit();
+    return report;
+}
+
+double FactoredBox::apply_dot(const double* r, double* z, double scale, double* part, const Executor& ex) {
+    const std::lock_guard lock(busy_);
+    const BoxGrid<double>& fine = grids_.front();
+    learned_kernels().cycle(hierarchy_, factored_.data(), r, fine.x, room_, ex);
+    const double dot = box_kernels<double>().scaled_dot(fine.size(), r, fine.x, scale, z, part, ex);
+    if (!std::isfinite(dot) || ex.interrupted()) {
+        // what is left in the scratch is multiplied by 0 where lines end, and must be finite
+        for (BoxGrid<double>& g : grids_) {
+            for (double* v : {g.x, g.r, g.work}) {
+                std::fill_n(v, g.size(), 0.0);
+            }
+        }
+    }
+    return dot;
+}
+
+template BoxReport FactoredBox::begin(const CsrView<double, std::int32_t>&, index_t, index_t, const Executor&);
+template BoxReport FactoredBox::begin(const CsrView<double, std::int64_t>&, index_t, index_t, const Executor&);
+
+}  // namespace kriss

@@ -1,0 +1,58 @@
+// Multigrid in two dimensions smoothed by incomplete factors, interpolation by a network: numerics in
+// kriss/solve/box_factor.hpp and box_network.hpp.
+#pragma once
+
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "kriss/solve/box_factor.hpp"
+#include "kriss/solve/box_network.hpp"
+#include "kriss/view.hpp"
+#include "solve_multigrid.hpp"
+#include "solve_native.hpp"
+
+namespace kriss {
+
+class FactoredBox final : public NativePrecond<double> {
+   public:
+    static constexpr int natural = 1, mirrored = 2;  // orders of elimination, added up
+
+    // The finest grid. Then `coarsen` until `grid()` is small, then `finish`.
+    template <class I>
+    BoxReport begin(const CsrView<double, I>& a, index_t n0, index_t n1, const Executor& ex);
+    const BoxGrid<double>& grid() const { return grids_.back(); }  // the coarsest so far
+    // Interpolation from it to `next()`.  net: (2 net_size) for edges and corners, or null for Dendy's weights, which
+    // grids with an axis of one or two points get as well
+    void weights(const float* net, const Executor& ex);
+    // Does that, factors `grid()` and adds the next.
+    BoxReport coarsen(const float* net, int orders, const Executor& ex);
+    BoxReport finish(int twice);
+
+    index_t size() const override { return hierarchy_.count > 0 ? grids_.front().size() : 0; }
+    double apply_dot(const double* r, double* z, double scale, double* part, const Executor& ex) override;
+    const std::vector<BoxGrid<double>>& grids() const { return grids_; }
+    const BoxGrid<double>& next() const { return next_; }
+    std::size_t nbytes() const { return bytes_; }
+
+   private:
+    struct Free {
+        void operator()(void* p) const { std::free(p); }
+    };
+    template <class V>
+    V* zeros(index_t n);
+    BoxReport add(const BoxGrid<double>& g);
+
+    std::mutex busy_;  // x, r and work are scratch of one application
+    std::vector<std::unique_ptr<void, Free>> memory_;
+    std::size_t bytes_ = 0;
+    std::vector<BoxGrid<double>> grids_;
+    std::vector<FactoredGrid> factored_;
+    BoxGrid<double> next_;
+    std::vector<double> scratch_;  // of the factorisations
+    double* room_ = nullptr;
+    BoxHierarchy<double> hierarchy_;
+};
+
+}  // namespace kriss

@@ -1,0 +1,48 @@
+"""
+Learned preconditioners.
+"""
+from __future__ import annotations
+import kriss._core.solve_multigrid
+import numpy
+import numpy.typing
+import typing
+__all__: list[str] = ['FactoredBox']
+class FactoredBox(kriss._core.solve_multigrid.NativePrecond):
+    """
+    Multigrid smoothed by incomplete factors.
+    """
+    def __init__(self) -> None:
+        ...
+    @typing.overload
+    def begin(self, indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], n0: typing.SupportsInt | typing.SupportsIndex, n1: typing.SupportsInt | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
+        """
+        The finest grid; returns (stage, level, kind, row, column, index), stage 0 if all is well.
+        """
+    @typing.overload
+    def begin(self, indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], n0: typing.SupportsInt | typing.SupportsIndex, n1: typing.SupportsInt | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
+        """
+        The finest grid; returns (stage, level, kind, row, column, index), stage 0 if all is well.
+        """
+    def coarsen(self, net: numpy.typing.NDArray[numpy.float32], orders: typing.SupportsInt | typing.SupportsIndex, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
+        """
+        Factor the last grid and add the next; net empty: Dendy's weights; orders: 1 natural, 2 mirrored, 3 both.
+        """
+    def finish(self, twice: typing.SupportsInt | typing.SupportsIndex) -> tuple[typing.Any, ...]:
+        """
+        Factor the coarsest grid; levels 1 to `twice` correct from the next grid twice.
+        """
+    def grids(self) -> list[typing.Annotated[list[int], "FixedSize(2)"]]:
+        """
+        (n0, n1) per level.
+        """
+    def stencil(self, level: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        (5, n0, n1): the diagonal, and couplings to the right, lower left, below, lower right.
+        """
+    def weights(self, net: numpy.typing.NDArray[numpy.float32], workers: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        (9, m0, m1): the weight of each coarse point at the points beside it; net empty: Dendy's.
+        """
+    @property
+    def nbytes(self) -> int:
+        ...

@@ -1,0 +1,9 @@
+"""Learned preconditioners: small trained networks behind the protocol of the classical ones."""
+
+from __future__ import annotations
+
+from kriss.solve.learned._model import ModelFileError
+from kriss.solve.learned._multigrid import LearnedCycle, LearnedMultigrid
+from kriss.solve.learned._wrapper import Wrapper
+
+__all__ = ["LearnedCycle", "LearnedMultigrid", "ModelFileError", "Wrapper"]

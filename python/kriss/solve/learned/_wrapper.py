@@ -1,0 +1,193 @@
+"""The user's own network as a preconditioner of flexible conjugate gradients."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse.linalg import LinearOperator
+
+from kriss import _validate as check
+from kriss.solve._fcg import fcg
+from kriss.solve._multigrid import _grid
+from kriss.solve._precond import Jacobi, _Preconditioner
+from kriss.solve._result import SolveResult
+
+Array = npt.NDArray[Any]
+
+
+class Wrapper(_Preconditioner):
+    """A torch module, or any function of a residual, as a preconditioner that may be non-linear.
+
+    Parameters
+    ----------
+    module : torch.nn.Module or callable
+        Takes a residual of norm 1 and returns a correction of the same shape. A torch module gets a tensor of the dtype
+        and on the device of its first parameter, of shape ``(1, 1, *grid)`` if `grid` is given and ``(n,)`` otherwise,
+        without gradients; another callable a NumPy array of shape ``grid`` or ``(n,)``.
+    n : int
+        Unknowns.
+    grid : sequence of int, optional
+        Points per axis of the residual as an image, one to three axes.
+    dtype : dtype, default float64
+        float32 or float64: of the system.
+
+    Attributes
+    ----------
+    is_linear, is_spd : bool
+        False: `kriss.solve.cg` refuses it, `kriss.solve.fcg` and `fgmres` take it.
+    calls : int
+        Applications so far.
+    nbytes : int
+        Memory held by the parameters of a torch module.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the module cannot be called, grid has not n points, or the module returns something of another shape or kind.
+
+    Notes
+    -----
+    The residual is divided by its norm and the correction multiplied by it, so that the module sees one scale only and
+    the preconditioner is homogeneous. One application costs what the module does, and two copies.
+
+    References
+    ----------
+    Y. Notay, "Flexible conjugate gradients", SIAM J. Sci. Comput. 22 (2000), section 2.
+    A. Kaneda, O. Akar, J. Chen, V. Kala, D. Hyde, J. Teran, "A deep conjugate direction method for iteratively solving
+    linear systems", ICML 2023, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kriss.solve.learned import Wrapper
+    >>> from kriss.testing import poisson2d
+    >>> A = poisson2d(20)
+    >>> M = Wrapper(lambda r: np.tanh(r), 400, grid=(20, 20))
+    >>> result = M.solve(A, np.ones(400), rtol=1e-8)
+    >>> result.status, result.params["kept"]
+    ('converged', 'module')
+    """
+
+    is_linear = False
+    is_spd = False
+
+    def __init__(
+        self, module: Callable[[Any], Any], n: int, *, grid: Sequence[int] | None = None, dtype: npt.DTypeLike = "d"
+    ) -> None:
+        if not callable(module):
+            raise TypeError(f"module must be callable, not {type(module).__name__}")
+        n = check.integer(n, "n", low=1)
+        self._image: tuple[int, ...] = (n,) if grid is None else _grid(grid)
+        if math.prod(self._image) != n:
+            raise ValueError(f"grid {self._image} has {math.prod(self._image)} points, expected n = {n}")
+        self._module, self._gridded, self.calls = module, grid is not None, 0
+        self._torch = any(base.__module__.startswith("torch.nn") for base in type(module).__mro__)
+        LinearOperator.__init__(self, check.real_dtype(np.dtype(dtype), "dtype"), (n, n))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held by the parameters, in bytes."""
+        if not self._torch:
+            return 0
+        module: Any = self._module
+        return sum(int(p.numel() * p.element_size()) for p in module.parameters())
+
+    def apply(self, r: Array, out: Array) -> Array:
+        """``out = |r| module(r / |r|)``; returns `out`. Both are contiguous (n,) arrays of this operator's dtype."""
+        self._out(r, out)
+        self.calls += 1
+        largest = float(np.abs(r).max(initial=0.0))
+        if largest == 0.0 or not math.isfinite(largest):
+            out[:] = 0.0 if largest == 0.0 else math.nan
+            return out
+        scaled = r / r.dtype.type(largest)
+        norm = float(np.linalg.norm(scaled))
+        answer = self._evaluate((scaled / norm).reshape(self._image))
+        if answer.size != r.size or answer.dtype.kind not in "fiu":
+            raise ValueError(
+                f"module returned {answer.dtype} of shape {answer.shape}, expected real numbers of shape {self._image}"
+            )
+        with np.errstate(over="ignore", under="ignore"):
+            np.multiply(answer.reshape(-1), norm, out=out, casting="unsafe")
+            out *= r.dtype.type(largest)
+        return out
+
+    def _evaluate(self, unit: Array) -> Array:
+        if not self._torch:
+            return np.asarray(self._module(unit))
+        import torch
+
+        module: Any = self._module
+        first = next(iter(module.parameters()), None)
+        tensor = torch.as_tensor(unit)
+        if first is not None:
+            tensor = tensor.to(dtype=first.dtype, device=first.device)
+        if self._gridded:
+            tensor = tensor[None, None]
+        with torch.no_grad():
+            answer = module(tensor)
+        if not isinstance(answer, torch.Tensor):
+            raise TypeError(f"module returned {type(answer).__name__}, expected a tensor")
+        out: Array = answer.detach().to("cpu").numpy()
+        return out
+
+    def solve(
+        self, A: object, b: npt.ArrayLike, *, rtol: float = 1e-5, atol: float = 0.0, maxiter: int | None = None,
+        memory: int = 2,
+    ) -> SolveResult:  # fmt: skip
+        """Flexible conjugate gradients with this, or with the diagonal of A where that is the better first step.
+
+        Parameters
+        ----------
+        A : sparse matrix or array, shape (n, n)
+            Real, symmetric positive definite.
+        b : array_like, shape (n,)
+            Right-hand side.
+        rtol, atol, maxiter, memory
+            As for `kriss.solve.fcg`.
+
+        Returns
+        -------
+        SolveResult
+            The residual is recomputed from A, b and x. ``params["kept"]`` is ``"module"`` or ``"jacobi"``, and
+            ``params["reason"]`` tells why the module was left: the energy that the step of steepest descent along
+            z = M b gains, ``(b'z)**2 / z'Az``, is less than with the diagonal, or the iteration met a curvature
+            ``r'z <= 0`` or NaN.
+        """
+        matrix = check.csr(A, "A", square=True, dtype=self.dtype)
+        rhs = np.require(check.real_array(b, "b", ndim=1, dtype=self.dtype), requirements=["C", "A"])
+        if matrix.shape != self.shape or rhs.shape != (self.shape[0],):
+            raise ValueError(f"A has shape {matrix.shape}, b {rhs.shape}, expected {self.shape} and {self.shape[:1]}")
+        diagonal = Jacobi(A)
+        options: dict[str, Any] = {"rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory}
+        gains = [_gain(M, A, rhs) for M in (self, diagonal)]
+        reason = None
+        if not gains[0] >= gains[1]:
+            reason = f"its first step gains {gains[0]:.3g}, the diagonal's {gains[1]:.3g}"
+        else:
+            result = fcg(A, rhs, M=self, **options)
+            if result.status in ("indefinite_preconditioner", "non_finite", "breakdown"):
+                reason = f"with the module the iteration ended: {result.status}"
+        if reason is not None:
+            result = fcg(A, rhs, M=diagonal, **options)
+        kept = "module" if reason is None else "jacobi"
+        return dataclasses.replace(result, params=MappingProxyType({**result.params, "kept": kept, "reason": reason}))
+
+
+def _gain(M: Any, A: Any, b: Array) -> float:
+    """Energy that a step along M b gains, over ``|b|**2``."""
+    norm = float(np.linalg.norm(b))
+    if norm == 0.0 or not math.isfinite(norm):
+        return 0.0
+    unit = b / norm
+    z = M.apply(unit, np.empty_like(unit))
+    with np.errstate(all="ignore"):
+        slope, curvature = float(unit @ z), float(z @ (A @ z))
+        gain = slope * slope / curvature if slope > 0 and curvature > 0 else math.nan
+    return gain

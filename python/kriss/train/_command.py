@@ -1,0 +1,57 @@
+"""The command line of training."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from kriss.train._config import MultigridConfig
+
+NEEDED = ("torch", "numba", "tqdm")
+
+
+def run(argv: list[str] | None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m kriss.train", description="Train a network from scratch.")
+    parser.add_argument("name", choices=["multigrid"], help="which one")
+    parser.add_argument("--config", type=Path, help="JSON object; what it lacks is as shipped")
+    parser.add_argument("--out", type=Path, default=Path("multigrid2d.npz"), help="the model; its card goes beside it")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside the model")
+    parser.add_argument("--plot", type=Path, help="picture of the loss at the end (needs matplotlib)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    args = parser.parse_args(argv)
+    try:
+        config = MultigridConfig(**_options(args.config))
+    except (TypeError, ValueError) as error:
+        print(error)
+        return 2
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        print(f"training needs {', '.join(missing)}: pip install 'kriss[train]'")
+        return 2
+    from kriss.train import _multigrid
+
+    card = _multigrid.train(config, args.out, resume=args.resume, progress=not args.quiet, plot=args.plot)
+    print(json.dumps(card["test"], indent=2))
+    return 0
+
+
+def _options(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise ValueError(f"{path} cannot be read: there is no such file")
+    try:
+        options = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from None
+    if not isinstance(options, dict):
+        raise ValueError(f"{path} holds {type(options).__name__}, expected an object")
+    known = {f.name for f in fields(MultigridConfig)}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise ValueError(f"{path} holds {unknown[0]!r}, expected any of {', '.join(sorted(known))}")
+    return options

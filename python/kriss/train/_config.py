@@ -1,0 +1,51 @@
+"""What a training run is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from kriss import _validate as check
+
+
+@dataclass(frozen=True)
+class MultigridConfig:
+    """Options of ``python -m kriss.train multigrid``; the defaults made the model in the package.
+
+    Attributes
+    ----------
+    seed : int
+        Of the data, the first weights and the batches.
+    points : int
+        Points per side of a training grid, odd.
+    samples : int
+        Matrices per stage, the last third of them coarse operators of the stage before.
+    stages, steps, batch : int
+        Stages, steps of Adam per stage, matrices per step.
+    rate : float
+        The largest step length; it falls to zero along a cosine.
+    vectors, powers : int
+        Size of the block of errors, and how often the two-grid method is applied to it before the loss.
+    tests : int
+        Held-out matrices per kind and size in the card.
+    """
+
+    seed: int = 0
+    points: int = 23
+    samples: int = 160
+    stages: int = 2
+    steps: int = 120
+    batch: int = 8
+    rate: float = 6e-3
+    vectors: int = 4
+    powers: int = 4
+    tests: int = 4
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "rate":
+                check.scalar(value, "rate", low=0.0, strict=True)
+            else:
+                check.integer(value, f.name, low=0 if f.name == "seed" else 1)
+        if self.points < 7 or self.points % 2 == 0:
+            raise ValueError(f"points is {self.points}, expected an odd number from 7 on")
