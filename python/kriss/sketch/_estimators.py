@@ -149,7 +149,7 @@ def _classes() -> dict[str, type]:
     except ImportError as error:
         raise ImportError(f"kriss.sketch.{NAMES[0]} and {NAMES[1]} need scikit-learn: {error}") from error
 
-    class Sketched(MultiOutputMixin, RegressorMixin, base):  # type: ignore[misc]
+    class Sketched(MultiOutputMixin, RegressorMixin, base):  # type: ignore[misc, valid-type]
         """What the two have in common."""
 
         fit_intercept: bool

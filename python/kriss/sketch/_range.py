@@ -210,8 +210,8 @@ def orthonormal_range(source: Source, gen: np.random.Generator, workers: int) ->
             u = _dense.cholesky(gram) if np.isfinite(gram).all() else None
             if u is not None and float(_dense.svd(u)[1][-1]) ** 2 > 0.2 * np.trace(gram) / n:
                 return _finished(source, p, squares, gram, workers)
-    p = sketched(source, d, 8, gen, workers)
-    return complete(source, _decomposed(source, None) if p is None else p, workers)
+    found = sketched(source, d, 8, gen, workers)
+    return complete(source, _decomposed(source, None) if found is None else found, workers)
 
 
 def complete(source: Source, p: Array, workers: int) -> Range:

@@ -173,7 +173,7 @@ def _classes() -> dict[str, type]:
             **own, fit_intercept=True, coreset_size=None, tol=1e-9, max_iter=100, random_state=None
         )
 
-    class Coreset(base):  # type: ignore[misc]
+    class Coreset(base):  # type: ignore[misc, valid-type]
         """What all have in common."""
 
         fit_intercept: bool

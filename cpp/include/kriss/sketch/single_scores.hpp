@@ -136,9 +136,20 @@ struct SingleScores {
             for (index_t i = 0; i < 8 * depth; ++i) {
                 sums[i] = 0.0F;
             }
+            // The next panel is on its way from memory while this one is worked on.
+            const index_t lines = p.a.col_stride == 1 && i0 + 2 * single_panel <= p.a.rows && p.a.row_stride > 0
+                                      ? single_panel * p.a.row_stride / 8
+                                      : 0;
+            const index_t share = lines / ((np + step - 1) / step * (depth / 8)) + 1;
+            const double* next = p.a.data + (i0 + single_panel) * p.a.row_stride;
+            index_t fetched = 0;
             for (index_t j = 0; j < np; j += step) {
                 const index_t wide = np - j < step ? np - j : step;
                 for (index_t i = 0; i < depth; i += 8) {
+                    for (const index_t upto = fetched + share < lines ? fetched + share : lines; fetched < upto;
+                         ++fetched) {
+                        __builtin_prefetch(next + 8 * fetched, 0, 2);
+                    }
                     const float* left = panel + 8 * i;
                     if (wide == step) {
                         square_tile<4, SingleSimd::vecs>(j + wide, left, strip, p.precond + j, np, sums + 8 * i);
