@@ -184,7 +184,7 @@ def sample_rows(
     workers : int, optional
         Threads of the sketch.
     progress : bool
-        Show a bar for each pass over A.
+        Show a bar for each pass over A that is not a compiled one: rows that are read, sparse ones.
 
     Returns
     -------

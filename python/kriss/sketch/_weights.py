@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -52,7 +51,7 @@ def root_leverage(
     workers : int, optional
         Threads of the sketch.
     progress : bool
-        Show a bar for each pass over A.
+        Show a bar for each pass over A that is not a compiled one: rows that are read, sparse ones.
 
     Returns
     -------
@@ -114,7 +113,7 @@ def lewis_weights(
     workers : int, optional
         Threads of the sketch.
     progress : bool
-        Show a bar for each pass over A.
+        Show a bar for each pass over A that is not a compiled one: rows that are read, sparse ones.
 
     Returns
     -------
@@ -163,29 +162,22 @@ def lewis(base: Range, p: float, tol: float, maxiter: int) -> Array:
     """Lewis weights, given the range of A."""
     if p == 2.0:
         return base.leverage
-    source = base.source
-    step: Callable[[Array, float | None], tuple[Array, float]]
-    if base.triangular and base.rank <= WIDEST:
-        start = _Compiled(base, p)
-        q, step, result = base.p, start.step, start.weights
-    else:
-        w = base.leverage.copy()
-        q, result = base.whole, lambda: w
-
-        def step(q: Array, relax: float | None) -> tuple[Array, float]:
-            return _weighted(source, q, w, p, relax)
-
+    fast = base.triangular and base.rank <= WIDEST
+    passes: _Compiled | _InBlocks = _Compiled(base, p) if fast else _InBlocks(base, p)
+    q = base.whole
     relax = 4.0 / (p + 2.0)
-    gram, change = step(q, None)
+    gram, change = passes.step(q, None)
     worst = np.inf
     for _ in range(maxiter):
         u = _dense.cholesky(gram)
         if u is None:
-            raise RuntimeError(f"the Lewis weights of {source.name} degenerate at p = {p}: a Gram matrix is singular")
+            raise RuntimeError(
+                f"the Lewis weights of {base.source.name} degenerate at p = {p}: a Gram matrix is singular"
+            )
         q = q @ np.triu(_dense.solve(u, np.eye(base.rank)))
-        gram, change = step(q, relax)
+        gram, change = passes.step(q, relax)
         if change <= tol:
-            return result()
+            return passes.weights()
         if change > 2.0 * worst:
             relax = max(relax / 2.0, 1.0 / p)
         worst = min(worst, change)
@@ -194,22 +186,30 @@ def lewis(base: Range, p: float, tol: float, maxiter: int) -> Array:
     )
 
 
+def _start(base: Range, p: float) -> Array:
+    """Logarithms of what a step of size 4/(p + 2) from equal weights leads to; their sum is the rank."""
+    with np.errstate(divide="ignore"):
+        logw = np.log(base.leverage)
+    logw *= 2.0 * p / (p + 2.0)
+    top = float(logw.max())
+    logw -= top + np.log(np.exp(logw - top).sum() / base.rank)
+    return logw
+
+
 class _Compiled:
-    """The weights' logarithms, of an array in memory. They start where one step leads from equal weights."""
+    """Steps of an array in memory, on the logarithms of the weights."""
 
     def __init__(self, base: Range, p: float) -> None:
         self.a, self.p, self.workers = base.source.array, p, base.workers
-        with np.errstate(divide="ignore"):
-            self.logw = np.log(base.squares)
-        # The step of size 4/(p + 2); base's A·P is orthonormal up to the first sketch only, which does for a start.
-        self.logw *= 2.0 * p / (p + 2.0)
-        top = float(self.logw.max())
-        self.logw -= top + np.log(np.exp(self.logw - top).sum() / base.rank)
+        self.logw = _start(base, p)
         wide = -(-base.rank // 8) * 8
         self.padded, self.gram = np.zeros((wide, wide)), np.zeros((wide, wide))
 
     def step(self, q: Array, relax: float | None) -> tuple[Array, float]:
-        """As `_weighted`: 2 m n² flops and 8 m n bytes."""
+        """One relaxed step, if `relax`; then Σ w^(1 - 2/p) x xᵀ over the rows x of A·Q; the change.
+
+        A pass: 2 m n² flops and 8 m n bytes.
+        """
         n = q.shape[1]
         self.padded[:n, :n] = q
         change = _backend.kernels("sketch_rows").lewis_step(
@@ -222,30 +222,37 @@ class _Compiled:
         return np.exp(self.logw)
 
 
-def _weighted(source: Source, q: Array, w: Array, p: float, relax: float | None) -> tuple[Array, float]:
-    """A pass: one relaxed step of w in place, if `relax`; then Σ w^(1 - 2/p) x xᵀ over the rows x of A·Q; the change.
+class _InBlocks:
+    """The same for rows that are read, sparse ones, and many columns: 3 m n² flops a pass."""
 
-    3 m n² flops and 8 m n bytes (dense).
-    """
-    gram = np.zeros((q.shape[1], q.shape[1]))
-    change = 0.0
-    for first, block in source.blocks("Lewis weights"):
-        rows = block @ q
-        here = w[first : first + rows.shape[0]]
-        good = here > 0.0
-        if relax is not None:
-            fresh = np.einsum("ij,ij->i", rows, rows) ** (p / 2)
-            # Rows that are nothing beside the others stay at zero.
-            good &= fresh > 0.0
-            log = np.log(fresh[good]) - np.log(here[good])
-            change = max(change, float(np.abs(log).max(initial=0.0)))
-            here[good] *= np.exp(relax * log)
-            here[~good] = 0.0
-        factor = np.zeros(len(here))
-        factor[good] = here[good] ** (0.5 - 1.0 / p)
-        rows *= factor[:, None]
-        gram += rows.T @ rows
-    return gram, change
+    def __init__(self, base: Range, p: float) -> None:
+        self.source, self.p, self.w = base.source, p, np.exp(_start(base, p))
+
+    def weights(self) -> Array:
+        """What was found."""
+        return self.w
+
+    def step(self, q: Array, relax: float | None) -> tuple[Array, float]:
+        """As that of `_Compiled`."""
+        gram = np.zeros((q.shape[1], q.shape[1]))
+        change = 0.0
+        for first, block in self.source.blocks("Lewis weights"):
+            rows = block @ q
+            here = self.w[first : first + rows.shape[0]]
+            good = here > 0.0
+            if relax is not None:
+                fresh = np.einsum("ij,ij->i", rows, rows) ** (self.p / 2)
+                # Rows that are nothing beside the others stay at zero.
+                good &= fresh > 0.0
+                log = np.log(fresh[good]) - np.log(here[good])
+                change = max(change, float(np.abs(log).max(initial=0.0)))
+                here[good] *= np.exp(relax * log)
+                here[~good] = 0.0
+            factor = np.zeros(len(here))
+            factor[good] = here[good] ** (0.5 - 1.0 / self.p)
+            rows *= factor[:, None]
+            gram += rows.T @ rows
+        return gram, change
 
 
 def lp_sensitivities(
