@@ -182,7 +182,7 @@ def sample_rows(
         Nonnegative scores to draw with instead of those of a scored method: one computation for many samples, or the
         faster `leverage_scores(A)` (scores that are within a factor make samples that are larger by that factor).
     workers : int, optional
-        Threads of the sketch.
+        Threads of the sketch and of compiled passes.
     progress : bool
         Show a bar for each pass over A that is not a compiled one: rows that are read, sparse ones.
 

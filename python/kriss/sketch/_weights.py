@@ -49,7 +49,7 @@ def root_leverage(
     rng : int, SeedSequence, Generator or None
         The seed of the sketch.
     workers : int, optional
-        Threads of the sketch.
+        Threads of the sketch and of compiled passes.
     progress : bool
         Show a bar for each pass over A that is not a compiled one: rows that are read, sparse ones.
 
@@ -111,7 +111,7 @@ def lewis_weights(
     rng : int, SeedSequence, Generator or None
         The seed of the first sketch, which changes the weights by rounding only.
     workers : int, optional
-        Threads of the sketch.
+        Threads of the sketch and of compiled passes.
     progress : bool
         Show a bar for each pass over A that is not a compiled one: rows that are read, sparse ones.
 
@@ -282,7 +282,7 @@ def lp_sensitivities(
     tol : float
         Relative distance between the exact scores' upper bounds, which are returned, and their lower ones.
     workers : int, optional
-        Threads of the sketch.
+        Threads of the sketch and of compiled passes.
     progress : bool
         Show bars.
 
