@@ -213,5 +213,6 @@ def cases(quick: bool) -> Iterable[Case]:
             accuracy=lambda fit: fit.relative_gap,
             accuracy_name="certified relative gap",
         )
+    yield from _smooth(100_000, 10)
     yield from _smooth(1_000_000, 30)
     yield from _stored(10_000_000, 30)

@@ -2,8 +2,8 @@
 
 Exact leverage has two kinds of routes. A QR or singular value decomposition is right to rounding for every matrix; the
 Cholesky factor of the Gram matrix is the fastest and wrong from a condition number of about 1e7 on. The target is
-against the fastest of the first kind; the Gram route is timed as well. It needs 3 m n² flops and three passes, a sample
-and one triangular product m n²: no more than three times less.
+against the fastest of the first kind; the Gram route is timed as well: 3 m n² flops and three passes. A sample,
+where it will do, leaves one triangular product of m n² flops in single precision and one pass.
 
     python -m benchmarks sampling
 """

@@ -1,9 +1,10 @@
 """Distortion of the p-norm on the range of a matrix against the number of sampled rows, with a plot.
 
-For each rule, p in {1, 1.5, 3} and sample size: the largest relative error of norm(A x, p)**p over many x, the median
-over draws. The x are random, the worst of them is then pushed uphill by a few steps of gradient ascent, so that the
-figure is that of a bad direction and not of a typical one. The lines are the published rates, n^(p/2)/eps^2-like, up to
-constants: eps ~ k^(-1/2).
+For each rule, p in {1, 1.5, 3} and sample size: the largest relative error of norm(A x, p)**p over many x, the
+geometric mean over draws. The x are random, the worst of them is then pushed uphill by a few steps of gradient ascent,
+so that the figure is that of a bad direction and not of a typical one. The lines are the published rates,
+n^(p/2)/eps^2-like, up to constants: eps ~ k^(-1/2). From the curves: how many rows each rule needs for a distortion
+that lies on all of them, relative to the best rule.
 
     python -m benchmarks.sampling_distortion [--quick] [--out DIR]
 """
@@ -16,6 +17,7 @@ import numpy as np
 
 from benchmarks.figure import run
 from kriss.sketch import leverage_scores, lewis_weights, lp_sensitivities, sample_rows
+from kriss.sketch._sampling import combined_scores
 
 POWERS = (1.0, 1.5, 3.0)
 RULES = ("sensitivity", "root-leverage", "lewis", "combined")
@@ -32,13 +34,18 @@ def matrix(m: int, n: int, rng: np.random.Generator) -> np.ndarray:
 def scores(A: np.ndarray, p: float) -> dict[str, np.ndarray]:
     """Of each rule; sensitivities by their bounds, as they are for a matrix of this size."""
     tau, w, sigma = leverage_scores(A, method="exact"), lewis_weights(A, p), lp_sensitivities(A, p)
-    combined = tau + sigma + (1 / len(A) if p < 2 else 0.0)
+    combined = combined_scores(sigma, tau, w, p)
     return {"sensitivity": sigma, "root-leverage": tau ** (p / 2), "lewis": w, "combined": combined}
 
 
-def distortion(A: np.ndarray, S: np.ndarray, p: float, X: np.ndarray) -> float:
+def norms(A: np.ndarray, X: np.ndarray, p: float) -> np.ndarray:
+    """norm(A x)^p for the columns of X."""
+    return np.asarray(np.sum(np.abs(A @ X) ** p, axis=0))
+
+
+def distortion(A: np.ndarray, S: np.ndarray, p: float, X: np.ndarray, truth: np.ndarray) -> float:
     """The largest | norm(S x)^p / norm(A x)^p - 1 | that ascent from the worst of the columns of X finds."""
-    ratio = np.sum(np.abs(S @ X) ** p, axis=0) / np.sum(np.abs(A @ X) ** p, axis=0)
+    ratio = norms(S, X, p) / truth
     best = 0.0
     for x in (X[:, ratio.argmax()], X[:, ratio.argmin()]):
         sign = 1.0 if np.sum(np.abs(S @ x) ** p) > np.sum(np.abs(A @ x) ** p) else -1.0
@@ -63,26 +70,39 @@ def measure(quick: bool) -> dict[str, object]:
     """All curves."""
     m, n = (5_000, 8) if quick else (20_000, 10)
     sizes = [100, 200, 400, 800] if quick else [100, 200, 400, 800, 1600, 3200, 6400]
-    draws = 5 if quick else 25
+    draws = 5 if quick else 60
     rng = np.random.default_rng(0)
     A = matrix(m, n, rng)
     q = np.linalg.qr(A)[1]
     X = np.linalg.solve(q, rng.standard_normal((n, 400)))
     curves: dict[str, dict[str, list[float]]] = {}
     for p in POWERS:
-        given = scores(A, p)
+        given, truth = scores(A, p), norms(A, X, p)
         curves[str(p)] = {"sizes": [float(k) for k in sizes]}
         for rule in RULES:
             line = []
             for k in sizes:
                 found = [
-                    distortion(A, sample_rows(A, k, rule, rng=s, p=p, scores=given[rule]).scaled(A), p, X)
+                    distortion(A, sample_rows(A, k, rule, rng=s, p=p, scores=given[rule]).scaled(A), p, X, truth)
                     for s in range(draws)
                 ]
-                line.append(float(np.median(found)))
+                line.append(float(np.exp(np.mean(np.log(found)))))
             curves[str(p)][rule] = line
             print(f"p = {p}, {rule}: {', '.join(f'{x:.3f}' for x in line)}", flush=True)
+        needs = rows_needed(curves[str(p)])
+        curves[str(p)]["needs"] = list(needs.values())
+        print(f"p = {p}, rows for equal distortion: {', '.join(f'{r} {x:.2f}' for r, x in needs.items())}", flush=True)
     return {"m": m, "n": n, "draws": draws, "curves": curves}
+
+
+def rows_needed(curve: dict[str, list[float]]) -> dict[str, float]:
+    """Rows of each rule over those of the best one, the geometric mean over the distortions that all reach."""
+    sizes = np.log(curve["sizes"])
+    lines = {rule: np.minimum.accumulate(np.log(curve[rule])) for rule in RULES}
+    high, low = min(line[0] for line in lines.values()), max(line[-1] for line in lines.values())
+    levels = np.linspace(low, high, 41) if low < high else np.array([high])
+    rows = np.array([np.interp(-levels, -line, sizes) for line in lines.values()])
+    return dict(zip(RULES, np.exp((rows - rows.min(axis=0)).mean(axis=1)).tolist(), strict=True))
 
 
 def plot(data: dict[str, object], path: Path) -> None:

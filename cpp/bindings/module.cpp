@@ -6,6 +6,7 @@
 #include "families.hpp"
 #include "pool.hpp"
 #include "sketch_lstsq_pymod.hpp"
+#include "sketch_rows_pymod.hpp"
 #include "sketch_scores_pymod.hpp"
 #include "solve_learned_pymod.hpp"
 #include "solve_recycle_pymod.hpp"
@@ -44,6 +45,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_sketch_lstsq(sketch_lstsq);
     py::module_ sketch_scores = m.def_submodule("sketch_scores", "Scores of rows.");
     kriss::bind::add_sketch_scores(sketch_scores);
+    py::module_ sketch_rows = m.def_submodule("sketch_rows", "Passes over the rows of tall matrices.");
+    kriss::bind::add_sketch_rows(sketch_rows);
     py::module_ sketch_transform = m.def_submodule("sketch_transform", "Dense sketches and random features.");
     kriss::bind::add_sketch_transform(sketch_transform);
     py::module_ solve = m.def_submodule("solve", "Sparse iterative solvers.");

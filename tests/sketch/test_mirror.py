@@ -7,8 +7,10 @@ import pytest
 import scipy.linalg as sla
 
 from kriss.scipy.linalg import lstsq
+from kriss.sketch._look import look
 
 ORIGINAL = sla.lstsq
+LOOK = look
 
 
 @pytest.fixture
@@ -60,6 +62,39 @@ def test_singular_values_are_right_to_rounding(rng, kappa, handed_over):
     ours = lstsq(A, rng.standard_normal(8000))
     assert not handed_over()
     assert abs(ours[3] - s).max() < 20 * np.finfo(float).eps
+
+
+@pytest.mark.parametrize("kappa", [1.0, 3.0, 6.0, 40.0])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_without_a_sketch_where_the_gram_matrix_is_good_enough(rng, kappa, order, handed_over, monkeypatch):
+    from kriss.scipy.linalg import _lstsq
+
+    sketches = []
+    monkeypatch.setattr(_lstsq, "look", lambda *args: sketches.append(1) or LOOK(*args))
+    U = np.linalg.qr(rng.standard_normal((9000, 12)))[0]
+    s = np.geomspace(1.0, 1.0 / kappa, 12)
+    # An orthogonal mixture without columns of other norms than the rest: scaling must not change the condition.
+    H = sla.hadamard(4)
+    mix = np.kron(H, np.linalg.qr(rng.standard_normal((3, 3)))[0]) / 2
+    A = np.asarray((U * s) @ mix, order=order) * 8.0
+    b = A @ np.ones(12) + rng.standard_normal(9000)
+    ours, theirs = lstsq(A, b), ORIGINAL(A, b)
+    assert not handed_over()
+    assert bool(sketches) == (kappa > 10)
+    same_kind(ours, theirs)
+    assert abs(ours[3] - 8.0 * s).max() < 20 * np.finfo(float).eps * 8.0
+    assert abs(ours[0] - theirs[0]).max() < 1e-12
+    assert ours[1] == pytest.approx(theirs[1], rel=1e-12)
+
+
+def test_rows_that_the_glance_misses_change_nothing(rng, handed_over):
+    A, b = rng.standard_normal((9000, 6)), rng.standard_normal(9000)
+    A[:, 2] = A[:, 1]
+    A[4321, 2] += 1e5  # the only row that tells the two apart
+    ours, theirs = lstsq(A, b), ORIGINAL(A, b)
+    assert ours[2] == theirs[2] == 6
+    assert np.allclose(ours[3], theirs[3], rtol=1e-9)
+    assert np.allclose(ours[0], theirs[0], rtol=1e-6, atol=1e-9)
 
 
 def test_what_goes_to_scipy(rng, handed_over):

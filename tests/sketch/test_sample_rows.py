@@ -114,6 +114,19 @@ def test_scored_methods_with_replacement(method, rng):
     chi_square(Counter(sample.rows.tolist()), dict(enumerate(share)))
 
 
+@pytest.mark.parametrize("p", [2.5, 3.0, 6.0])
+@pytest.mark.parametrize("coherent", [False, True])
+def test_combined_rule_beyond_two_is_the_one_with_fewer_rows(p, coherent, rng):
+    A = rng.standard_normal((400, 3)) * rng.uniform(1, 3, (400, 1))
+    if coherent:  # three rows that are all that matters
+        A[-3:] = 1e5 * np.eye(3)
+    lever, sigma, lewis = leverage_scores(A, method="exact"), lp_sensitivities(A, p), lewis_weights(A, p)
+    sample = sample_rows(A, 5000, "combined", rng=1, replace=True, p=p)
+    score = np.maximum(lever, sigma) if coherent else lewis
+    assert (3 ** (p / 2) > 3 ** (2 / p) * sigma.sum() ** (2 - 4 / p)) == coherent
+    assert_allclose(sample.probabilities, (score / score.sum())[sample.rows], rtol=1e-2)
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_inclusion_probabilities(seed, k, heavy):

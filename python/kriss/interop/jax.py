@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kriss.interop.torch import required
+from kriss.interop._solves import required
 from kriss.solve._adjoint import DifferentiableSolver
 
 __all__ = ["solve"]

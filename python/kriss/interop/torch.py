@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kriss.interop._solves import required
 from kriss.solve._adjoint import DifferentiableSolver
 
 __all__ = ["solve"]
@@ -106,13 +107,3 @@ def _function() -> Any:
             return grad, (lam.real if ctx.real and lam.is_complex() else lam), None, None
 
     return Solve
-
-
-def required(results: Any, adjoint: bool) -> None:
-    """Refuse results that are none."""
-    for k, result in enumerate(results):
-        if not result.converged:
-            raise RuntimeError(
-                f"the {'adjoint ' if adjoint else ''}solve of column {k} ended with status {result.status!r} after "
-                f"{result.iterations} iterations, residual norm {result.residual_norm:.3g}"
-            )

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.linalg as sla
 import scipy.sparse as sps
 
 from kriss import _backend, _validate
@@ -76,6 +77,18 @@ class Rows:
             yield i, self._dense(self.source[i : min(i + self.step, self.body)])
         if len(self.tail):
             yield self.body, self.tail
+
+    def all_at_once(self) -> Iterator[tuple[int, Array]]:
+        """The same for those who cut it up themselves: an array of doubles in one piece."""
+        if (
+            type(self.source) is np.ndarray
+            and self.source.dtype == np.float64
+            and not (self.intercept or len(self.tail))
+        ):
+            self.passes += 1
+            yield 0, self.source
+        else:
+            yield from self
 
     def take(self, index: npt.NDArray[np.intp]) -> Array:
         """Rows of rising numbers."""
@@ -176,15 +189,32 @@ def _finite(block: Array, first: int) -> None:
         raise ValueError(f"a contains {block[i, j]} at index {(first + i, j)}, expected finite values")
 
 
-def scores(rows: Rows, frame: Frame, b: Array) -> tuple[Array, Array]:
+def scores(rows: Rows, frame: Frame, b: Array, workers: int = 0) -> tuple[Array, Array]:
     """Roots of the leverage scores, up to the sketch's distortion, and the residual of the frame's start; one pass."""
-    root, r = np.empty(rows.m), np.empty(rows.m)
-    for i, block in rows:
-        part = block @ frame.p
-        last = i + len(block)
-        np.sqrt(np.einsum("ij,ij->i", part, part), out=root[i:last])
-        np.matmul(part, frame.start, out=r[i:last])
-    return root, np.subtract(b, r, out=r)
+    square, r = np.empty(rows.m), np.empty(rows.m)
+    n, x = rows.n, frame.p @ frame.start
+    wide = -(-n // 8) * 8
+    triangle, single = np.zeros((wide, wide)), False
+    if frame.rank == n and 0 < n <= 512:
+        # Turned into a triangle: the norms of the rows of A P stay.
+        triangle[:n, :n] = sla.rq(frame.p, check_finite=False)[0]
+        size = np.abs(np.diagonal(triangle)[:n])
+        # For scores that only guide a sample single precision will do.
+        single = 1e-6 * n * frame.condition < 1e-2 and bool(size.min() > 2.0**-60 and size.max() < 2.0**60)
+    nothing = np.empty((0, 0))
+    for i, block in rows.all_at_once():
+        part = square[i : i + len(block)]
+        if single:
+            _backend.kernels("sketch_rows").single_scores(block, triangle.astype(np.float32), part, workers)
+            odd = np.flatnonzero(~((part > 1e-20) & (part < 1e20)))
+            part[odd] = np.sum((block[odd] @ frame.p) ** 2, axis=1)
+        elif triangle.any():
+            _backend.kernels("sketch_scores").score_rows(block, triangle, part, nothing, workers)
+        else:
+            product = block @ frame.p
+            np.einsum("ij,ij->i", product, product, out=part)
+        np.matmul(block, x, out=r[i : i + len(block)])
+    return np.sqrt(square, out=square), np.subtract(b, r, out=r)
 
 
 def draw(score: Array, k: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.intp], Array]:

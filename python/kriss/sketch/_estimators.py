@@ -7,10 +7,9 @@ import warnings
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sps
 
 from kriss import _validate
-from kriss.sketch import _linear
+from kriss.sketch import _linear, _sklearn
 from kriss.sketch._state import SketchState
 
 NAMES = ("SketchedLinearRegression", "SketchedRidge")
@@ -144,18 +143,17 @@ def estimator(name: str) -> type:
 @functools.cache
 def _classes() -> dict[str, type]:
     try:
-        from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-        from sklearn.utils import check_random_state
-        from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+        from sklearn.base import MultiOutputMixin, RegressorMixin
+
+        base = _sklearn.linear_estimator()
     except ImportError as error:
         raise ImportError(f"kriss.sketch.{NAMES[0]} and {NAMES[1]} need scikit-learn: {error}") from error
 
-    class Sketched(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    class Sketched(MultiOutputMixin, RegressorMixin, base):  # type: ignore[misc, valid-type]
         """What the two have in common."""
 
         fit_intercept: bool
         sketch_size: int | None
-        random_state: Any
         _state: SketchState
 
         def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -176,10 +174,10 @@ def _classes() -> dict[str, type]:
                 This estimator.
             """
             alpha = self._strength()
-            X, y, weight = self._checked(X, y, sample_weight, True)
+            X, y, weight = self._targets(X, y, sample_weight, True)
             self.__dict__.pop("_state", None)
             targets = y.reshape(len(y), -1)
-            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+            seed = self._seed()
             m, n = X.shape
             if _linear.is_tall(m, n):
                 size = self.sketch_size
@@ -207,10 +205,10 @@ def _classes() -> dict[str, type]:
             """
             alpha = self._strength()
             first = "_state" not in self.__dict__
-            X, y, weight = self._checked(X, y, sample_weight, first)
+            X, y, weight = self._targets(X, y, sample_weight, first)
             n = X.shape[1] + self.fit_intercept
             if first:
-                seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+                seed = self._seed()
                 targets = None if y.ndim == 1 else y.shape[1]
                 state = SketchState(n, targets, sketch_size=self.sketch_size, rng=seed)
                 self._intercept = bool(self.fit_intercept)
@@ -223,39 +221,14 @@ def _classes() -> dict[str, type]:
             self._state = state
             return self._take(_linear.from_sketch(state, alpha, self.fit_intercept, state.rows), y.ndim == 1)
 
-        def predict(self, X: Any) -> Any:
-            """Targets of new rows.
-
-            Parameters
-            ----------
-            X : {array_like, sparse matrix}, shape (n_samples, n_features)
-                Data.
-
-            Returns
-            -------
-            ndarray, shape (n_samples,) or (n_samples, n_targets)
-                ``X @ coef_.T + intercept_``.
-            """
-            check_is_fitted(self)
-            X = validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
-            return X @ self.coef_.T + self.intercept_
-
         def _strength(self) -> float:
             return 0.0
 
-        def _checked(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, Any, Any]:
-            X, y = validate_data(
-                self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=True, multi_output=True,
-                reset=reset,
-            )  # fmt: skip
-            y = np.asarray(y, dtype=np.float64)
-            if sps.issparse(X):
-                X = sps.csr_array(X)
-            if sample_weight is not None:
-                sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-                if not sample_weight.any():
-                    raise ValueError("sample_weight is zero for every row, expected a positive weight")
-            return X, y, sample_weight
+        def _targets(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> tuple[Any, Any, Any]:
+            X, y, weight = self._checked(X, y, sample_weight, several=True, reset=reset)
+            if weight is not None and not weight.any():
+                raise ValueError("sample_weight is zero for every row, expected a positive weight")
+            return X, np.asarray(y, dtype=np.float64), weight
 
         def _take(self, done: _linear.Fitted, one_d: bool) -> Any:
             self.coef_ = done.coef[:, 0] if one_d else done.coef.T
@@ -271,11 +244,6 @@ def _classes() -> dict[str, type]:
 
                 warnings.warn(f"the coefficients are {done.status}", ConvergenceWarning, stacklevel=3)
             return self
-
-        def __sklearn_tags__(self) -> Any:
-            tags = super().__sklearn_tags__()
-            tags.input_tags.sparse = True
-            return tags
 
     class SketchedLinearRegression(Sketched):
         __doc__ = _LINEAR_DOC
@@ -306,10 +274,5 @@ def _classes() -> dict[str, type]:
         def _strength(self) -> float:
             return _validate.scalar(self.alpha, "alpha", low=0.0)
 
-    made = (SketchedLinearRegression, SketchedRidge)
-    for cls in made:
-        # Where pickle and the documentation look for them.
-        cls.__module__, cls.__qualname__ = "kriss.sketch", cls.__name__
-        for name in ("fit", "partial_fit", "predict"):
-            setattr(cls, name, vars(Sketched)[name])
-    return {cls.__name__: cls for cls in made}
+    methods = ("fit", "partial_fit", "predict")
+    return _sklearn.published({SketchedLinearRegression: methods, SketchedRidge: methods})

@@ -264,7 +264,7 @@ def smooth(
     below = np.sqrt(l2) * np.diag(problem.penalised) if l2 > 0 else None
     frame = problem.frame(below)
     ridge = l2 * (frame.p.T * problem.penalised) @ frame.p
-    root, r = scores(rows, frame, b if kind != "logistic" else np.zeros(len(b)))
+    root, r = scores(rows, frame, b if kind != "logistic" else np.zeros(len(b)), problem.workers)
     problem.tick("scores")
     m, n = rows.m, frame.rank
     size = problem.coreset_size or max(40 * n, 2000, int(m**0.5 * 10))
@@ -295,7 +295,7 @@ def smooth(
             z = median.z
             if setup.loss.scaled:
                 s = 3.0 * setup.loss.best_scale(b[kept] - a @ z, wq)
-        inner = _newton.Sums(setup.loss, b[kept], wq, frame, ridge, a=a)
+        inner = _newton.Sums(setup.loss, b[kept], wq, frame, ridge, a=a, workers=problem.workers)
         near = _newton.minimise(
             inner, z, s, tol=1e-5, maxiter=50, floor=floor, final=setup.s / 5 if setup.loss.shrinks else 0.0,
             tick=lambda what: None, separable=setup.separable and l2 == 0.0,
@@ -305,7 +305,7 @@ def smooth(
             z = near.z
             s = near.scale if setup.loss.scaled else s
         problem.tick("coreset")
-    sums = _newton.Sums(setup.loss, b, w, frame, ridge, rows=rows)
+    sums = _newton.Sums(setup.loss, b, w, frame, ridge, rows=rows, workers=problem.workers)
     if n == 0:
         value = setup.loss.objective(np.zeros(m), b, w, max(s, 1e-300))
         done = _newton.Solved(z, s, value, 0.0, "optimal", 0)

@@ -15,7 +15,16 @@ from kriss._validate import RngLike
 from kriss.sketch._cuda_lstsq import DeviceMatrix, device_left
 from kriss.sketch._input import Left, left_side
 from kriss.sketch._look import look
-from kriss.sketch._range import SKETCH, from_rows, orthonormal_range, row_squares, sketched, truncated_range
+from kriss.sketch._range import (
+    SKETCH,
+    compiled,
+    from_rows,
+    orthonormal_range,
+    row_squares,
+    single_squares,
+    sketched,
+    truncated_range,
+)
 from kriss.sketch._rows import ComplexMatrix, CsrMatrix, DenseMatrix, Matrix, Number, OperatorMatrix, interleaved
 from kriss.sketch._solve import can_be_written_out, is_single
 from kriss.sketch._source import ENTRIES, Source, is_lazy
@@ -87,8 +96,8 @@ def leverage_scores(
     Notes
     -----
     ``score[i] = norm(A[i] @ P)**2``, where A P has orthonormal columns (``"exact"``) or nearly so. The sketch costs
-    2 zeta nnz(A) flops, the exact factor up to 3 m n², the products m n² (float64 arrays) or 2 m n²; memory beside A
-    about 1e6 numbers and the factor.
+    2 zeta nnz(A) flops, the exact factor up to 3 m n², the products m n² (float64 arrays; after a sample in single
+    precision, if the condition number permits) or 2 m n²; memory beside A about 1e6 numbers and the factor.
     Scores do not depend on the units of the columns of A. Directions of the scaled A below 1e-13 of the
     largest (float32: 1e-6) count as none. With `rank`: LAPACK up to 4e6 entries, ARPACK for ``"exact"`` beyond (a
     pass for each product), for ``"sketch"`` a block Krylov method of five passes of 4 m n (rank + 10) flops.
@@ -214,18 +223,26 @@ def _from_rows(source: Source, gen: np.random.Generator, workers: int) -> npt.ND
     count = 2 * _enough(source.n)
     if source.array is None or source.sparse or 4 * count > source.m:
         return None
-    p = from_rows(source, count, gen)
-    if p is None:
+    guess = from_rows(source, count, gen, workers)
+    if guess is None:
         return None
-    p, squares, _ = row_squares(source, p, workers)
+    p, squares = guess.p, single_squares(source, guess.p, guess.skeel, workers)
+    if squares is None:
+        p, squares, _ = row_squares(source, p, workers)
     total = np.cumsum(squares)
     if not np.isfinite(total[-1]):
         return None
     rows = np.searchsorted(total, np.sort(gen.random(count)) * total[-1], side="right")
     rows = np.minimum(rows, source.m - 1)
-    x = source.take(rows) @ p
+    x = source.take(rows)
     x *= np.sqrt(total[-1] / count / np.maximum(squares[rows], 1e-300))[:, None]
-    values = sla.eigvalsh(x.T @ x, check_finite=False)
+    # As in `from_rows`, no BLAS: PᵀXᵀX P in the variables that a triangle P makes of X.
+    if compiled(source, p):
+        _, _, gram = row_squares(Source(x), p, workers, want_gram=True)
+    else:
+        x = x @ p
+        gram = x.T @ x
+    values = sla.eigvalsh(gram, check_finite=False)
     return squares if values[0] > 1.0 / 1.2 and values[-1] < 1.2 else None
 
 

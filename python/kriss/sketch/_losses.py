@@ -10,9 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, xlogy
+from scipy.special import expit
+
+from kriss import _backend
 
 Array = npt.NDArray[np.float64]
+TINY = 1e-300
 
 
 class Terms(NamedTuple):
@@ -33,6 +36,11 @@ class Loss:
     scaled = False  # s is an unknown
     lowest = 0.0  # and at least this
     shrinks = False  # s is a smoothing parameter that goes to 0
+    code = -1  # of the compiled pass (cpp/include/kriss/sketch/row_losses.hpp)
+
+    def parameters(self, s: float) -> tuple[float, float, float]:
+        """What the compiled pass needs to know."""
+        raise NotImplementedError
 
     def terms(self, t: Array, b: Array, w: Array | None, s: float) -> Terms:
         """Value and derivatives."""
@@ -67,9 +75,13 @@ class Power(Loss):
     """|r|^p, smoothed as (r² + s²)^(p/2); r is divided by `unit` first. The objective is the norm, not its power."""
 
     shrinks = True
+    code = 3
 
     def __init__(self, p: float, unit: float) -> None:
         self.p, self.unit = p, unit
+
+    def parameters(self, s: float) -> tuple[float, float, float]:
+        return self.p, self.unit, s
 
     def terms(self, t: Array, b: Array, w: Array | None, s: float) -> Terms:
         p = self.p
@@ -111,8 +123,13 @@ class Power(Loss):
 class Huber(Loss):
     """r²/2 up to delta, delta |r| - delta²/2 beyond."""
 
+    code = 1
+
     def __init__(self, delta: float) -> None:
         self.delta = delta
+
+    def parameters(self, s: float) -> tuple[float, float, float]:
+        return self.delta, 0.0, 0.0
 
     def terms(self, t: Array, b: Array, w: Array | None, s: float) -> Terms:
         r = b - t
@@ -136,9 +153,13 @@ class HuberScale(Loss):
     """Σ w s (1 + h(r / s)), h(v) = v² up to delta and 2 delta |v| - delta² beyond; s is found too."""
 
     scaled = True
+    code = 2
 
     def __init__(self, delta: float, lowest: float) -> None:
         self.delta, self.lowest = delta, lowest
+
+    def parameters(self, s: float) -> tuple[float, float, float]:
+        return self.delta, s, 0.0
 
     def terms(self, t: Array, b: Array, w: Array | None, s: float) -> Terms:
         v = (b - t) / s
@@ -189,6 +210,11 @@ class HuberScale(Loss):
 class Logistic(Loss):
     """log(1 + exp(-b t)), b = ±1."""
 
+    code = 0
+
+    def parameters(self, s: float) -> tuple[float, float, float]:
+        return 0.0, 0.0, 0.0
+
     def terms(self, t: Array, b: Array, w: Array | None, s: float) -> Terms:
         margin = b * t
         v = expit(-margin)
@@ -204,4 +230,11 @@ class Logistic(Loss):
             v = b * u if w is None else np.where(w > 0, b * u / w, 0.0)
         if len(v) and not (v.min() >= 0.0 and v.max() <= 1.0):
             return -np.inf
-        return float(-np.sum(_times(w, xlogy(v, v) + xlogy(1.0 - v, 1.0 - v)))) - penalty
+        log = _backend.kernels("math").log
+        out, part = np.empty(len(v)), np.empty(len(v))
+        log(np.maximum(v, TINY), out, 0)
+        out *= v
+        rest = 1.0 - v
+        log(np.maximum(rest, TINY), part, 0)
+        out += part * rest
+        return float(-np.sum(_times(w, out))) - penalty

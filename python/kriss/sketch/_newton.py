@@ -9,12 +9,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kriss import _backend
 from kriss.sketch._blocks import Frame, Rows
 from kriss.sketch._interior import Normal
 from kriss.sketch._losses import Loss, Terms
 
 Array = npt.NDArray[np.float64]
+_Totals = tuple[float, float, float, Array, Array, Array]
 BACKTRACKS = 30
+WIDEST = 512  # columns up to which the compiled pass is used; its sums need 32 of their squares
 STALLS = 4  # accepted steps without progress of the certificate before it is left at that
 
 
@@ -56,17 +59,19 @@ class Sums:
         ridge: Array,
         rows: Rows | None = None,
         a: Array | None = None,
+        workers: int = 0,
     ) -> None:
         self.loss, self.b, self.w, self.frame, self.ridge = loss, b, w, frame, ridge
         self.rows, self.a = rows, a
         self.m = len(b)
+        self.workers = workers
 
-    def _parts(self) -> Iterator[tuple[int, Array]]:
+    def _parts(self, whole: bool = False) -> Iterator[tuple[int, Array]]:
         if self.rows is not None:
-            yield from self.rows
+            yield from self.rows.all_at_once() if whole else self.rows
             return
         assert self.a is not None
-        step = max(64, (1 << 17) // max(self.a.shape[1], 1))
+        step = self.m if whole else max(64, (1 << 17) // max(self.a.shape[1], 1))
         for i in range(0, self.m, step):
             yield i, self.a[i : i + step]
 
@@ -78,30 +83,14 @@ class Sums:
         width = len(x) if (not mine or frame.plain) else frame.rank
         r = frame.rank
         t, u, d = np.empty(self.m), np.empty(self.m), np.empty(self.m)
-        cross = np.empty(self.m) if loss.scaled else None
-        value = first = second = 0.0
-        h, g, c = np.zeros((width, width)), np.zeros(len(x)), np.zeros(len(x))
-        for i, block in self._parts():
-            part = slice(i, i + len(block))
-            w = None if self.w is None else self.w[part]
-            t[part] = block @ x
-            if smoothing is not None and smoothing != s:
-                value += loss.value(t[part], self.b[part], w, s)
-                done = loss.terms(t[part], self.b[part], w, smoothing)
-            else:
-                done = loss.terms(t[part], self.b[part], w, s)
-                value += done.value
-            u[part], d[part] = done.u, done.d
-            first, second = first + done.first, second + done.second
-            g += done.u @ block
-            if cross is not None and done.cross is not None:
-                cross[part] = done.cross
-                c += done.cross @ block
-            if mine:
-                h += frame.gram(block, done.d)
-            else:
-                scaled = block * np.sqrt(done.d)[:, None]
-                h += scaled.T @ scaled
+        cross = np.empty(self.m if loss.scaled else 0)
+        now = s if smoothing is None else smoothing
+        if width <= WIDEST and (not mine or frame.plain):
+            value, first, second, g, c, h = self._compiled(x, now, t, u, d, cross)
+            if now != s:
+                value = loss.value(t, self.b, self.w, s)
+        else:
+            value, first, second, g, c, h = self._in_blocks(x, s, now, t, u, d, cross)
         if mine:
             g, c, h = frame.p.T @ g, frame.p.T @ c, frame.inner(h)
         bent = self.ridge @ z
@@ -111,8 +100,56 @@ class Sums:
             whole = np.empty((r + 1, r + 1))
             whole[:r, :r], whole[:r, r], whole[r, :r], whole[r, r] = h, c, c, second
             h, g = whole, np.append(g, -first)
-        now = s if smoothing is None else smoothing
-        return _State(z, now, t, value, u, d, cross, g, h), value
+        return _State(z, now, t, value, u, d, cross if loss.scaled else None, g, h), value
+
+    def _compiled(self, x: Array, s: float, t: Array, u: Array, d: Array, cross: Array) -> _Totals:
+        """Value, first and second derivative in s, A'u, A'cross, A'DA: 8 m n bytes, m n² flops."""
+        n = len(x)
+        wide = -(-n // 8) * 8
+        padded = np.zeros(wide)
+        padded[:n] = x
+        given = np.array(self.loss.parameters(s))
+        h, g, c = np.zeros((wide, wide)), np.zeros(wide), np.zeros(wide)
+        scalars = np.zeros(3)
+        one = np.empty((wide, wide)), np.empty(wide), np.empty(wide), np.empty(3)
+        run = _backend.kernels("sketch_rows").loss_pass
+        none = np.empty(0)
+        for i, block in self._parts(whole=True):
+            part = slice(i, i + len(block))
+            w = none if self.w is None else self.w[part]
+            run(
+                block, padded, self.b[part], w, self.loss.code, given, t[part], u[part], d[part],
+                cross[part] if len(cross) else none, *one, self.workers,
+            )  # fmt: skip
+            h, g, c, scalars = h + one[0], g + one[1], c + one[2], scalars + one[3]
+        value, first, second = (float(v) for v in scalars)
+        return value, first, second, g[:n], c[:n], h[:n, :n]
+
+    def _in_blocks(self, x: Array, s: float, now: float, t: Array, u: Array, d: Array, cross: Array) -> _Totals:
+        """The same for many columns, or where the curvature must be preconditioned before it is summed."""
+        loss = self.loss
+        mine = self.rows is not None
+        width = self.frame.rank if mine and not self.frame.plain else len(x)
+        value = first = second = 0.0
+        h, g, c = np.zeros((width, width)), np.zeros(len(x)), np.zeros(len(x))
+        for i, block in self._parts():
+            part = slice(i, i + len(block))
+            w = None if self.w is None else self.w[part]
+            t[part] = block @ x
+            done = loss.terms(t[part], self.b[part], w, now)
+            value += done.value if now == s else loss.value(t[part], self.b[part], w, s)
+            u[part], d[part] = done.u, done.d
+            first, second = first + done.first, second + done.second
+            g += done.u @ block
+            if done.cross is not None:
+                cross[part] = done.cross
+                c += done.cross @ block
+            if mine:
+                h += self.frame.gram(block, done.d)
+            else:
+                scaled = block * np.sqrt(done.d)[:, None]
+                h += scaled.T @ scaled
+        return value, first, second, g, c, h
 
     def major(self, state: _State) -> Array | None:
         """The step to the minimum of a function above the objective, s kept; one pass. None if there is none."""
@@ -235,6 +272,8 @@ def minimise(
 
 
 def _objective(sums: Sums, state: _State) -> float:
+    if not sums.loss.shrinks:
+        return state.value
     penalty = 0.5 * float(state.z @ sums.ridge @ state.z)
     return sums.loss.objective(state.t, sums.b, sums.w, state.s) + penalty
 

@@ -51,7 +51,8 @@ def lp_regression(
     rng : int, SeedSequence, Generator or None
         The seed of the sketch and the coreset; changes the result within the tolerance only.
     workers : int, optional
-        Threads of the sketch. Other products are BLAS's, held to one thread if threadpoolctl is installed.
+        Threads of the sketch and of compiled passes. Other products are BLAS's, held to one thread if threadpoolctl is
+        installed.
     progress : bool
         Show the passes by tqdm.
 
@@ -155,7 +156,8 @@ def quantile_regression(
     rng : int, SeedSequence, Generator or None
         The seed of the sketch and the coreset. A unique solution depends on it by rounding errors only.
     workers : int, optional
-        Threads of the sketch. Other products are BLAS's, held to one thread if threadpoolctl is installed.
+        Threads of the sketch and of compiled passes. Other products are BLAS's, held to one thread if threadpoolctl is
+        installed.
     progress : bool
         Show the passes by tqdm.
 
@@ -265,7 +267,8 @@ def huber_regression(
     rng : int, SeedSequence, Generator or None
         The seed of the sketch and the coreset; changes the result within the tolerance only.
     workers : int, optional
-        Threads of the sketch. Other products are BLAS's, held to one thread if threadpoolctl is installed.
+        Threads of the sketch and of compiled passes. Other products are BLAS's, held to one thread if threadpoolctl is
+        installed.
     progress : bool
         Show the passes by tqdm.
 
@@ -367,7 +370,8 @@ def logistic_regression(
     rng : int, SeedSequence, Generator or None
         The seed of the sketch and the coreset; changes the result within the tolerance only.
     workers : int, optional
-        Threads of the sketch. Other products are BLAS's, held to one thread if threadpoolctl is installed.
+        Threads of the sketch and of compiled passes. Other products are BLAS's, held to one thread if threadpoolctl is
+        installed.
     progress : bool
         Show the passes by tqdm.
 

@@ -8,10 +8,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sps
 
 from kriss import _validate
-from kriss.sketch import _fits
+from kriss.sketch import _fits, _sklearn
 from kriss.sketch._regression import _level
 
 NAMES = ("CoresetQuantileRegressor", "CoresetHuberRegressor", "CoresetLogisticRegression")
@@ -162,29 +161,55 @@ def estimator(name: str) -> type:
 @functools.cache
 def _classes() -> dict[str, type]:
     try:
-        from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-        from sklearn.utils import check_random_state
+        from sklearn.base import ClassifierMixin, RegressorMixin
         from sklearn.utils.multiclass import check_classification_targets
-        from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+        base = _sklearn.linear_estimator()
     except ImportError as error:
         raise ImportError(f"kriss.sketch.{', '.join(NAMES)} need scikit-learn: {error}") from error
 
-    class Coreset(BaseEstimator):  # type: ignore[misc]
+    def parameters(**own: Any) -> Any:
+        return _sklearn.constructor(
+            **own, fit_intercept=True, coreset_size=None, tol=1e-9, max_iter=100, random_state=None
+        )
+
+    class Coreset(base):  # type: ignore[misc, valid-type]
         """What all have in common."""
 
         fit_intercept: bool
         coreset_size: int | None
         tol: float
         max_iter: int
-        random_state: Any
+
+        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+            """Fit the model.
+
+            Parameters
+            ----------
+            X : {array_like, sparse matrix}, shape (n_samples, n_features)
+                Data.
+            y : array_like, shape (n_samples,)
+                Targets; for a classifier two classes of any kind.
+            sample_weight : array_like, shape (n_samples,), optional
+                Weights of the rows, not negative.
+
+            Returns
+            -------
+            object
+                This estimator.
+            """
+            self._fit(X, y, sample_weight)
+            return self
+
+        def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+            raise NotImplementedError
 
         def _run(self, X: Any, y: Any, weight: Any, l1: float, solve: Any) -> _fits.RegressionResult:
-            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             with ExitStack() as stack:
                 problem = _fits.prepare(
                     stack, X, y, sample_weight=weight, coreset_size=self.coreset_size, tol=self.tol,
-                    maxiter=self.max_iter, rng=seed, workers=None, progress=False, intercept=bool(self.fit_intercept),
-                    scaled=solve is not None, l1=l1,
+                    maxiter=self.max_iter, rng=self._seed(), workers=None, progress=False,
+                    intercept=bool(self.fit_intercept), scaled=solve is not None, l1=l1,
                 )  # fmt: skip
                 done: _fits.RegressionResult = (solve or self._solve)(problem)
             self.objective_, self.gap_, self.status_ = done.objective, done.gap, done.status
@@ -195,133 +220,45 @@ def _classes() -> dict[str, type]:
                 warnings.warn(
                     f"the fit ended with status {done.status!r} and a relative gap of {done.relative_gap:.1e}",
                     ConvergenceWarning,
-                    stacklevel=3,
+                    stacklevel=4,
                 )
             return done
 
         def _solve(self, problem: _fits.Problem) -> _fits.RegressionResult:
             raise NotImplementedError
 
-        def _checked(self, X: Any, y: Any, sample_weight: Any, numeric: bool) -> tuple[Any, Any, Any]:
-            X, y = validate_data(
-                self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], y_numeric=numeric
-            )  # fmt: skip
-            if sps.issparse(X):
-                X = sps.csr_array(X)
-            if sample_weight is not None:
-                sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            return X, y, sample_weight
-
         def _split(self, x: Any) -> tuple[Any, float]:
             return (x[:-1], float(x[-1])) if self.fit_intercept else (x, 0.0)
-
-        def _new_rows(self, X: Any) -> Any:
-            check_is_fitted(self)
-            return validate_data(self, X, accept_sparse=["csr", "csc", "coo"], reset=False)
-
-        def __sklearn_tags__(self) -> Any:
-            tags = super().__sklearn_tags__()
-            tags.input_tags.sparse = True
-            return tags
 
     class Regressor(RegressorMixin, Coreset):  # type: ignore[misc]
         """The two regressors."""
 
-        def predict(self, X: Any) -> Any:
-            """Targets of new rows.
-
-            Parameters
-            ----------
-            X : {array_like, sparse matrix}, shape (n_samples, n_features)
-                Data.
-
-            Returns
-            -------
-            ndarray, shape (n_samples,)
-                ``X @ coef_ + intercept_``.
-            """
-            X = self._new_rows(X)
-            return X @ self.coef_ + self.intercept_
-
     class CoresetQuantileRegressor(Regressor):
         __doc__ = _QUANTILE_DOC
 
-        def __init__(
-            self,
-            *,
-            quantile: float = 0.5,
-            alpha: float = 0.0,
-            fit_intercept: bool = True,
-            coreset_size: int | None = None,
-            tol: float = 1e-9,
-            max_iter: int = 100,
-            random_state: Any = None,
-        ) -> None:
-            self.quantile, self.alpha, self.fit_intercept = quantile, alpha, fit_intercept
-            self.coreset_size, self.tol, self.max_iter, self.random_state = coreset_size, tol, max_iter, random_state
+        quantile: float
+        alpha: float
+        __init__ = parameters(quantile=0.5, alpha=0.0)
 
-        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-            """Fit the model.
-
-            Parameters
-            ----------
-            X : {array_like, sparse matrix}, shape (n_samples, n_features)
-                Data.
-            y : array_like, shape (n_samples,)
-                Targets.
-            sample_weight : array_like, shape (n_samples,), optional
-                Weights of the rows, not negative.
-
-            Returns
-            -------
-            object
-                This estimator.
-            """
+        def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
             level = _level(self.quantile)
             alpha = _validate.scalar(self.alpha, "alpha", low=0.0)
-            X, y, weight = self._checked(X, y, sample_weight, True)
+            X, y, weight = self._checked(X, y, sample_weight)
             l1 = alpha * float(X.shape[0] if weight is None else weight.sum())
             done = self._run(X, y, weight, l1, lambda problem: _fits.quantile(problem, level - 1.0, level))
             self.coef_, self.intercept_ = self._split(done.x)
-            return self
 
     class CoresetHuberRegressor(Regressor):
         __doc__ = _HUBER_DOC
 
-        def __init__(
-            self,
-            *,
-            epsilon: float = 1.35,
-            alpha: float = 0.0001,
-            fit_intercept: bool = True,
-            coreset_size: int | None = None,
-            tol: float = 1e-9,
-            max_iter: int = 100,
-            random_state: Any = None,
-        ) -> None:
-            self.epsilon, self.alpha, self.fit_intercept = epsilon, alpha, fit_intercept
-            self.coreset_size, self.tol, self.max_iter, self.random_state = coreset_size, tol, max_iter, random_state
+        epsilon: float
+        alpha: float
+        __init__ = parameters(epsilon=1.35, alpha=0.0001)
 
-        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-            """Fit the model.
-
-            Parameters
-            ----------
-            X : {array_like, sparse matrix}, shape (n_samples, n_features)
-                Data.
-            y : array_like, shape (n_samples,)
-                Targets.
-            sample_weight : array_like, shape (n_samples,), optional
-                Weights of the rows, not negative.
-
-            Returns
-            -------
-            object
-                This estimator.
-            """
+        def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
             delta = _validate.scalar(self.epsilon, "epsilon", low=1.0, strict=True)
             alpha = _validate.scalar(self.alpha, "alpha", low=0.0)
-            X, y, weight = self._checked(X, y, sample_weight, True)
+            X, y, weight = self._checked(X, y, sample_weight)
             done = self._run(
                 X, y, weight, 0.0,
                 lambda problem: _fits.smooth(problem, "huber", delta=delta, l2=2.0 * alpha, joint=True),
@@ -329,43 +266,16 @@ def _classes() -> dict[str, type]:
             self.coef_, self.intercept_ = self._split(done.x)
             self.scale_ = done.scale
             self.outliers_ = np.abs(y - self.predict(X)) > delta * done.scale
-            return self
 
     class CoresetLogisticRegression(ClassifierMixin, Coreset):  # type: ignore[misc]
         __doc__ = _LOGISTIC_DOC
 
-        def __init__(
-            self,
-            *,
-            C: float = 1.0,
-            fit_intercept: bool = True,
-            coreset_size: int | None = None,
-            tol: float = 1e-9,
-            max_iter: int = 100,
-            random_state: Any = None,
-        ) -> None:
-            self.C, self.fit_intercept = C, fit_intercept
-            self.coreset_size, self.tol, self.max_iter, self.random_state = coreset_size, tol, max_iter, random_state
+        C: float
+        __init__ = parameters(C=1.0)
 
-        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-            """Fit the model.
-
-            Parameters
-            ----------
-            X : {array_like, sparse matrix}, shape (n_samples, n_features)
-                Data.
-            y : array_like, shape (n_samples,)
-                Two classes of any kind.
-            sample_weight : array_like, shape (n_samples,), optional
-                Weights of the rows, not negative.
-
-            Returns
-            -------
-            object
-                This estimator.
-            """
+        def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
             _validate.scalar(self.C, "C", low=0.0, strict=True, finite=False)
-            X, y, weight = self._checked(X, y, sample_weight, False)
+            X, y, weight = self._checked(X, y, sample_weight, numeric=False)
             check_classification_targets(y)
             # Classes that only rows without weight have are none.
             self.classes_ = np.unique(y if weight is None else y[weight > 0])
@@ -379,7 +289,6 @@ def _classes() -> dict[str, type]:
             done = self._run(X, np.where(y == self.classes_[1], 1.0, -1.0), weight, 0.0, None)
             coef, intercept = self._split(done.x)
             self.coef_, self.intercept_ = coef[None, :], np.array([intercept])
-            return self
 
         def _solve(self, problem: _fits.Problem) -> _fits.RegressionResult:
             return _fits.smooth(problem, "logistic", p=1.0, l2=1.0 / float(self.C))
@@ -458,10 +367,11 @@ def _classes() -> dict[str, type]:
             tags.classifier_tags.multi_class = False
             return tags
 
-    made = (CoresetQuantileRegressor, CoresetHuberRegressor, CoresetLogisticRegression)
-    for cls in made:
-        # Where pickle and the documentation look for them.
-        cls.__module__, cls.__qualname__ = "kriss.sketch", cls.__name__
-    for cls in made[:2]:
-        setattr(cls, "predict", vars(Regressor)["predict"])  # noqa: B010
-    return {cls.__name__: cls for cls in made}
+    regressor = ("fit", "predict")
+    return _sklearn.published(
+        {
+            CoresetQuantileRegressor: regressor,
+            CoresetHuberRegressor: regressor,
+            CoresetLogisticRegression: ("fit",),
+        }
+    )

@@ -161,8 +161,8 @@ def sample_rows(
     method : str
         Independent of each other, with probabilities proportional to scores: ``"leverage"``; ``"lewis"`` weights;
         ``"sensitivity"``, upper bounds of `lp_sensitivities`; ``"root-leverage"``, `leverage**(p/2)`, for p < 2 applied
-        recursively, to samples of samples, until k rows are left; ``"combined"``, leverage plus sensitivity, plus 1/m
-        for p < 2.
+        recursively, to samples of samples, until k rows are left; ``"combined"``, leverage plus sensitivity plus 1/m
+        for p < 2, and beyond Lewis weights or the larger of leverage and sensitivity, whichever needs fewer rows.
 
         Repelling each other: ``"dpp"``, P(S) ∝ det(A_S A_Sᵀ), for k up to the rank; ``"volume"``,
         P(S) ∝ det(A_Sᵀ A_S), for k from the rank on (with ``replace=True`` in the volume-rescaled form: a sequence
@@ -182,9 +182,9 @@ def sample_rows(
         Nonnegative scores to draw with instead of those of a scored method: one computation for many samples, or the
         faster `leverage_scores(A)` (scores that are within a factor make samples that are larger by that factor).
     workers : int, optional
-        Threads of the sketch.
+        Threads of the sketch and of compiled passes.
     progress : bool
-        Show a bar for each pass over A.
+        Show a bar for each pass over A that is not a compiled one: rows that are read, sparse ones.
 
     Returns
     -------
@@ -285,15 +285,29 @@ def given_scores(scores: object, m: int) -> Array:
 
 
 def _scores(base: Range, method: str, p: float) -> Array:
-    if method in ("sensitivity", "combined"):
-        out = sensitivity_bounds(base, p, TOL)
-        if method == "combined":
-            out = out + base.leverage + (1.0 / base.source.m if p < 2.0 else 0.0)
-        return out
-    if method == "lewis":
-        return lewis(base, p, TOL, 1000)
+    if method in ("sensitivity", "combined", "lewis"):
+        w = lewis(base, p, TOL, 1000)
+        if method == "lewis":
+            return w
+        out = sensitivity_bounds(base, w, p, TOL)
+        return out if method == "sensitivity" else combined_scores(out, base.leverage, w, p)
     lever = base.leverage
     return lever if method == "leverage" else np.asarray(lever ** (p / 2))
+
+
+def combined_scores(sensitivity: Array, leverage: Array, lewis_weights: Array, p: float) -> Array:
+    """Sensitivity, leverage and 1/m together for p < 2; beyond, the published rule that asks for the fewer rows.
+
+    Those are, up to the same powers of 1/eps and logarithms, n**(p/2) by Lewis weights (Cohen and Peng) and
+    n**(2/p) S**(2 - 4/p) by sensitivities whose sum is S and leverage (Woodruff and Yasuda). The proof of the second
+    wants probabilities that are nowhere below either score times one factor: their maximum will do.
+    """
+    if p < 2.0:
+        return np.asarray(sensitivity + leverage + 1.0 / len(leverage))
+    n, total = float(leverage.sum()), float(sensitivity.sum())
+    if n ** (p / 2) <= n ** (2 / p) * total ** (2 - 4 / p):
+        return lewis_weights
+    return np.maximum(sensitivity, leverage)
 
 
 # --- independent rows ------------------------------------------------------------------------------------------------

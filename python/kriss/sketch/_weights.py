@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kriss import _validate
+from kriss import _backend, _validate
 from kriss._validate import RngLike
 from kriss.sketch import _dense
 from kriss.sketch._leverage import scores_of
@@ -15,6 +15,7 @@ from kriss.sketch._range import Range, orthonormal_range
 from kriss.sketch._source import Source
 
 Array = npt.NDArray[np.float64]
+WIDEST = 512  # columns up to which the compiled pass is used; its sums need 32 of their squares
 BATCH = 1 << 24  # entries of the weights of a batch of convex programmes
 
 
@@ -48,9 +49,9 @@ def root_leverage(
     rng : int, SeedSequence, Generator or None
         The seed of the sketch.
     workers : int, optional
-        Threads of the sketch.
+        Threads of the sketch and of compiled passes.
     progress : bool
-        Show a bar for each pass over A.
+        Show a bar for each pass over A that is not a compiled one: rows that are read, sparse ones.
 
     Returns
     -------
@@ -110,9 +111,9 @@ def lewis_weights(
     rng : int, SeedSequence, Generator or None
         The seed of the first sketch, which changes the weights by rounding only.
     workers : int, optional
-        Threads of the sketch.
+        Threads of the sketch and of compiled passes.
     progress : bool
-        Show a bar for each pass over A.
+        Show a bar for each pass over A that is not a compiled one: rows that are read, sparse ones.
 
     Returns
     -------
@@ -133,8 +134,8 @@ def lewis_weights(
     w solves ``w[i] = (A[i] (Aᵀ W**(1 - 2/p) A)⁻¹ A[i]ᵀ)**(p/2)``. The map of the right-hand side contracts for p < 4
     (Cohen and Peng); here it is relaxed, ``w**(1 - g) * map(w)**g`` with g = 4/(p + 2), whose rate at the solution is
     ``abs(p - 2) / (p + 2)`` for every p: about 15 passes to 1e-6 at p = 1 or 4, 33 at p = 8. If one makes the
-    residual grow, g is halved. Each pass costs 3 m n² flops and makes the Gram matrix of the next one; memory beside A
-    is 2 m numbers.
+    residual grow, g is halved. Each pass costs 2 m n² flops (rows that are not in memory as float64, or more than 512
+    columns: 3 m n²) and makes the Gram matrix of the next one; memory beside A is 2 m numbers.
 
     References
     ----------
@@ -159,22 +160,24 @@ def lewis_weights(
 
 def lewis(base: Range, p: float, tol: float, maxiter: int) -> Array:
     """Lewis weights, given the range of A."""
-    lever = base.leverage
     if p == 2.0:
-        return lever
-    source, q = base.source, base.whole
+        return base.leverage
+    fast = base.triangular and base.rank <= WIDEST
+    passes: _Compiled | _InBlocks = _Compiled(base, p) if fast else _InBlocks(base, p)
+    q = base.whole
     relax = 4.0 / (p + 2.0)
-    w = lever.copy()
-    gram, change = _weighted(source, q, w, p, None)
+    gram, change = passes.step(q, None)
     worst = np.inf
     for _ in range(maxiter):
         u = _dense.cholesky(gram)
         if u is None:
-            raise RuntimeError(f"the Lewis weights of {source.name} degenerate at p = {p}: a Gram matrix is singular")
+            raise RuntimeError(
+                f"the Lewis weights of {base.source.name} degenerate at p = {p}: a Gram matrix is singular"
+            )
         q = q @ np.triu(_dense.solve(u, np.eye(base.rank)))
-        gram, change = _weighted(source, q, w, p, relax)
+        gram, change = passes.step(q, relax)
         if change <= tol:
-            return w
+            return passes.weights()
         if change > 2.0 * worst:
             relax = max(relax / 2.0, 1.0 / p)
         worst = min(worst, change)
@@ -183,30 +186,73 @@ def lewis(base: Range, p: float, tol: float, maxiter: int) -> Array:
     )
 
 
-def _weighted(source: Source, q: Array, w: Array, p: float, relax: float | None) -> tuple[Array, float]:
-    """A pass: one relaxed step of w in place, if `relax`; then Σ w^(1 - 2/p) x xᵀ over the rows x of A·Q; the change.
+def _start(base: Range, p: float) -> Array:
+    """Logarithms of what a step of size 4/(p + 2) from equal weights leads to; their sum is the rank."""
+    with np.errstate(divide="ignore"):
+        logw = np.log(base.leverage)
+    logw *= 2.0 * p / (p + 2.0)
+    top = float(logw.max())
+    logw -= top + np.log(np.exp(logw - top).sum() / base.rank)
+    return logw
 
-    3 m n² flops and 8 m n bytes (dense).
-    """
-    gram = np.zeros((q.shape[1], q.shape[1]))
-    change = 0.0
-    for first, block in source.blocks("Lewis weights"):
-        rows = block @ q
-        here = w[first : first + rows.shape[0]]
-        good = here > 0.0
-        if relax is not None:
-            fresh = np.einsum("ij,ij->i", rows, rows) ** (p / 2)
-            # Rows that are nothing beside the others stay at zero.
-            good &= fresh > 0.0
-            log = np.log(fresh[good]) - np.log(here[good])
-            change = max(change, float(np.abs(log).max(initial=0.0)))
-            here[good] *= np.exp(relax * log)
-            here[~good] = 0.0
-        factor = np.zeros(len(here))
-        factor[good] = here[good] ** (0.5 - 1.0 / p)
-        rows *= factor[:, None]
-        gram += rows.T @ rows
-    return gram, change
+
+class _Compiled:
+    """Steps of an array in memory, on the logarithms of the weights."""
+
+    def __init__(self, base: Range, p: float) -> None:
+        self.a, self.p, self.workers = base.source.array, p, base.workers
+        self.logw = _start(base, p)
+        wide = -(-base.rank // 8) * 8
+        self.padded, self.gram = np.zeros((wide, wide)), np.zeros((wide, wide))
+
+    def step(self, q: Array, relax: float | None) -> tuple[Array, float]:
+        """One relaxed step, if `relax`; then Σ w^(1 - 2/p) x xᵀ over the rows x of A·Q; the change.
+
+        A pass: 2 m n² flops and 8 m n bytes.
+        """
+        n = q.shape[1]
+        self.padded[:n, :n] = q
+        change = _backend.kernels("sketch_rows").lewis_step(
+            self.a, self.padded, self.logw, self.gram, self.p, 0.0 if relax is None else relax, self.workers
+        )
+        return np.ascontiguousarray(self.gram[:n, :n]), float(change)
+
+    def weights(self) -> Array:
+        """What was found."""
+        return np.exp(self.logw)
+
+
+class _InBlocks:
+    """The same for rows that are read, sparse ones, and many columns: 3 m n² flops a pass."""
+
+    def __init__(self, base: Range, p: float) -> None:
+        self.source, self.p, self.w = base.source, p, np.exp(_start(base, p))
+
+    def weights(self) -> Array:
+        """What was found."""
+        return self.w
+
+    def step(self, q: Array, relax: float | None) -> tuple[Array, float]:
+        """As that of `_Compiled`."""
+        gram = np.zeros((q.shape[1], q.shape[1]))
+        change = 0.0
+        for first, block in self.source.blocks("Lewis weights"):
+            rows = block @ q
+            here = self.w[first : first + rows.shape[0]]
+            good = here > 0.0
+            if relax is not None:
+                fresh = np.einsum("ij,ij->i", rows, rows) ** (self.p / 2)
+                # Rows that are nothing beside the others stay at zero.
+                good &= fresh > 0.0
+                log = np.log(fresh[good]) - np.log(here[good])
+                change = max(change, float(np.abs(log).max(initial=0.0)))
+                here[good] *= np.exp(relax * log)
+                here[~good] = 0.0
+            factor = np.zeros(len(here))
+            factor[good] = here[good] ** (0.5 - 1.0 / self.p)
+            rows *= factor[:, None]
+            gram += rows.T @ rows
+        return gram, change
 
 
 def lp_sensitivities(
@@ -236,7 +282,7 @@ def lp_sensitivities(
     tol : float
         Relative distance between the exact scores' upper bounds, which are returned, and their lower ones.
     workers : int, optional
-        Threads of the sketch.
+        Threads of the sketch and of compiled passes.
     progress : bool
         Show bars.
 
@@ -281,18 +327,18 @@ def lp_sensitivities(
     if power == 2.0:
         return base.leverage
     if not exact:
-        return sensitivity_bounds(base, power, 1e-6)
+        return sensitivity_bounds(base, lewis(base, power, 1e-6, 1000), power, 1e-6)
     q = np.concatenate([block @ base.whole for _, block in base.source.blocks()])
     return _by_programmes(q, power, tol, progress)
 
 
-def sensitivity_bounds(base: Range, p: float, tol: float) -> Array:
-    """The least of the bounds that Lewis weights and leverage give."""
+def sensitivity_bounds(base: Range, w: Array, p: float, tol: float) -> Array:
+    """The least of the bounds that Lewis weights w, found to `tol`, and leverage give."""
     lever = base.leverage
     if p == 2.0:
         return lever
     # A change of `tol` at the rate (p - 2)/(p + 2) leaves an error of (p - 2)/4 times that.
-    w = lewis(base, p, tol, 1000) * (1.0 + (1.0 + p / 4) * tol)
+    w = w * (1.0 + (1.0 + p / 4) * tol)
     r, m = base.rank, base.source.m
     high = max(p / 2 - 1.0, 0.0)
     with np.errstate(over="ignore"):

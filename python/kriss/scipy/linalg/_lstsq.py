@@ -9,10 +9,11 @@ import scipy.linalg as sla
 import scipy.sparse as sps
 
 from kriss import _backend
-from kriss.sketch._engine import gram_solver, problem_of, refine
-from kriss.sketch._input import left_side, right_side
-from kriss.sketch._look import look
-from kriss.sketch._solve import SMALL, is_single, singular_values
+from kriss.sketch._engine import Problem, Solver, gram_solver, problem_of, refine
+from kriss.sketch._input import Left, left_side, right_side
+from kriss.sketch._look import glance, look
+from kriss.sketch._rows import Number
+from kriss.sketch._solve import GLANCE_ROWS, SMALL, is_single, singular_values
 from kriss.sketch._sparse_sign import SparseSign
 
 # SciPy's own, taken before anything can be swapped.
@@ -20,6 +21,8 @@ _scipy_lstsq = sla.lstsq
 
 # How far, as a factor, the smallest singular value must lie above SciPy's cut for the rank to be beyond doubt.
 MARGIN = 100.0
+# Scaled condition number up to which the Gram matrix of A itself gives singular values to a few units of roundoff.
+PLAIN = 8.0
 
 
 def lstsq(
@@ -74,7 +77,8 @@ def lstsq(
     whose smallest singular value lies at least a factor 100 above `cond`, and whose solution passes the backward-error
     certificate. Anything else goes to SciPy, logged under ``kriss.dispatch``. The sketch has a fixed seed: same input,
     same bits. x has a backward error below the unit roundoff, s an error of a few units of roundoff of its largest.
-    About 2 M N² flops (complex: four times as many), half of that of QR, at the speed of matrix products.
+    About 2 M N² flops (complex: four times as many), half of that of QR, at the speed of matrix products; M N² and no
+    sketch for at least 32 N rows of a condition number below 8, after scaling the columns.
 
     References
     ----------
@@ -145,6 +149,12 @@ def _fast(
         return None, "b is not finite"
     tall = left_side(left, None, False)
     b_all, one_d, dtype, tall = right_side(right, tall)
+    if m >= 32 * n:
+        p, solver, first = _at_once(tall, b_all, dtype)
+        if solver is not None and first is not None:
+            done, _ = _finished(p, solver, first, cut, one_d)
+            if done is not None:
+                return done, ""
     known = look(tall.matrix, b_all, SparseSign(max(4 * n, 64), rng=0), 0.0, is_single(tall), 0)
     if known is None:
         return None, "the sketch is not finite"
@@ -154,9 +164,34 @@ def _fast(
     solver, first, failure = gram_solver(p, known, True, is_single(tall))
     if solver is None or first is None:
         return None, f"the certificate was not reached: {failure}"
+    return _finished(p, solver, first, cut, one_d)
+
+
+def _at_once(tall: Left, b: Number, dtype: np.dtype[Any]) -> tuple[Problem, Solver | None, Number | None]:
+    """Without a sketch, as `kriss.sketch.lstsq` does after a glance at some rows, but for condition numbers so small
+    that the singular values, which this function returns, lose no digits in the Gram matrix: their relative error
+    grows with the square."""
+    matrix, single = tall.matrix, is_single(tall)
+    known = glance(matrix, b, GLANCE_ROWS * matrix.n, 0, 0.0, single)
+    scale = np.ones(matrix.n) if known is None else known.scale
+    p = problem_of(matrix, b, scale, 0.0, dtype, 0)
+    if known is None or not known.condition <= 4 * PLAIN:  # half of the rows of a glance are in its error
+        return p, None, None
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        solver, first, _ = gram_solver(p, known, False, single)
+    if solver is None or not solver.condition <= PLAIN:
+        return p, None, None
+    return p, solver, first
+
+
+def _finished(
+    p: Problem, solver: Solver, first: Number, cut: float, one_d: bool
+) -> tuple[tuple[Any, Any, int, Any] | None, str]:
+    """SciPy's tuple of a refined solution, if its certificate holds and no singular value is near the cut."""
     found, failure = refine(p, solver, first, None, False)
     if failure:
         return None, f"the certificate was not reached: {failure}"
+    n = solver.scale.size
     s = singular_values(solver, 0.0, n)
     if not np.isfinite(s).all() or not s[-1] > MARGIN * cut * s[0]:
         return None, "a singular value is near the cut"
