@@ -175,6 +175,13 @@ def test_evidence_prefers_the_right_lengthscale(rng):
     assert np.argmax(values) == 1
 
 
+def test_progress(capsys):
+    cox_process([0.5], [(0.0, 1.0)], RBF(0.2), nodes=10, progress=True)
+    assert "cox_process" in capsys.readouterr().err
+    cox_process([0.5], [(0.0, 1.0)], RBF(0.2), nodes=10)
+    assert capsys.readouterr().err == ""
+
+
 def test_steps_that_run_out_are_reported(rng):
     c = cox_process(rng.random(50), [(0.0, 1.0)], RBF(0.2), maxiter=1)
     assert not c.converged and c.iterations == 1 and c.gradient_norm > 1e-10

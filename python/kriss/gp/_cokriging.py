@@ -347,7 +347,7 @@ class _Search:
                         jac=True,
                         method="L-BFGS-B",
                         bounds=bounds[free],
-                        options={"maxiter": self.maxiter, "ftol": 1e-10, "gtol": 1e-5},
+                        options={"maxiter": self.maxiter, "ftol": 1e-9, "gtol": 1e-5},
                     )
                 )
             except np.linalg.LinAlgError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from kriss import _validate
 from kriss.gp._greedy import greedy_variance
 from kriss.gp._kernels import Kernel, points
 from kriss.gp._predict import test_points
+from kriss.gp._progress import bar as _bar
 from kriss.gp._results import Prediction
 
 Array = npt.NDArray[Any]
@@ -292,6 +293,7 @@ def cox_process(
     tol: float = 1e-12,
     rtol: float = 1e-10,
     maxiter: int = 100,
+    progress: bool = False,
     workers: int | None = None,
 ) -> CoxProcess:
     """The intensity of a point pattern, ``rate * kappa(g)`` with g a Gaussian process: mode and Laplace covariance.
@@ -320,6 +322,8 @@ def cox_process(
         Newton's method ends at a gradient of this size, relative to its parts.
     maxiter : int, default 100
         Newton steps, at most.
+    progress : bool, default False
+        Show a progress bar of them.
     workers : int, optional
         Threads that evaluate the kernel.
 
@@ -385,7 +389,8 @@ def cox_process(
     chosen = greedy_variance(kernel, z, min(count, z.shape[0]), tol=part, workers=workers)
     phi = np.ascontiguousarray(chosen.rows.T)
     mode = _Mode(curve, phi[:n], phi[n:], omega, centre)
-    w, iterations, off, converged = mode.find(tolerance, steps)
+    with _bar(progress, "cox_process", steps) as seen:
+        w, iterations, off, converged = mode.find(tolerance, steps, seen)
     value, precision = mode.value(w), mode.precision(w)
     return CoxProcess(
         events=x,
@@ -450,7 +455,7 @@ class _Mode:
             w = scipy.linalg.solve(a, both.sum(axis=0), assume_a="pos")
         return w
 
-    def find(self, rtol: float, maxiter: int) -> tuple[Array, int, float, bool]:
+    def find(self, rtol: float, maxiter: int, seen: Callable[[float], None]) -> tuple[Array, int, float, bool]:
         """Damped Newton steps: weights, how many, relative norm of the gradient, whether it met `rtol`."""
         w = self._start()
         value = self.value(w)
@@ -462,6 +467,7 @@ class _Mode:
             gradient = parts[0] - parts[1] - parts[2]
             size = sum(float(np.linalg.norm(p)) for p in parts)
             off = float(np.linalg.norm(gradient)) / size if size else 0.0
+            seen(off)
             if off <= rtol or k == maxiter:
                 break
             step = scipy.linalg.solve(self._hessian(w), gradient, assume_a="pos")

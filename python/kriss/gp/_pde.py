@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +13,9 @@ from kriss import _validate
 from kriss.gp import _pde_epochs as _epochs
 from kriss.gp._mixture import Bands, bands_of
 from kriss.gp._pde_newton import Collocation, Line, along, newton
-from kriss.gp._pde_problem import Equation, Field, Reaction, Terms, checked_axes, well_posed
+from kriss.gp._pde_problem import Equation, Field, Reaction, Terms, well_posed
 from kriss.gp._pde_spectrum import guess
+from kriss.gp._progress import bar as _bar
 from kriss.gp._spectral import SpectralMixture
 
 Array = npt.NDArray[Any]
@@ -359,22 +359,3 @@ def _checked_kernels(kernels: Sequence[SpectralMixture], d: int) -> list[Spectra
         if k.spectrum == "student-t" and k.nu != 2.5:
             raise ValueError(f"kernels[{q}] has nu={k.nu:g}, expected 2.5, whose second derivatives are at hand")
     return out
-
-
-@contextlib.contextmanager
-def _bar(wanted: bool, name: str, total: int) -> Any:
-    if not wanted:
-        yield lambda value: None
-        return
-    from tqdm.auto import tqdm
-
-    with tqdm(total=total, desc=name) as bar:
-
-        def seen(value: float) -> None:
-            bar.set_postfix_str(f"{value:.3g}", refresh=False)
-            bar.update()
-
-        yield seen
-
-
-__all__ = ["PDESolution", "checked_axes", "solve_pde"]
