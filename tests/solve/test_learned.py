@@ -217,6 +217,7 @@ def test_half_the_iterations_where_one_direction_is_strong(epsilon, degrees, rng
     b = rng.standard_normal(n * n)
     M = MODEL.setup(A, (n, n))
     assert M.params["orders"] == ("natural" if degrees < 90 else "mirrored")
+    assert M.params["interpolation"] == "classical"
     count = cg(A, b, rtol=1e-8, M=M).iterations
     assert count <= 7
     # at 0.1 and 10 degrees Black-Box multigrid takes 8 itself
@@ -228,7 +229,9 @@ def test_half_the_iterations_where_it_turns(epsilon, rng):
     n = 64
     A = turning(n, rng, epsilon)
     b = rng.standard_normal(n * n)
-    result = cg(A, b, rtol=1e-8, M=MODEL.setup(A, (n, n)))
+    M = MODEL.setup(A, (n, n))
+    assert M.params["interpolation"] == "network"
+    result = cg(A, b, rtol=1e-8, M=M)
     assert result.status == "converged"
     assert 2 * result.iterations <= cg(A, b, rtol=1e-8, M=black_box_mg(A, (n, n))).iterations
 

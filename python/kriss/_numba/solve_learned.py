@@ -192,7 +192,8 @@ class FactoredBox:
         if net.size and g.step[1] == g.step[2] == 2:
             from kriss.solve.learned._network import interpolation, unpacked
 
-            g.w[9:18, 0] = interpolation(unpacked(net), g.a[:5, 0])
+            with np.errstate(all="ignore"):
+                g.w[9:18, 0] = interpolation(unpacked(net), g.a[:5, 0])
         return g.w[9:18, 0].copy()
 
     def coarsen(self, net, orders, workers):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import math
 import platform
 import time
@@ -10,9 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from kriss._numba.solve_learned import backsolve, factorise
 from kriss.solve import black_box_mg, cg
 from kriss.solve.learned import LearnedMultigrid, _model, _network
 from kriss.solve.learned._multigrid import BOTH, MIRRORED, NATURAL, rotation
@@ -20,6 +20,9 @@ from kriss.train._config import MultigridConfig
 from kriss.train._problems import KINDS, draw, prolongation, streams
 
 Array = npt.NDArray[Any]
+
+# The command line says so if it is missing.
+torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") is not None else None
 Tensor = Any  # torch.Tensor; not typed where the linters run
 
 EVERY = 100  # steps between checkpoints
@@ -27,6 +30,8 @@ EVERY = 100  # steps between checkpoints
 
 def smoother(stencil: Array, order: int) -> Array:
     """I - S A as a dense matrix, S the inverse of the incomplete factors in one order of elimination."""
+    from kriss._numba.solve_learned import backsolve, factorise
+
     n = stencil.shape[1]
     mirrored = order == MIRRORED
     inverse, line = np.zeros((n, n)), np.zeros((n, n), np.float32)

@@ -155,6 +155,50 @@ KRISS_NOINLINE inline void net_edges(const float* net, const double* a, const do
     }
 }
 
+inline constexpr double net_missing = -1e300;  // in place of the couplings towards a corner that does not exist
+
+// Shares of four corners from minus their classical weights times the centre, and what the network says of each.
+KRISS_NOINLINE inline void net_shares(const double (*base)[net_block], const double* centre,
+                                      const float (*seen)[2 * net_block], double (*share)[net_block]) {
+    double q[net_block], total[net_block], largest[net_block], sum[net_block];
+    for (index_t p = 0; p < net_block; ++p) {
+        q[p] = net_sigmoid(0.25 *
+                           (static_cast<double>(seen[0][net_block + p]) + static_cast<double>(seen[1][net_block + p]) +
+                            static_cast<double>(seen[2][net_block + p]) + static_cast<double>(seen[3][net_block + p])));
+        total[p] = 0.0;
+        largest[p] = net_missing;
+        sum[p] = 0.0;
+    }
+    for (int v = 0; v < 4; ++v) {
+        const double* KRISS_RESTRICT from = base[v];
+        const float* KRISS_RESTRICT g = seen[v];
+        double* KRISS_RESTRICT logit = share[v];
+        for (index_t p = 0; p < net_block; ++p) {
+            const bool exists = from[p] != net_missing;
+            const double weight = -from[p] / centre[p];
+            const double value = q[p] * math::log(net_floored(weight)) + static_cast<double>(g[p]);
+            logit[p] = exists ? value : net_missing;
+            total[p] += exists ? weight : 0.0;
+            largest[p] = logit[p] > largest[p] ? logit[p] : largest[p];
+        }
+    }
+    for (int v = 0; v < 4; ++v) {
+        double* KRISS_RESTRICT out = share[v];
+        for (index_t p = 0; p < net_block; ++p) {
+            const bool exists = out[p] != net_missing;
+            const double value = math::exp(out[p] - largest[p]);
+            out[p] = exists ? value : 0.0;
+            sum[p] += out[p];
+        }
+    }
+    for (int v = 0; v < 4; ++v) {
+        for (index_t p = 0; p < net_block; ++p) {
+            const double kept = total[p] < 0.0 ? 0.0 : total[p] > 1.0 ? 1.0 : total[p];
+            share[v][p] *= kept / sum[p];
+        }
+    }
+}
+
 // Weights of g, two axes of at least three points each.  edge, corner: (net_size)
 inline void net_weights(const BoxGrid<double>& g, const BoxGrid<double>& c, const float* edge, const float* corner,
                         const Executor& ex) {
@@ -207,7 +251,7 @@ inline void net_weights(const BoxGrid<double>& g, const BoxGrid<double>& c, cons
         }
     });
     ex.parallel_for(h0, box_grain(n1), [&](index_t b, index_t e) {
-        double a[net_inputs * net_block], centre[net_block], base[4][net_block], logit[4][net_block];
+        double a[net_inputs * net_block], centre[net_block], base[4][net_block], share[4][net_block];
         float f[net_inputs * net_block], seen[4][2 * net_block];
         for (index_t i = b; i < e; ++i) {
             const index_t above = (i - 1) * m1, below = i * m1;
@@ -225,48 +269,32 @@ inline void net_weights(const BoxGrid<double>& g, const BoxGrid<double>& c, cons
                     // row weights of the edges above and below, column weights of those left and right
                     base[0][p] = up && left ? v[4 * net_block] + v[2 * net_block] * w[14][above + k - 1] +
                                                   v[0] * w[16][above + k - 1]
-                                            : 0.0;
+                                            : net_missing;
                     base[1][p] = up && right ? v[5 * net_block] + v[2 * net_block] * w[12][above + k] +
                                                    v[net_block] * w[16][above + k]
-                                             : 0.0;
+                                             : net_missing;
                     base[2][p] = down && left ? v[6 * net_block] + v[3 * net_block] * w[14][below + k - 1] +
                                                     v[0] * w[10][below + k - 1]
-                                              : 0.0;
+                                              : net_missing;
                     base[3][p] = down && right ? v[7 * net_block] + v[3 * net_block] * w[12][below + k] +
                                                      v[net_block] * w[10][below + k]
-                                               : 0.0;
+                                               : net_missing;
                 }
-                for (index_t p = 0; p < net_block; ++p) {
-                    const double q = net_sigmoid(
-                        0.25 *
-                        (static_cast<double>(seen[0][net_block + p]) + static_cast<double>(seen[1][net_block + p]) +
-                         static_cast<double>(seen[2][net_block + p]) + static_cast<double>(seen[3][net_block + p])));
-                    for (int v = 0; v < 4; ++v) {
-                        base[v][p] = -base[v][p] / centre[p];
-                        logit[v][p] = q * math::log(net_floored(base[v][p])) + static_cast<double>(seen[v][p]);
-                    }
-                }
+                net_shares(base, centre, seen, share);
                 for (index_t p = 0; p < many; ++p) {
                     const index_t k = s + p;
-                    const bool exists[4] = {i > 0 && k > 0, i > 0 && k < m1, i < m0 && k > 0, i < m0 && k < m1};
-                    double largest = -1e300, sum = 0.0, total = 0.0;
-                    for (int v = 0; v < 4; ++v) {
-                        largest = exists[v] && logit[v][p] > largest ? logit[v][p] : largest;
-                        total += exists[v] ? base[v][p] : 0.0;
+                    const bool up = i > 0, down = i < m0, left = k > 0, right = k < m1;
+                    if (up && left) {
+                        w[17][above + k - 1] = share[0][p];
                     }
-                    total = total < 0.0 ? 0.0 : total > 1.0 ? 1.0 : total;
-                    double share[4];
-                    for (int v = 0; v < 4; ++v) {
-                        share[v] = exists[v] ? math::exp(logit[v][p] - largest) : 0.0;
-                        sum += share[v];
+                    if (up && right) {
+                        w[15][above + k] = share[1][p];
                     }
-                    const double factor = total / sum;
-                    const index_t place[4] = {above + k - 1, above + k, below + k - 1, below + k};
-                    constexpr int codes[4] = {17, 15, 11, 9};
-                    for (int v = 0; v < 4; ++v) {
-                        if (exists[v]) {
-                            w[codes[v]][place[v]] = share[v] * factor;
-                        }
+                    if (down && left) {
+                        w[11][below + k - 1] = share[2][p];
+                    }
+                    if (down && right) {
+                        w[9][below + k] = share[3][p];
                     }
                 }
             }

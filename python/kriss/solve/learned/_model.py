@@ -22,6 +22,11 @@ MODELS = Path(__file__).resolve().parent / "models"
 class ModelFileError(ValueError):
     """A file of trained weights is missing, damaged or of another kind.
 
+    Attributes
+    ----------
+    args : tuple of str
+        The file and what is wrong with it.
+
     Raises
     ------
     ModelFileError
@@ -36,6 +41,9 @@ class ModelFileError(ValueError):
     ...     print(error)
     nowhere.npz cannot be read: there is no such file
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
 
 
 def read(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, Array], Any]:

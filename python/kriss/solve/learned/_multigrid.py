@@ -26,9 +26,10 @@ NATURAL, MIRRORED, BOTH = 1, 2, 3
 ORDERS = {NATURAL: "natural", MIRRORED: "mirrored", BOTH: "both"}
 DIRECT_POINTS = 64  # at most so many are left to a Cholesky factorisation
 LEAST_SIDE = 8  # shorter grids are left to the classical method
-SAMPLE = 24  # places per axis that the test for rotated anisotropy looks at
+SAMPLE = 16  # places per axis that the test for rotated anisotropy looks at
 ROTATED = 0.02  # of k_xy**2 / (k_xx k_yy), from where on a point counts
 SHARE = 1 / 32  # of the points
+UNIFORM = 1e-3  # spread of the couplings over their diagonal entry, up to where coefficients count as constant
 SLOW = 0.5  # energy norm of an error after one cycle, from where on the classical method is tried as well
 _SEED = 20260
 NOT_ROTATED = "no tensor is rotated against the grid"
@@ -145,7 +146,8 @@ class LearnedCycle(NativePreconditioner):
     ----------
     params : mapping
         ``kept``: ``"learned"`` or ``"black box"``; ``reason`` for the latter; ``orders`` of elimination; ``rate``,
-        which part of an error in the energy norm one cycle leaves (None if not validated).
+        which part of an error in the energy norm one cycle leaves (None if not validated); ``interpolation``:
+        ``"network"``, or ``"classical"`` for constant coefficients, where Dendy's weights are as good and cheaper.
     grids : tuple of tuple of int
         Points per axis on each level, from fine to coarse.
     is_spd, is_linear : bool
@@ -229,7 +231,8 @@ class LearnedCycle(NativePreconditioner):
             self._classical(matrix, reason)
             return
         small, shift = scaled(matrix)
-        orders = rotation(couplings(small, (self._grid[0], self._grid[1])))
+        sums = couplings(small, (self._grid[0], self._grid[1]))
+        orders = rotation(sums)
         if isinstance(orders, str):
             self._classical(matrix, orders)
             return
@@ -239,7 +242,9 @@ class LearnedCycle(NativePreconditioner):
         if told[0]:
             self._classical(matrix, "the matrix does not fit")  # raises, and says where
             return
-        net = _network.packed(self._model.weights)
+        spread = np.ptp(sums, axis=(1, 2)).max()
+        uniform = bool(spread <= UNIFORM * sums[0].mean())
+        net = np.empty(0, np.float32) if uniform else _network.packed(self._model.weights)
         while not told[0] and math.prod(native.grids()[-1]) > DIRECT_POINTS:
             told = native.coarsen(net, orders, self._workers)
         if not told[0]:
@@ -248,6 +253,7 @@ class LearnedCycle(NativePreconditioner):
             self._classical(matrix, "a pivot of the learned hierarchy is not positive")
             return
         params: dict[str, Any] = {"kept": "learned", "reason": None, "orders": ORDERS[orders], "rate": None}
+        params["interpolation"] = "classical" if uniform else "network"
         if self._validate:
             rate = params["rate"] = contraction(small, native, self._grid, self._workers)
             if not rate <= SLOW:
@@ -285,7 +291,7 @@ class LearnedCycle(NativePreconditioner):
 def couplings(matrix: check.Csr, grid: tuple[int, int]) -> Array:
     """(5, r, c): couplings to the point itself, right, lower left, below, lower right; sums over 3 by 3 points."""
     n1 = grid[1]
-    rows, columns = (np.unique(np.linspace(0, n - 4, min(n - 3, SAMPLE)).astype(int)) for n in grid)
+    rows, columns = (np.unique(np.linspace(1, n - 4, min(n - 4, SAMPLE)).astype(int)) for n in grid)
     shift = np.arange(3)
     points = (rows[:, None, None, None] + shift[:, None]) * n1 + columns[:, None, None] + shift
     points = points.ravel()

@@ -168,7 +168,7 @@ class Wrapper(_Preconditioner):
         options: dict[str, Any] = {"rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory}
         gains = [_gain(M, A, rhs) for M in (self, diagonal)]
         reason = None
-        if not gains[0] >= gains[1]:
+        if not gains[0] >= (1.0 - 1e-8) * gains[1]:  # up to rounding
             reason = f"its first step gains {gains[0]:.3g}, the diagonal's {gains[1]:.3g}"
         else:
             result = fcg(A, rhs, M=self, **options)
