@@ -89,12 +89,11 @@ KRISS_ALWAYS_INLINE void change_rows(index_t at, index_t m, int p, const T* cons
                 const typename S::type x0 = S::load(from, 0);
                 const typename S::type x1 = S::load(from, S::lanes);
                 if constexpr (pairs) {
-                    const typename S::type y0 = S::swapped(x0);
-                    const typename S::type y1 = S::swapped(x1);
+                    const typename S::type y0 = S::swapped(x0) * S::signs();
+                    const typename S::type y1 = S::swapped(x1) * S::signs();
                     for (int j = 0; j < Count; ++j) {
-                        const typename S::type turn = c[j].im * S::signs();
-                        acc[j][0] = acc[j][0] + (c[j].re * x0 + turn * y0);
-                        acc[j][1] = acc[j][1] + (c[j].re * x1 + turn * y1);
+                        acc[j][0] = acc[j][0] + (c[j].re * x0 + c[j].im * y0);
+                        acc[j][1] = acc[j][1] + (c[j].re * x1 + c[j].im * y1);
                     }
                 } else {
                     for (int j = 0; j < Count; ++j) {
