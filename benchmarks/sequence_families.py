@@ -143,7 +143,7 @@ def play(learner: Learner, one: Family, seed: int = 0) -> np.ndarray:
 def kernel_learner() -> KernelLearner:
     """As `Sequence` has it."""
     chosen = choices("cg", "ssor", None, None, None, 0)
-    return KernelLearner(len(chosen.arms), chosen.kernel, chosen.start, chosen.lines)
+    return KernelLearner(len(chosen.arms), chosen.kernel, chosen.start)
 
 
 LEARNERS: dict[str, Callable[[], Learner]] = {

@@ -65,7 +65,7 @@ def counted(solver: str, shift: float, B: np.ndarray) -> np.ndarray:
 def kernel() -> Learner:
     """As `Sequence` has it."""
     chosen = choices("cg", "ssor", None, None, None, 0)
-    return KernelLearner(len(chosen.arms), chosen.kernel, chosen.start, chosen.lines)
+    return KernelLearner(len(chosen.arms), chosen.kernel, chosen.start)
 
 
 # Name -> learner, whether it is shown the shift.

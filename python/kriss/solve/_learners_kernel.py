@@ -12,15 +12,13 @@ import numpy.typing as npt
 from kriss.solve._learners import Learner, new_origin
 
 Array = npt.NDArray[Any]
-Line = tuple[Array, Array]  # arms that differ in one parameter, and the values of that, in ascending order
 
 KEPT = 500  # systems remembered
 FORGET = 0.95  # of the errors that the views are judged by, per system
-DOUBTED = 3.0  # standard deviations that a prediction may be wrong by where it is above the chord of its neighbours
 EFFECT, LOCAL, GROUP, LEVEL = 0.9, 0.3, 0.5, 1.0  # prior standard deviations of log costs
 LEAST, MOST = 0.03, 1.0  # bounds of the error of one cost
 BONUS, BOLD, EVERY = 0.65, 1.2, 10  # exploration, in standard deviations; and that of every so many systems
-CUT = 1e-5  # eigenvalues of the kernel below that part of the largest are left out
+CUT = 1e-6  # eigenvalues of the kernel below that part of the largest are left out
 NOISE = 0.15  # most that observations are taken to err by: what is left beyond is for the views to explain
 SETTLED = 30  # systems after which the variance of costs is looked at
 FOLLOW = 0.25  # how fast the trend follows the costs
@@ -72,11 +70,6 @@ class KernelLearner(Learner):
         Number of settings.
     kernel : ndarray, shape (arms, arms)
         How much the cost of one arm tells of another: 1 on the diagonal.
-    start : int, optional
-        The arm to begin with.
-    lines : tuple of (ndarray, ndarray)
-        Arms that differ in one parameter alone, in its order, and its values: over these, log costs are taken to be
-        convex where nothing is known to the contrary.
 
     Notes
     -----
@@ -89,25 +82,19 @@ class KernelLearner(Learner):
     believed triple.
 
     Played is the arm with the least prediction less 0.65 standard deviations of its difference from the arms as they
-    were played; for every tenth system, 1.2 of them. Over one parameter costs fall and rise again: a prediction above a
-    chord between two other arms of a line counts as the chord, unless that is more than three standard deviations below
-    it. So what lies between two arms that are played in turn is tried too.
-
-    With n systems remembered (at most 500), v = 10 views, a arms and r about 7 eigenvalues of the kernel that count, a
-    step takes 6 v n a + v a r**2 flops, v n exponentials and a**3 flops for each line of a arms, 0.2 to 0.5 ms, and
-    holds 8 n (3 a + 2 d + 8) bytes.
+    were played; for every tenth system, 1.2 of them. With n systems remembered (at most 500), v = 10 views, a arms and
+    r about 7 eigenvalues of the kernel that count, a step takes 6 v n a + v a r**2 flops and v n exponentials, 0.2
+    to 0.5 ms, and holds 8 n (3 a + 2 d + 8) bytes.
 
     References
     ----------
-    P. Rigollet, A. Zeevi, "Nonparametric bandits with covariates", COLT 2010, section 3. Costs of one shape: R. Combes,
-    A. Proutiere, "Unimodal bandits: regret lower bounds and optimal algorithms", ICML 2014, section 2.
+    P. Rigollet, A. Zeevi, "Nonparametric bandits with covariates", COLT 2010, section 3.
     """
 
     name = "kernel"
 
-    def __init__(self, arms: int, kernel: Array, start: int | None = None, lines: tuple[Line, ...] = ()) -> None:
+    def __init__(self, arms: int, kernel: Array, start: int | None = None) -> None:
         super().__init__(arms, arms // 2 if start is None else start)
-        self._chords = [_chords(*line) for line in lines if len(line[0]) > 2]
         same = kernel > 0
         self.kernel = kernel
         offset = 0.0 if same.all() else GROUP**2
@@ -255,19 +242,9 @@ class KernelLearner(Learner):
         parts = np.einsum("vai,via->va", apart, np.linalg.solve(behind, apart.transpose(0, 2, 1)))
         spread = parts[0] + parts[1] * VIEWS[view][4]
         bonus = BOLD if self._clock % EVERY == EVERY - 1 else BONUS
-        deviation = self.error() * np.sqrt(np.maximum(spread, 0.0))
-        arm = int(np.argmin(self._shaped(f, deviation) - bonus * deviation))
+        arm = int(np.argmin(f - bonus * self.error() * np.sqrt(np.maximum(spread, 0.0))))
         self._last = predictions, view
         return arm, 1.0
-
-    def _shaped(self, f: Array, deviation: Array) -> Array:
-        """Predictions lowered to the chords of their neighbours, where that is within what is not known of them."""
-        for where, low, high, part, wall in self._chords:
-            row = f[where]
-            chords = row[low, None] + (row[high] - row[low])[:, None] * part + wall
-            f = f.copy()
-            f[where] = np.maximum(np.minimum(row, chords.min(axis=0)), row - DOUBTED * deviation[where])
-        return f
 
     def _half_variance(self) -> Array:
         """What the mean of a cost exceeds its median by, in logarithms, for every arm, smoothed."""
@@ -431,11 +408,3 @@ def _factor(kernel: Array) -> tuple[Array, Array]:
     keep = values > CUT * values[-1]
     f = vectors[:, keep] * np.sqrt(values[keep])
     return f, np.ascontiguousarray((f[:, :, None] * f[:, None, :]).reshape(len(f), -1))
-
-
-def _chords(where: Array, x: Array) -> tuple[Array, Array, Array, Array, Array]:
-    """Of a line: its arms; the ends of all chords; how far from one end to the other an arm lies; inf where outside."""
-    low, high = np.triu_indices(len(x), 2)
-    part = (x[None, :] - x[low, None]) / (x[high] - x[low])[:, None]
-    outside = (part <= 0.0) | (part >= 1.0)
-    return where, low, high, np.where(outside, 0.0, part), np.where(outside, np.inf, 0.0)

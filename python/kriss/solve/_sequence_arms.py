@@ -54,13 +54,12 @@ GRIDS: dict[str, tuple[float, ...]] = {
 }
 # On which scale, and over which length of it, a parameter's cost is alike.
 SCALES: dict[str, Callable[[float], float]] = {
-    "omega": lambda v: v / 0.4,
+    "omega": lambda v: v / 0.25,
     "relax": lambda v: -2.0 * float(np.log10(1.02 - v)),
     "degree": lambda v: float(np.log2(v)),
     "restart": lambda v: float(np.log2(v)),
     "recycle": lambda v: float(np.log2(1.0 + v)),
 }
-LONGEST_LINE = 64  # settings in a row whose shape is looked at
 START = {"omega": 1.5, "relax": 0.99, "degree": 4.0, "restart": 30.0, "recycle": 10.0}
 
 
@@ -84,11 +83,10 @@ class Arm:
 
 @dataclass(frozen=True)
 class Choices:
-    """All settings of a sequence, the likeness of their costs, those that differ in one number, and where to begin."""
+    """All settings of a sequence, the one to begin with first in `order`, and the likeness of their costs."""
 
     arms: tuple[Arm, ...]
     kernel: Array
-    lines: tuple[tuple[Array, Array], ...]
     start: int
     fixed: Mapping[str, Any]
     makers: Mapping[str, Make]
@@ -130,7 +128,7 @@ def choices(method: str, precond: Any, learn: Any, params: Any, grids: Any, recy
         names = [name for name in wanted if name in given[kind]]
         for values in itertools.product(*(tables[name] for name in names)):
             arms.append(Arm(kind, tuple(zip(names, values, strict=True))))
-    return Choices(tuple(arms), _kernel(arms), _lines(arms), _start(arms), fixed, makers)
+    return Choices(tuple(arms), _kernel(arms), _start(arms), fixed, makers)
 
 
 def _kinds(precond: Any) -> tuple[list[str], dict[str, Make]]:
@@ -169,34 +167,14 @@ def _grids(grids: Any) -> dict[str, tuple[float, ...]]:
 
 
 def _kernel(arms: list[Arm]) -> Array:
-    """Likeness of two settings of one preconditioner by their distance d, 0 for different ones.
-
-    Of the class of Matern's, nu = 5/2: ``(1 + s + s**2 / 3) exp(-s)`` with ``s = sqrt(5) d / 1.5``. Interpolation by
-    exp(-d**2 / 2), which has all derivatives, swings between settings that were tried, and is sure of it (M. L. Stein,
-    "Interpolation of spatial data", Springer 1999, sections 1.7 and 2.7).
-    """
+    """exp(-d**2 / 2) with d the distance of two settings of one preconditioner; 0 for different ones."""
     out = np.zeros((len(arms), len(arms)))
     for kind in {arm.precond for arm in arms}:
         where = [k for k, arm in enumerate(arms) if arm.precond == kind]
         x = np.array([[SCALES[name](value) for name, value in arms[k].values] for k in where]).reshape(len(where), -1)
-        s = np.sqrt(5.0 * ((x[:, None, :] - x[None, :, :]) ** 2).sum(axis=2)) / 1.5
-        out[np.ix_(where, where)] = np.maximum((1.0 + s + s * s / 3.0) * np.exp(-s), 1e-12)
+        square = ((x[:, None, :] - x[None, :, :]) ** 2).sum(axis=2)
+        out[np.ix_(where, where)] = np.maximum(np.exp(-0.5 * square), 1e-12)
     return out
-
-
-def _lines(arms: list[Arm]) -> tuple[tuple[Array, Array], ...]:
-    """Arms that differ in one parameter alone, three or more, in its order, and its values on its scale."""
-    rows: dict[tuple[Any, ...], list[tuple[float, int]]] = {}
-    for k, arm in enumerate(arms):
-        for name, value in arm.values:
-            others = tuple(pair for pair in arm.values if pair[0] != name)
-            rows.setdefault((arm.precond, name, others), []).append((SCALES[name](value), k))
-    made = []
-    for row in rows.values():
-        if 3 <= len(row) <= LONGEST_LINE:
-            values, where = zip(*sorted(row), strict=True)
-            made.append((np.array(where), np.array(values)))
-    return tuple(made)
 
 
 def _start(arms: list[Arm]) -> int:

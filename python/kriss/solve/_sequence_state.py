@@ -32,7 +32,7 @@ def learner(name: str, chosen: Choices) -> Learner:
         return Tsallis(count, name == "tsallis-rv")
     if name == "chebcb":
         return ChebCB(count)
-    return KernelLearner(count, chosen.kernel, chosen.start, chosen.lines)
+    return KernelLearner(count, chosen.kernel, chosen.start)
 
 
 class Pattern:
@@ -45,7 +45,7 @@ class Pattern:
         self.estimator = (
             self.learner
             if isinstance(self.learner, KernelLearner)
-            else KernelLearner(len(chosen.arms), chosen.kernel, chosen.start, chosen.lines)
+            else KernelLearner(len(chosen.arms), chosen.kernel, chosen.start)
         )
         self.trials = {name: Trial(name) for name in trials}
         self.built = Built(chosen)
