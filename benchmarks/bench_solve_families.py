@@ -105,6 +105,7 @@ class Stiffness:
         self.by_entry = np.argsort(key, kind="stable")
         self.first = np.concatenate([[0], np.cumsum(np.bincount(np.unique(key, return_inverse=True)[1]))])
         self.nnz = pattern.nnz
+        self.known: dict[bytes, tuple[np.ndarray, ...]] = {}
 
     def conductivity(self, mu: float, distance: np.ndarray) -> np.ndarray:
         return 1.0 + np.exp(-distance / mu**2)
@@ -116,15 +117,20 @@ class Stiffness:
         return A
 
     def entries(self, mu: float, where: np.ndarray) -> np.ndarray:
-        out = np.zeros(len(where))
-        counts = self.first[where + 1] - self.first[where]
-        parts = self.by_entry[np.concatenate([np.arange(self.first[w], self.first[w + 1]) for w in where])]
-        element, place = parts // 16, parts % 16
-        values = np.einsum(
-            "eq,qe->e", self.conductivity(mu, self.distance[element]), self.local.reshape(4, 16)[:, place]
-        )
-        np.add.at(out, np.repeat(np.arange(len(where)), counts), values + self.mass.ravel()[place])
-        return out
+        distance, weight, first, mass = self._parts(where)
+        return np.add.reduceat((self.conductivity(mu, distance) * weight).sum(axis=1), first) + mass
+
+    def _parts(self, where: np.ndarray) -> tuple[np.ndarray, ...]:
+        """What elements contribute to entries: the same few are asked for again and again."""
+        key = where.tobytes()
+        if key not in self.known:
+            counts = self.first[where + 1] - self.first[where]
+            parts = self.by_entry[np.concatenate([np.arange(self.first[w], self.first[w + 1]) for w in where])]
+            element, place = parts // 16, parts % 16
+            first = np.cumsum(counts) - counts
+            mass = np.add.reduceat(self.mass.ravel()[place], first)
+            self.known[key] = (self.distance[element], self.local.reshape(4, 16)[:, place].T.copy(), first, mass)
+        return self.known[key]
 
 
 def _stiffness(quick: bool) -> Iterable[Case]:

@@ -1,22 +1,24 @@
-"""Twenty families of sequences: does a learner ever lose to a fixed choice?  python -m benchmarks.sequence_families
+"""Twenty families of sequences: does a learner ever lose to a fixed choice? With a plot.
 
 Each is made of diffusion on a 20 by 20 grid, shifted: regimes that change without notice, drift, contexts that tell
 nothing, lie, change their meaning or are missing, and some that are honest. For every system the iterations of
 conjugate gradients with SSOR are counted for all 20 omegas once; learners then see one of these counts at a time.
+
+    python -m benchmarks.sequence_families [--quick] [--out DIR] [--seeds 0 1 2 3 4] [--save DIR] [--processes 2]
 """
 
 from __future__ import annotations
 
-import argparse
 import functools
-import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sps
 
+from benchmarks.figure import run
 from kriss.solve import SSOR, cg
 from kriss.solve._learners import Learner, Tsallis
 from kriss.solve._learners_chebyshev import ChebCB
@@ -156,30 +158,9 @@ def worst_ratio(costs: np.ndarray, one: Family, start: int = 200) -> float:
     return float((np.cumsum(costs) / fixed)[start - 1 :].max())
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.sequence_families", description=__doc__)
-    parser.add_argument("--systems", type=int, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--save", type=Path, help="keep the counts here, and take them from here if they exist")
-    args = parser.parse_args(argv)
-    worst = dict.fromkeys(LEARNERS, 0.0)
-    print(f"{args.systems} systems each; cost / best fixed omega: largest after 200 systems, and at the end")
-    for kind in range(len(NAMES)):
-        one = _kept(args.save, kind, args.systems, args.seed)
-        fixed = one.counts.sum(axis=0).min()
-        line = f"{one.name:34s} best per system {one.counts.min(axis=1).sum() / fixed:.3f}"
-        for name, make in LEARNERS.items():
-            costs = play(make(), one)
-            ratio = worst_ratio(costs, one)
-            worst[name] = max(worst[name], ratio)
-            line += f" | {name} {ratio:.3f} {costs.sum() / fixed:.3f}"
-        print(line, flush=True)
-    print("worst: " + ", ".join(f"{name} {ratio:.3f}" for name, ratio in worst.items()))
-    return 0
-
-
-def _kept(folder: Path | None, kind: int, count: int, seed: int) -> Family:
-    path = None if folder is None else folder / f"family{kind}_{count}_{seed}.npz"
+def kept(folder: str, kind: int, count: int, seed: int) -> Family:
+    """The counts of a family, from `folder` if they are there, else counted and put there; "" keeps nothing."""
+    path = None if not folder else Path(folder) / f"family{kind}_{count}_{seed}.npz"
     if path is not None and path.exists():
         with np.load(path) as held:
             contexts = held["contexts"] if held["contexts"].size else None
@@ -192,5 +173,59 @@ def _kept(folder: Path | None, kind: int, count: int, seed: int) -> Family:
     return one
 
 
+def judged(save: str, count: int, task: tuple[int, int]) -> dict[str, Any]:
+    """Of one family and seed: cost over that of the best fixed omega by learner, largest after 200 and at the end."""
+    seed, kind = task
+    one = kept(save, kind, count, seed)
+    fixed = float(one.counts.sum(axis=0).min())
+    out: dict[str, Any] = {"seed": seed, "family": one.name, "best per system": one.counts.min(axis=1).sum() / fixed}
+    for name, make in LEARNERS.items():
+        costs = play(make(), one)
+        out[name] = [worst_ratio(costs, one), float(costs.sum()) / fixed]
+    return out
+
+
+def measure(quick: bool, systems: int, seeds: list[int], save: str, processes: int) -> dict[str, Any]:
+    """Every learner on every family and seed."""
+    if quick:
+        systems, seeds = min(systems, 220), seeds[:1]
+    rows = []
+    worst = dict.fromkeys(LEARNERS, 0.0)
+    print(f"{systems} systems each; cost / best fixed omega: largest after 200 systems, and at the end")
+    with ProcessPoolExecutor(processes) as pool:
+        tasks = [(seed, kind) for seed in seeds for kind in range(len(NAMES))]
+        for row in pool.map(functools.partial(judged, save, systems), tasks):
+            rows.append(row)
+            line = f"{row['seed']} {row['family']:34s} best per system {row['best per system']:.3f}"
+            for name in LEARNERS:
+                worst[name] = max(worst[name], row[name][0])
+                line += f" | {name} {row[name][0]:.3f} {row[name][1]:.3f}"
+            print(line, flush=True)
+    print("worst: " + ", ".join(f"{name} {ratio:.3f}" for name, ratio in worst.items()))
+    return {"systems": systems, "rows": rows, "worst": worst}
+
+
+def plot(data: dict[str, Any], path: Path) -> None:
+    """The largest ratio after 200 systems by family, one dot a seed."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(9, 6), layout="constrained")
+    place = {name: k for k, name in enumerate(NAMES)}
+    shift = {name: 0.15 * (k - 1.5) for k, name in enumerate(LEARNERS)}
+    for name in LEARNERS:
+        y = [place[row["family"]] + shift[name] for row in data["rows"]]
+        axes.plot([row[name][0] for row in data["rows"]], y, ".", label=name)
+    axes.axvline(1.05, color="k", lw=0.8, ls=":")
+    axes.axvline(1.0, color="0.6", lw=0.8)
+    axes.set_yticks(range(len(NAMES)), NAMES)
+    axes.invert_yaxis()
+    axes.set_xlabel("cost / best fixed omega, the largest once 200 systems have passed")
+    axes.legend()
+    figure.savefig(path, dpi=130)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run("sequence_families", __doc__, measure, plot, systems=1000, seeds=[0, 1, 2, 3, 4], save="", processes=2)

@@ -1,19 +1,21 @@
 """The heat equation as a sequence of systems: Crank-Nicolson steps on the unit square with a conductivity that changes.
 
+    python -m benchmarks.sequence_heat [--quick] [--out DIR] [--sizes 25 50 100] [--steps 1000]
+
 The problem is that of M. Khodak, E. Chow, M.-F. Balcan, A. Talwalkar, "Learning to relax", ICLR 2024, appendix on the
 heat equation: conductivity max(0.1 sin 2 pi t, -10 sin 2 pi t), a source that moves in a circle, a bump to begin with.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sps
 
+from benchmarks.figure import run
 from kriss.solve import MIC, SSOR, Sequence, cg
 
 OMEGAS = np.round(np.linspace(1.0, 1.95, 20), 2)
@@ -108,51 +110,80 @@ SOLVERS = {
 
 
 class Solved(NamedTuple):
-    """A sequence when it is through, its iterations and its worst relative residual."""
+    """A sequence when it is through, its iterations, its worst relative residual, and iterations up to each step."""
 
     sequence: Sequence
     iterations: int
     worst: float
+    so_far: list[int]
 
 
 def solve(heat: Heat, warm_start: str | None = "previous", blind: bool = False, **options: Any) -> Solved:
     """The whole sequence."""
     S = Sequence("cg", options.pop("precond", "ssor"), warm_start=warm_start, rtol=RTOL, rng=0, **options)
     count, worst = 0, 0.0
+    so_far = []
     for step in heat:
         result = S.solve(step.A, step.b, None if blind else step.conductivity)
         count += result.iterations
+        so_far.append(count)
         worst = max(worst, result.residual_norm / float(np.linalg.norm(step.b)))
-    return Solved(S, count, worst)
+    return Solved(S, count, worst, so_far)
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.sequence_heat", description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[25, 50, 100])
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--plot", help="write the report of the largest size as a picture")
-    args = parser.parse_args(argv)
-    for nx in args.sizes:
-        heat = Heat(nx, args.steps)
+def measure(quick: bool, sizes: list[int], steps: int) -> dict[str, Any]:
+    """Iterations of every way by grid size, and curves of the largest."""
+    if quick:
+        sizes, steps = sizes[:1], min(steps, 200)
+    out: dict[str, Any] = {"steps": steps, "sizes": {}}
+    for nx in sizes:
+        heat = Heat(nx, steps)
         counts = fixed_counts(heat)
         best = int(np.argmin(counts.sum(axis=0)))
-        print(f"nx = {nx}, {args.steps} steps, total iterations to {RTOL:g}")
-        for omega in (1.0, 1.5, 1.95):
-            print(f"  omega {omega}: {counts[:, np.argmin(abs(OMEGAS - omega))].sum()}")
-        print(f"  best fixed omega, {OMEGAS[best]}: {counts[:, best].sum()}")
-        print(f"  best omega for every step: {counts.min(axis=1).sum()}")
+        lines: dict[str, Any] = {}
+        print(f"nx = {nx}, {steps} steps, total iterations to {RTOL:g}")
+        for name, row in (
+            *((f"omega {w}", counts[:, int(np.argmin(abs(OMEGAS - w)))]) for w in (1.0, 1.5, 1.95)),
+            (f"best fixed omega, {OMEGAS[best]}", counts[:, best]), ("best omega for every step", counts.min(axis=1)),
+        ):  # fmt: skip
+            print(f"  {name}: {row.sum()}")
+            lines[name] = {"iterations": int(row.sum()), "so far": np.cumsum(row).tolist()}
         for name, options in SOLVERS.items():
             for warm in ("previous", "extrapolate"):
-                report = solve(heat, warm, **options).sequence.report()
+                solved = solve(heat, warm, **options)
+                report = solved.sequence.report()
                 print(f"  {name}, start {warm}: {report.iterations} iterations, {report.seconds:.2f} s, "
                       f"of which choosing {report.learning_seconds:.2f} s; {report.measures}", flush=True)  # fmt: skip
-    if args.plot:
-        import matplotlib
+                lines[f"{name}, start {warm}"] = {
+                    "iterations": report.iterations, "seconds": report.seconds, "choosing": report.learning_seconds,
+                    "measures": report.measures, "so far": solved.so_far,
+                }  # fmt: skip
+        if nx != max(sizes):
+            for line in lines.values():
+                del line["so far"]
+        out["sizes"][nx] = lines
+    return out
 
-        matplotlib.use("Agg")
-        solve(heat).sequence.plot()[0].figure.savefig(args.plot, dpi=150)
-    return 0
+
+def plot(data: dict[str, Any], path: Path) -> None:
+    """Iterations beyond those of the best omega for every step, on the largest grid."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    size = max(data["sizes"], key=int)
+    lines = {name: np.array(line["so far"]) for name, line in data["sizes"][size].items()}
+    least = lines["best omega for every step"]
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    for name, line in lines.items():
+        if "extrapolate" in name or name in ("omega 1.0", "best omega for every step"):
+            continue
+        axes.plot(line - least, "-" if name.startswith("ours") else "--", label=name)
+    axes.set(xlabel="step", ylabel="iterations beyond those of the best omega for every step", title=f"nx = {size}")
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=130)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run("sequence_heat", __doc__, measure, plot, sizes=[25, 50, 100], steps=1000)

@@ -101,6 +101,54 @@ void test_passes() {
     }
 }
 
+// What solve/strand.hpp makes of complex numbers has the bits of the plain loops.
+template <class R>
+void test_strands() {
+    using T = Cplx<R>;
+    std::mt19937 draw(3);
+    for (const index_t n : {1, 2, 3, 7, 8, 9, 31, 512}) {
+        std::vector<std::vector<T>> v(5, std::vector<T>(at(n)));
+        for (auto& one : v) {
+            fill(one.data(), n, draw);
+        }
+        const T* const both[2] = {v[1].data(), v[2].data()};
+        if constexpr (sizeof(R) == sizeof(double)) {
+            double lane[4 * solve_lanes], plain[4 * solve_lanes];
+            for (int l = 0; l < 4 * solve_lanes; ++l) {
+                lane[l] = plain[l] = 0.25 * l;
+            }
+            add_conj_strands<2>(v[0].data(), both, n, lane);
+            for (int q = 0; q < 2; ++q) {
+                for (index_t i = 0; i < n; ++i) {
+                    const T a = v[0][at(i)];
+                    const T b = both[q][i];
+                    double* const to = plain + 2 * solve_lanes * q + i % solve_lanes;
+                    to[0] += a.re * b.re + a.im * b.im;
+                    to[solve_lanes] += a.re * b.im - a.im * b.re;
+                }
+            }
+            KRISS_CHECK(std::equal(lane, lane + 4 * solve_lanes, plain));
+        }
+        const T a[2] = {number<T>(draw), number<T>(draw)};
+        const T c[2] = {number<T>(draw), number<T>(draw)};
+        std::vector<T> y = v[3], u = v[3], w = v[4];
+        const index_t added = add_strands<R, 2>(both, a, n, y.data());
+        const index_t taken = subtract_strands<R, 2>(both, a, c, n, u.data(), w.data());
+        KRISS_CHECK(added == taken && added <= n && n - added < 8);
+        bool same = true;
+        for (index_t i = 0; i < added; ++i) {
+            const T x0 = both[0][i];
+            const T x1 = both[1][i];
+            const T py = (v[3][at(i)] + a[0] * x0) + a[1] * x1;
+            const T pu = (v[3][at(i)] - a[0] * x0) - a[1] * x1;
+            const T pw = (v[4][at(i)] - c[0] * x0) - c[1] * x1;
+            same = same && py.re == y[at(i)].re && py.im == y[at(i)].im && pu.re == u[at(i)].re &&
+                   pu.im == u[at(i)].im && pw.re == w[at(i)].re && pw.im == w[at(i)].im;
+        }
+        KRISS_CHECK(same);
+    }
+}
+
 // Tridiagonal, not symmetric.
 template <class T>
 struct Chain {
@@ -235,6 +283,8 @@ KRISS_CASE("chunks from the end: a permutation within each share") {
 }
 
 KRISS_CASE("the two passes against their definition") {
+    test_strands<double>();
+    test_strands<float>();
     test_passes<double>();
     test_passes<float>();
     test_passes<Cplx<double>>();

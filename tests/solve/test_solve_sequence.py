@@ -194,3 +194,15 @@ def test_what_copies_of_a_sequence_learn_comes_together():
     assert out.converged and out.pieces == (8, 8, 8)
     (known,) = learner.state_dict()["patterns"].values()
     assert len(known["learner"]["arm"]) == 24
+
+
+def test_a_sequence_loses_nothing_when_a_process_dies(tmp_path):
+    """What the dead process had learned is learned again, and known once."""
+    systems = [Assembled(k, 1 if k == 9 else 0, str(tmp_path)) for k in range(12)]
+    want = solve_sequence([Assembled(k) for k in range(12)], kriss.solve.Sequence(rtol=1e-8, rng=0), pieces=2)
+    got = solve_sequence(systems, kriss.solve.Sequence(rtol=1e-8, rng=0), pieces=2, workers=2)
+    assert got.deaths == 1 and got.converged
+    assert all(np.array_equal(a.x, b.x) for a, b in zip(want, got, strict=True))
+    known = [next(iter(out.learner.state_dict()["patterns"].values()))["learner"]["arm"] for out in (want, got)]
+    assert len(known[1]) == 12
+    np.testing.assert_array_equal(*known)

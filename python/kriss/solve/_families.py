@@ -225,7 +225,8 @@ class InterpolatedFamily:
         if self._inverse is None:
             self._inverse = _Solved.of(self._b.reshape(len(self._b), -1), self._members(), self._factorised())
         beta = self.coefficients(mu)
-        x = np.tensordot(beta, self._inverse.x, axes=1)
+        members = self._inverse.x
+        x = (beta @ members.reshape(len(beta), -1)).reshape(members.shape[1:])
         pairs = np.concatenate([[1.0], -np.outer(beta, beta).ravel()])
         residual = np.array([float(np.linalg.norm(r @ pairs)) for r in self._inverse.residuals])
         vector = self._b.ndim == 1

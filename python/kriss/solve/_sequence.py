@@ -165,6 +165,7 @@ class Sequence:
         check.workers(workers)
         self.check_finite = bool(check_finite)
         self._chosen = choices(method, precond, learn, params, grids, self.recycle)
+        self._labels = tuple(arm.label for arm in self._chosen.arms)
         self._runner = Runner(
             self.method, self._chosen, self.recycle, self._counts, check.scalar(rtol, "rtol", low=0.0),
             check.scalar(atol, "atol", low=0.0),
@@ -182,7 +183,7 @@ class Sequence:
     @property
     def arms(self) -> tuple[str, ...]:
         """The settings to choose from."""
-        return tuple(arm.label for arm in self._chosen.arms)
+        return self._labels
 
     @property
     def systems(self) -> int:

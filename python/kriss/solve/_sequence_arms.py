@@ -54,7 +54,7 @@ GRIDS: dict[str, tuple[float, ...]] = {
 }
 # On which scale, and over which length of it, a parameter's cost is alike.
 SCALES: dict[str, Callable[[float], float]] = {
-    "omega": lambda v: v / 0.4,
+    "omega": lambda v: v / 0.25,
     "relax": lambda v: -2.0 * float(np.log10(1.02 - v)),
     "degree": lambda v: float(np.log2(v)),
     "restart": lambda v: float(np.log2(v)),

@@ -19,6 +19,7 @@
 #include "kriss/solve/krylov.hpp"
 #include "kriss/solve/reduce.hpp"
 #include "kriss/solve/scalar.hpp"
+#include "kriss/solve/strand.hpp"
 
 namespace kriss {
 
@@ -101,6 +102,23 @@ KRISS_ALWAYS_INLINE void add_two_products(const double* x, const double* u, cons
     }
 }
 
+// lane += conj(x) u, then conj(x) w behind it, over a block: as add_conj_products, x read once
+template <class T>
+KRISS_ALWAYS_INLINE void add_both_products(const T* x, const T* u, const T* w, index_t n, double* lane) {
+    if constexpr (!ScalarTraits<T>::is_complex) {
+        double room[3][solve_block];
+        add_two_products(as_double(x, n, room[0]), as_double(u, n, room[1]), as_double(w, n, room[2]), n, lane);
+    } else if constexpr (sizeof(T) == sizeof(Cplx<double>)) {
+        const T* const both[2] = {u, w};
+        add_conj_strands<2>(x, both, n, lane);
+    } else {
+        add_conj_products(x, u, n, lane);
+        add_conj_products(x, w, n, lane + 2 * solve_lanes);
+    }
+}
+
+inline constexpr int side_by_side = 32;  // vectors whose sums grow together, block after block of u and w
+
 // out: (2 m + 1): list_j^H u for all j, list_j^H w for all j, u^H w.  norms: ||u||^2, ||w||^2
 // part: (chunk_count(n), 2 m + 3) scratch
 template <class T>
@@ -115,22 +133,24 @@ void delayed_products(const DelayedPass<T>& f, Wide<T>* out, double* norms, Wide
         Wide<T>* mine = part + begin / solve_grain * columns;
         const T* const u = f.u;
         const T* const w = f.w;
-        for (int j = 0; j < m; ++j) {
-            const T* const v = f.list[j];
-            double lane[2 * width] = {};
-            for (index_t b = begin; b < end; b += solve_block) {
-                const index_t size = b + solve_block < end ? solve_block : end - b;
-                if constexpr (ScalarTraits<T>::is_complex) {
-                    add_conj_products(v + b, u + b, size, lane);
-                    add_conj_products(v + b, w + b, size, lane + width);
-                } else {
-                    double room[3][solve_block];
-                    add_two_products(as_double(v + b, size, room[0]), as_double(u + b, size, room[1]),
-                                     as_double(w + b, size, room[2]), size, lane);
+        for (int from = 0; from < m; from += side_by_side) {
+            const int to = from + side_by_side < m ? from + side_by_side : m;
+            double lane[side_by_side][2 * width];
+            for (int j = 0; j < to - from; ++j) {
+                for (int l = 0; l < 2 * width; ++l) {
+                    lane[j][l] = 0.0;
                 }
             }
-            mine[j] = lanes_sum<T>(lane);
-            mine[m + j] = lanes_sum<T>(lane + width);
+            for (index_t b = begin; b < end; b += solve_block) {
+                const index_t size = b + solve_block < end ? solve_block : end - b;
+                for (int j = from; j < to; ++j) {
+                    add_both_products(f.list[j] + b, u + b, w + b, size, lane[j - from]);
+                }
+            }
+            for (int j = from; j < to; ++j) {
+                mine[j] = lanes_sum<T>(lane[j - from]);
+                mine[m + j] = lanes_sum<T>(lane[j - from] + width);
+            }
         }
         double lane[3 * width] = {};
         for (index_t b = begin; b < end; b += solve_block) {
@@ -169,7 +189,15 @@ KRISS_ALWAYS_INLINE void take_off(const T* const* list, const Wide<T>* of_u, con
         a[j] = narrow<T>(of_u[j]);
         c[j] = narrow<T>(of_w[j]);
     }
-    for (index_t i = 0; i < n; ++i) {
+    index_t i = 0;
+    if constexpr (ScalarTraits<T>::is_complex) {
+        const T* from[Count];
+        for (int j = 0; j < Count; ++j) {
+            from[j] = v[j];
+        }
+        i = subtract_strands<typename ScalarTraits<T>::Real, Count>(from, a, c, n, u, w);
+    }
+    for (; i < n; ++i) {
         T s = u[i];
         T t = w[i];
         for (int j = 0; j < Count; ++j) {

@@ -15,6 +15,7 @@
 #include "kriss/executor.hpp"
 #include "kriss/solve/reduce.hpp"
 #include "kriss/solve/scalar.hpp"
+#include "kriss/solve/strand.hpp"
 #include "kriss/view.hpp"
 
 namespace kriss {
@@ -64,7 +65,15 @@ KRISS_ALWAYS_INLINE void add_terms(const FusedPass<T>& f, int k, index_t at, ind
         v[j] = f.v[k + j] + at;
         c[j] = f.c[k + j];
     }
-    for (index_t i = 0; i < m; ++i) {
+    index_t i = 0;
+    if constexpr (ScalarTraits<T>::is_complex) {
+        const T* from[Count];
+        for (int j = 0; j < Count; ++j) {
+            from[j] = v[j];
+        }
+        i = add_strands<typename ScalarTraits<T>::Real, Count>(from, c, m, y);
+    }
+    for (; i < m; ++i) {
         T s = y[i];
         for (int j = 0; j < Count; ++j) {
             s = s + c[j] * v[j][i];
@@ -103,7 +112,9 @@ KRISS_ALWAYS_INLINE void combine_block(const FusedPass<T>& f, index_t at, index_
 // lane += conj(x) y over a block: lanes 0..7 hold real parts, 8..15 imaginary parts
 template <class T>
 KRISS_ALWAYS_INLINE void add_conj_products(const T* x, const T* y, index_t m, double* lane) {
-    if constexpr (ScalarTraits<T>::is_complex) {
+    if constexpr (ScalarTraits<T>::is_complex && sizeof(T) == sizeof(Cplx<double>)) {
+        add_conj_strands<1>(x, &y, m, lane);
+    } else if constexpr (ScalarTraits<T>::is_complex) {
         double s[solve_lanes];
         double t[solve_lanes];
         for (int l = 0; l < solve_lanes; ++l) {

@@ -11,9 +11,11 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/gram_schmidt.hpp"
 #include "kriss/solve/krylov.hpp"
 #include "kriss/solve/reduce.hpp"
 #include "kriss/solve/scalar.hpp"
+#include "kriss/solve/strand.hpp"
 
 namespace kriss {
 
@@ -39,7 +41,14 @@ void panel_products(index_t n, int p, const T* const* w, int q, const T* const* 
         for (index_t b = begin; b < end; b += solve_block) {
             const index_t m = b + solve_block < end ? solve_block : end - b;
             for (int i = 0; i < p; ++i) {
-                for (int j = 0; j < q; ++j) {
+                int j = 0;
+                for (; j + 2 <= q; j += 2) {
+                    double lane[2 * width] = {};
+                    add_both_products(w[i] + b, u[j] + b, u[j + 1] + b, m, lane);
+                    mine[i * q + j] = mine[i * q + j] + lanes_sum<T>(lane);
+                    mine[i * q + j + 1] = mine[i * q + j + 1] + lanes_sum<T>(lane + width);
+                }
+                if (j < q) {
                     double lane[width] = {};
                     add_conj_products(w[i] + b, u[j] + b, m, lane);
                     mine[i * q + j] = mine[i * q + j] + lanes_sum<T>(lane);
@@ -56,47 +65,6 @@ void panel_products(index_t n, int p, const T* const* w, int q, const T* const* 
         out[k] = s;
     }
 }
-
-// Real numbers that go through a register together; of complex ones real and imaginary parts in turn.
-template <class R>
-struct Strand {
-#if defined(__AVX512F__)
-    static constexpr int bytes = 64;
-#elif defined(__AVX2__)
-    static constexpr int bytes = 32;
-#else
-    static constexpr int bytes = 16;
-#endif
-    static constexpr int lanes = bytes / static_cast<int>(sizeof(R));
-    typedef R type __attribute__((vector_size(bytes)));
-    typedef R stored __attribute__((vector_size(bytes), aligned(sizeof(R)), may_alias));
-    KRISS_ALWAYS_INLINE static type load(const void* p, index_t at) {
-        return *reinterpret_cast<const stored*>(static_cast<const R*>(p) + at);
-    }
-    KRISS_ALWAYS_INLINE static void store(void* p, index_t at, type x) {
-        *reinterpret_cast<stored*>(static_cast<R*>(p) + at) = x;
-    }
-    // (re, im, ...) -> (im, re, ...)
-    KRISS_ALWAYS_INLINE static type swapped(type x) {
-        if constexpr (lanes == 2) {
-            return __builtin_shufflevector(x, x, 1, 0);
-        } else if constexpr (lanes == 4) {
-            return __builtin_shufflevector(x, x, 1, 0, 3, 2);
-        } else if constexpr (lanes == 8) {
-            return __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6);
-        } else {
-            return __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
-        }
-    }
-    // (-1, 1, ...)
-    KRISS_ALWAYS_INLINE static type signs() {
-        type y{};
-        for (int t = 0; t < lanes; ++t) {
-            y[t] = t % 2 == 0 ? R(-1) : R(1);
-        }
-        return y;
-    }
-};
 
 // stage_j = sum over i of v_i g_ij, in the order of i, for `Count` columns of g: each number of v is loaded once for
 // all of them, and the sums stay in registers.  v: (p) vectors from row `at` on, g: (p, k), m: rows
@@ -121,12 +89,11 @@ KRISS_ALWAYS_INLINE void change_rows(index_t at, index_t m, int p, const T* cons
                 const typename S::type x0 = S::load(from, 0);
                 const typename S::type x1 = S::load(from, S::lanes);
                 if constexpr (pairs) {
-                    const typename S::type y0 = S::swapped(x0);
-                    const typename S::type y1 = S::swapped(x1);
+                    const typename S::type y0 = S::swapped(x0) * S::signs();
+                    const typename S::type y1 = S::swapped(x1) * S::signs();
                     for (int j = 0; j < Count; ++j) {
-                        const typename S::type turn = c[j].im * S::signs();
-                        acc[j][0] = acc[j][0] + (c[j].re * x0 + turn * y0);
-                        acc[j][1] = acc[j][1] + (c[j].re * x1 + turn * y1);
+                        acc[j][0] = acc[j][0] + (c[j].re * x0 + c[j].im * y0);
+                        acc[j][1] = acc[j][1] + (c[j].re * x1 + c[j].im * y1);
                     }
                 } else {
                     for (int j = 0; j < Count; ++j) {
