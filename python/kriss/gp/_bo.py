@@ -274,7 +274,7 @@ class Optimizer:
         if name == "max_value_entropy":
             return _acquire_ahead.MaxValueEntropy(f, values, cover, rng=self._rng)
         cover = np.vstack([cover, f.X])
-        low = np.argsort(f.predict(cover, values).mean, kind="stable")[:64]
+        low = np.argsort(f.predict(cover, values).mean, kind="stable")[:32]
         return _acquire_ahead.KnowledgeGradient(f, values, cover[low])
 
     def _constrained(self, u: Array, waiting: Array) -> Array:
