@@ -212,7 +212,7 @@ class LogExpectedImprovement(ExpectedImprovement):
         """Values (m,) and derivatives (m, d), or None, at checked points."""
         mean, std, mean_grad, std_grad = self._posterior(X, grad)
         gap, z = scaled(mean, std, self.best)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             value = np.where(std > 0.0, np.log(std) + _normal.log_improvement(z), np.log(np.maximum(gap, 0.0)))
         if not grad:
             return value, None
