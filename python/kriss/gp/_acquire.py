@@ -141,7 +141,7 @@ class ExpectedImprovement(Acquisition):
     >>> f = factor(RBF(), [[0.0], [2.0]], 1e-6)
     >>> ei = ExpectedImprovement(f, [0.0, 1.0])
     >>> ei([[-1.0], [0.0], [1.0]]).round(3)
-    array([0.248, 0.   , 0.123])
+    array([0.353, 0.   , 0.06 ])
     >>> value, slope = ei([[-1.0]], return_grad=True)
     >>> slope.shape
     (1, 1)
@@ -205,14 +205,14 @@ class LogExpectedImprovement(ExpectedImprovement):
     >>> from kriss.gp.acquisition import LogExpectedImprovement
     >>> f = factor(RBF(), [[0.0], [2.0]], 1e-6)
     >>> LogExpectedImprovement(f, [0.0, 1.0], best=-200.0)([[1.0]]).round(1)
-    array([-59594.2])
+    array([-57143.9])
     """
 
     def values(self, X: Array, grad: bool) -> tuple[Array, Array | None]:
         """Values (m,) and derivatives (m, d), or None, at checked points."""
         mean, std, mean_grad, std_grad = self._posterior(X, grad)
         gap, z = scaled(mean, std, self.best)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             value = np.where(std > 0.0, np.log(std) + _normal.log_improvement(z), np.log(np.maximum(gap, 0.0)))
         if not grad:
             return value, None
@@ -293,7 +293,8 @@ class NoisyExpectedImprovement(Acquisition):
         gap = self._best - p.mean
         with np.errstate(divide="ignore", invalid="ignore"):
             z = np.where(std > 0.0, gap / std, np.where(gap > 0.0, np.inf, -np.inf))
-        value = np.where(std > 0.0, std * _normal.improvement(z), np.maximum(gap, 0.0)).mean(axis=1)
+        height = _normal.improvement(np.where(std > 0.0, z, 0.0))
+        value = np.where(std > 0.0, std * height, np.maximum(gap, 0.0)).mean(axis=1)
         if not grad:
             return value, None
         assert p.std_grad is not None and p.mean_grad is not None
@@ -330,7 +331,7 @@ class UpperConfidenceBound(Acquisition):
     >>> from kriss.gp.acquisition import UpperConfidenceBound
     >>> f = factor(RBF(), [[0.0], [2.0]], 1e-6)
     >>> UpperConfidenceBound(f, [0.0, 1.0])([[-1.0], [0.0], [1.0]]).round(3)
-    array([1.597, 0.002, 0.634])
+    array([1.656, 0.002, 0.652])
     """
 
     def __init__(self, factor: Any, y: npt.ArrayLike, beta: float = 4.0) -> None:

@@ -100,7 +100,7 @@ class KnowledgeGradient(Acquisition):
     >>> from kriss.gp.acquisition import KnowledgeGradient
     >>> f = factor(RBF(), [[0.0], [2.0]], 0.01)
     >>> KnowledgeGradient(f, [0.0, 1.0])([[-1.0], [0.0], [1.0]]).round(3)
-    array([0.245, 0.002, 0.122])
+    array([0.349, 0.   , 0.057])
     """
 
     def __init__(

@@ -182,11 +182,13 @@ class Optimizer:
 
     def _unit(self, x: Array) -> Array:
         low, high = self.bounds.T
-        return np.clip((x - low) / (high - low), 0.0, 1.0)
+        out: Array = np.clip((x - low) / (high - low), 0.0, 1.0)
+        return out
 
     def _real(self, u: Array) -> Array:
         low, high = self.bounds.T
-        return np.clip(low + u * (high - low), low, high)
+        out: Array = np.clip(low + u * (high - low), low, high)
+        return out
 
     def _feasible(self) -> npt.NDArray[np.bool_]:
         out: npt.NDArray[np.bool_] = np.isfinite(self.y) & (self.constraints <= self._tol).all(axis=1)
@@ -272,7 +274,7 @@ class Optimizer:
         if name == "max_value_entropy":
             return _acquire_ahead.MaxValueEntropy(f, values, cover, rng=self._rng)
         cover = np.vstack([cover, f.X])
-        low = np.argsort(f.predict(cover, values).mean, kind="stable")[:64]
+        low = np.argsort(f.predict(cover, values).mean, kind="stable")[:32]
         return _acquire_ahead.KnowledgeGradient(f, values, cover[low])
 
     def _constrained(self, u: Array, waiting: Array) -> Array:
@@ -334,7 +336,7 @@ class Optimizer:
         if k == 0:
             if constraints is not None:
                 raise ValueError("constraints were told, expected none: the optimizer has n_constraints=0")
-            more = np.empty((value.size, 0))
+            more: Array = np.empty((value.size, 0))
         else:
             if constraints is None:
                 raise ValueError(f"constraints is None, expected {k} values per point")

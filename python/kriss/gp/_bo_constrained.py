@@ -73,7 +73,7 @@ class Memo:
         return self._get(x)[1]
 
 
-def _slsqp(objective: Memo, constraints: Sequence[Memo], start: Array, bounds: list[tuple[float, Any]]) -> Array:
+def _slsqp(objective: Memo, constraints: Sequence[Memo], start: Array, bounds: list[Any]) -> Array:
     """A local minimum with all constraints at most 0."""
     rules = [
         {"type": "ineq", "fun": lambda x, c=c: -c.value(x), "jac": lambda x, c=c: -c.slope(x)} for c in constraints
@@ -134,7 +134,8 @@ def _least(low: Bounds, rules: Sequence[Bounds], pool: Array, root: float, depth
         return None
     score = low(ok, -depth)
     order = np.argsort(score, kind="stable")[:_POLISH]
-    best, least = ok[order[0]], float(score[order[0]])
+    best: Array = ok[order[0]]
+    least = float(score[order[0]])
     for start in ok[order]:
         end = _slsqp(
             Memo(lambda x: low.both(x, -depth)),
@@ -171,7 +172,7 @@ def _nearest(rules: Sequence[Bounds], pool: Array, root: float) -> tuple[Array, 
             Memo(lambda xt: (float(xt[-1]), unit)),
             [Memo(above(r)) for r in rules],
             np.append(start, value),
-            [(0.0, 1.0)] * d + [(None, None)],
+            [*[(0.0, 1.0)] * d, (None, None)],
         )
         x = np.clip(end[:-1], 0.0, 1.0)
         if not np.isfinite(x).all():

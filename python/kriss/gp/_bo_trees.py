@@ -57,9 +57,9 @@ def tree_argmax(groups: Sequence[Group], tables: Sequence[Array], sizes: Sequenc
                 seen[other] = True
                 order.append((other, node, table))
         back: dict[int, npt.NDArray[np.int64]] = {}
-        for node, parent, table in reversed(order[1:]):
-            assert table is not None
-            joint = table + own[node]  # (parent, node)
+        for node, parent, between in reversed(order[1:]):
+            assert between is not None
+            joint = between + own[node]  # (parent, node)
             back[node] = joint.argmax(axis=1)
             own[parent] = own[parent] + joint.max(axis=1)
         choice[root] = int(own[root].argmax())
@@ -72,9 +72,9 @@ def tree_argmax(groups: Sequence[Group], tables: Sequence[Array], sizes: Sequenc
 def bounds_of(f: Any, values: Array, x: Array, component: Any, root: float) -> Array:
     """``-mean + root std`` of one component at points x (m, d), given all observations."""
     cross = component(x, f.X)
-    mean = cross @ f.solve(values)
+    mean: Array = cross @ f.solve(values)
     if root == 0.0:
-        return -mean
+        return np.negative(mean)
     explained = np.einsum("ij,ji->i", cross, f.solve(cross.T))
     std = np.sqrt(np.maximum(component.diag(x) - explained, 0.0))
     out: Array = root * std - mean

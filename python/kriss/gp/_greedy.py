@@ -11,10 +11,12 @@ import numpy.typing as npt
 
 from kriss import _validate
 from kriss.gp._factor import noise_vector
-from kriss.gp._kernels import Kernel, points
+from kriss.gp._kernels import Kernel, points, transposed
 from kriss.gp._structured import EPS, white_part
 
 Array = npt.NDArray[Any]
+
+_SERIAL = 10_000  # candidates below which a second thread costs more than one row of covariances
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,9 @@ def greedy_variance(
     slack = _validate.scalar(ties, "ties", low=0.0)
     draw = _validate.generator(rng) if method == "random" else None
 
+    form, xt, threads = kernel.form(x.shape[1]), transposed(x), _validate.workers(workers)
+    if workers is None and n < _SERIAL:
+        threads = 1
     variance = np.array(kernel.diag(x), np.float64)
     prior, white = variance.copy(), white_part(kernel, x)
     rows = np.empty((min(count, n) if not tau.any() else count, n))
@@ -132,7 +137,7 @@ def greedy_variance(
         rows = rows[:0]
     indices = np.empty(rows.shape[0], np.int64)
     picked = np.empty(rows.shape[0])
-    trace = [math.fsum(variance)]
+    trace = [float(variance.sum())]
     reason = "k points"
     done = 0
     while done < rows.shape[0]:
@@ -145,17 +150,17 @@ def greedy_variance(
             reason = "exhausted"
             break
         indices[done], picked[done] = i, variance[i]
-        row = kernel(x[i : i + 1], x, workers=workers)[0]
+        row = rows[done]
+        form.cross(np.ascontiguousarray(xt[:, i : i + 1]), xt, row[None], threads)
         row[i] += white[i]
         row -= rows[:done, i] @ rows[:done]
         row /= math.sqrt(variance[i] + tau[i])
-        rows[done] = row
         variance -= row * row
         np.maximum(variance, 0.0, out=variance)
         if tau[i] == 0.0:
             variance[i] = 0.0
         done += 1
-        trace.append(math.fsum(variance))
+        trace.append(float(variance.sum()))
     if reason == "k points" and done < count:
         reason = "exhausted"
     return GreedyResult(indices[:done], picked[:done], variance, rows[:done], np.array(trace), reason)
