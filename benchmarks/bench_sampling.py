@@ -107,7 +107,8 @@ def cases(quick: bool) -> Iterable[Case]:
             accuracy=error,
             accuracy_name="largest relative error",
             target=5.0,
-            target_peer="scipy qr, R only",
+            # The fastest exact route where it works: not where the Gram matrix is singular to rounding.
+            target_peer="Cholesky of the Gram matrix" if name == "Gaussian" else "scipy qr, R only",
             note="ours at its default, from a sample: errors of at most 20 %",
         )
         yield Case(
