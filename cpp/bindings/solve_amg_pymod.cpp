@@ -57,6 +57,9 @@ void add_one(py::module_& m, const char* name) {
     c.def_property_readonly(
         "shared_sweeps", [](const Amg<T>& amg) { return amg.shared_sweeps(); },
         "Directions of sweeps, over all levels, that several workers share.");
+    c.def_property_readonly(
+        "accompanied_sweeps", [](const Amg<T>& amg) { return static_cast<std::int64_t>(amg.accompanied_sweeps()); },
+        "Sweeps so far, over all levels, whose products others made meanwhile.");
 }
 
 }  // namespace

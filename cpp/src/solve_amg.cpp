@@ -20,14 +20,14 @@ U* Amg<T>::keep(index_t n, const U* from) {
     constexpr std::size_t most = std::size_t{1} << 25;
     const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(U);
     const std::size_t whole = (bytes + line - 1) / line * line;
-    if (room_ - taken_ < whole) {
+    if (rooms_.empty() || room_ - taken_ < whole) {
         room_ = std::max(whole, std::clamp(bytes_, least, most));
+        bytes_ += room_;
         rooms_.push_back(aligned<std::byte>(static_cast<index_t>(room_)));
         taken_ = 0;
     }
     U* out = reinterpret_cast<U*>(rooms_.back().get() + taken_);
     taken_ += whole;
-    bytes_ += bytes;
     if (from != nullptr) {
         std::copy(from, from + n, out);
     } else {
@@ -249,6 +249,15 @@ void Amg<T>::finish(const T* coarse, AmgCycle cycle) {
     }
     part_.resize(static_cast<std::size_t>(chunk_count(size())) + 1);
     hierarchy_.part = part_.data();
+}
+
+template <class T>
+index_t Amg<T>::accompanied_sweeps() const {
+    index_t count = 0;
+    for (const AmgLevel<T>& g : levels_) {
+        count += g.company.epoch != nullptr ? *g.company.epoch : 0;
+    }
+    return count;
 }
 
 template <class T>

@@ -28,6 +28,8 @@ class Amg final : public NativePrecond<T> {
     std::size_t levels() const { return levels_.size(); }
     // Directions of sweeps, over all levels, that several workers share.
     int shared_sweeps() const;
+    // Sweeps so far, over all levels, whose products others made meanwhile.
+    index_t accompanied_sweeps() const;
 
    private:
     // n numbers, copied or 0. Taken from a few large rooms: the arrays of a cycle are many, and most of them too small

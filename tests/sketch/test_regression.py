@@ -119,6 +119,14 @@ def test_the_largest_residual(rng):
     assert fit.objective == pytest.approx(done.fun, rel=1e-8) == pytest.approx(np.abs(b - A @ fit.x).max(), rel=1e-8)
 
 
+def test_a_residual_of_zero_at_p_2(rng):
+    A, b = rng.standard_normal((3000, 4)), rng.standard_normal(3000)
+    A[7], b[7] = 0.0, 0.0
+    fit = lp_regression(A, b, 2.0, rng=0)
+    assert fit.status == "optimal"
+    assert np.allclose(fit.x, np.linalg.lstsq(A, b, rcond=None)[0], rtol=0, atol=1e-9)
+
+
 def huber_sum(r, w, c):
     u = np.clip(r, -c, c)
     return float(np.sum(w * u * (r - u / 2)))

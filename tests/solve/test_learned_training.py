@@ -29,6 +29,9 @@ def test_configurations_are_checked(tmp_path, capsys):
         assert main(["multigrid", "--config", str(file)]) == 2
         assert message in capsys.readouterr().out
     assert main(["multigrid", "--config", str(tmp_path / "no.json")]) == 2
+    for name in ("model.json", "nowhere/model.npz"):
+        assert main(["multigrid", "--out", str(tmp_path / name)]) == 2
+        assert "expected a .npz file in a folder that exists" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["nothing"])
 
@@ -74,9 +77,13 @@ def test_training(tmp_path):
     assert (tmp_path / "loss.png").stat().st_size > 1000
     model = LearnedMultigrid.load(out)
     assert model.card["config"]["points"] == 9
+    # what another run has left there changes nothing
     again = tmp_path / "again.npz"
+    _multigrid.train(MultigridConfig(**TINY, seed=5), again, progress=False)
     assert main([*arguments[:-1], str(again)]) == 0
     assert_array_equal(LearnedMultigrid.load(again).weights["edge_w1"], model.weights["edge_w1"])
+    with pytest.raises(ValueError, match="is of a run with config"):
+        _multigrid.train(MultigridConfig(**TINY, seed=5), again, resume=True, progress=False)
     # the differentiable twin, and where training starts
     import torch
 

@@ -106,6 +106,18 @@ def test_arguments_are_named():
         Wrapper(np.tanh, 100).solve(poisson2d(9), B)
 
 
+def test_a_correction_turned_over_is_refused():
+    M = Wrapper(lambda r: r.T, 200, grid=(10, 20))
+    with pytest.raises(ValueError, match=r"of shape \(20, 10\), expected real numbers of shape \(10, 20\)"):
+        M @ np.ones(200)
+
+
+def test_the_matrix_takes_the_precision_of_the_wrapper():
+    result = Wrapper(np.tanh, 400, dtype="f4").solve(poisson2d(20), np.ones(400), rtol=1e-4)
+    assert result.status == "converged"
+    assert result.x.dtype == np.float32
+
+
 def test_a_zero_right_hand_side():
     result = Wrapper(np.tanh, N * N).solve(A, np.zeros(N * N))
     assert result.status == "converged"

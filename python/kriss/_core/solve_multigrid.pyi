@@ -105,6 +105,11 @@ class Amg(NativePrecond):
         The inverse of the coarsest operator, and the cycle.
         """
     @property
+    def accompanied_sweeps(self) -> int:
+        """
+        Sweeps so far, over all levels, whose products others made meanwhile.
+        """
+    @property
     def nbytes(self) -> int:
         ...
     @property
@@ -125,6 +130,11 @@ class AmgF32(NativePrecondF32):
     def finish(self, coarse: numpy.typing.NDArray[numpy.float32], cycle: typing.SupportsInt | typing.SupportsIndex) -> None:
         """
         The inverse of the coarsest operator, and the cycle.
+        """
+    @property
+    def accompanied_sweeps(self) -> int:
+        """
+        Sweeps so far, over all levels, whose products others made meanwhile.
         """
     @property
     def nbytes(self) -> int:

@@ -64,7 +64,7 @@ def _power(t, b, given):
     r2 = r * r
     y = r2 + s * s
     with np.errstate(under="ignore", over="ignore", invalid="ignore", divide="ignore"):
-        low = np.exp((0.5 * p - 1.0) * np.log(y))
+        low = np.exp((0.5 * p - 1.0) * np.log(y + (p == 2.0)))  # not 0 times the logarithm of 0
         ratio = r2 / np.where(y > 0.0, y, 1.0)
         return low * y, p / unit * (r * low), p / unit**2 * (low * (1.0 + (p - 2.0) * ratio)), None, None, None
 

@@ -207,7 +207,9 @@ def scores(rows: Rows, frame: Frame, b: Array, workers: int = 0) -> tuple[Array,
         if single:
             _backend.kernels("sketch_rows").single_scores(block, triangle.astype(np.float32), part, workers)
             odd = np.flatnonzero(~((part > 1e-20) & (part < 1e20)))
-            part[odd] = np.sum((block[odd] @ frame.p) ** 2, axis=1)
+            for j in range(0, len(odd), 1 << 14):  # not all at once: they may be most of A
+                few = odd[j : j + (1 << 14)]
+                part[few] = np.sum((block[few] @ frame.p) ** 2, axis=1)
         elif triangle.any():
             _backend.kernels("sketch_scores").score_rows(block, triangle, part, nothing, workers)
         else:

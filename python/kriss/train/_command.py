@@ -25,6 +25,8 @@ def run(argv: list[str] | None) -> int:
     args = parser.parse_args(argv)
     try:
         config = MultigridConfig(**_options(args.config))
+        if args.out.suffix != ".npz" or not args.out.parent.is_dir():
+            raise ValueError(f"--out {args.out}: expected a .npz file in a folder that exists")
     except (TypeError, ValueError) as error:
         print(error)
         return 2
@@ -34,7 +36,11 @@ def run(argv: list[str] | None) -> int:
         return 2
     from kriss.train import _multigrid
 
-    card = _multigrid.train(config, args.out, resume=args.resume, progress=not args.quiet, plot=args.plot)
+    try:
+        card = _multigrid.train(config, args.out, resume=args.resume, progress=not args.quiet, plot=args.plot)
+    except ValueError as error:  # a checkpoint of another run
+        print(error)
+        return 2
     print(json.dumps(card["test"], indent=2))
     return 0
 

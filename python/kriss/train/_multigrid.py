@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import math
 import platform
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +213,10 @@ def train(
     spent = 0.0
     checkpoint = out.with_suffix(".checkpoint.npz")
     if resume and checkpoint.is_file():
-        spent = _restore(checkpoint, weights, optimiser, losses)
+        spent = _restore(checkpoint, config, weights, optimiser, losses)
+    else:  # what an earlier run has left belongs to another one
+        for file in (checkpoint, *(checkpoint.with_suffix(f".stage{k}.npz") for k in range(config.stages))):
+            file.unlink(missing_ok=True)
     n, m = config.points, config.points // 2
     i, j = np.indices((m, m))
     places = torch.tensor(
@@ -242,7 +247,7 @@ def train(
                 bar.update()
                 bar.set_postfix(loss=f"{np.mean(losses[-50:]):.4f}")
                 if len(losses) % EVERY == 0 or len(losses) == total:
-                    _save(checkpoint, weights, optimiser, losses, spent + time.perf_counter() - started)
+                    _save(checkpoint, config, weights, optimiser, losses, spent + time.perf_counter() - started)
     arrays = {k: v.detach().numpy().copy() for k, v in weights.items()}
     card = {
         "name": "multigrid2d",
@@ -280,8 +285,10 @@ def test(arrays: dict[str, Array], config: MultigridConfig) -> list[dict[str, An
     return rows
 
 
-def _save(path: Path, weights: dict[str, Tensor], optimiser: Any, losses: list[float], spent: float) -> None:
-    arrays: dict[str, Any] = {"losses": np.asarray(losses), "spent": np.asarray(spent)}
+def _save(
+    path: Path, config: MultigridConfig, weights: dict[str, Tensor], optimiser: Any, losses: list[float], spent: float
+) -> None:
+    arrays: dict[str, Any] = {"losses": np.asarray(losses), "spent": np.asarray(spent), "config": _text(config)}
     for name, tensor in weights.items():
         arrays[name] = tensor.detach().numpy()
         for key, value in optimiser.state[tensor].items():
@@ -291,8 +298,16 @@ def _save(path: Path, weights: dict[str, Tensor], optimiser: Any, losses: list[f
     partial.replace(path)
 
 
-def _restore(path: Path, weights: dict[str, Tensor], optimiser: Any, losses: list[float]) -> float:
+def _text(config: MultigridConfig) -> str:
+    return json.dumps(asdict(config), sort_keys=True)
+
+
+def _restore(
+    path: Path, config: MultigridConfig, weights: dict[str, Tensor], optimiser: Any, losses: list[float]
+) -> float:
     with np.load(path, allow_pickle=False) as held:
+        if str(held["config"]) != _text(config):
+            raise ValueError(f"{path} is of a run with config {held['config']}, expected {_text(config)}")
         losses.extend(held["losses"].tolist())
         for name, tensor in weights.items():
             with torch.no_grad():

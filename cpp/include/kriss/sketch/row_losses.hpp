@@ -83,12 +83,15 @@ KRISS_ALWAYS_INLINE void huber_scale_panel(index_t depth, double delta, double s
 }
 
 KRISS_ALWAYS_INLINE void power_panel(index_t depth, double p, double unit, double s, LossPanel& q) {
+    // Nothing is left of the logarithm at p = 2, and 0 times that of 0 would be NaN.
+    const double power = 0.5 * p - 1.0;
+    const double keep = power == 0.0 ? 1.0 : 0.0;
 #pragma GCC ivdep
     for (index_t i = 0; i < depth; ++i) {
         const double r = (q.b[i] - q.t[i]) / unit;
         const double r2 = r * r;
         const double y = r2 + s * s;
-        const double low = math::exp((0.5 * p - 1.0) * math::log(y));
+        const double low = math::exp(power * math::log(y + keep));
         const double ratio = r2 / (y > 0.0 ? y : 1.0);
         q.value[i] = q.w[i] * (low * y);
         q.u[i] = q.w[i] * (p / unit * (r * low));

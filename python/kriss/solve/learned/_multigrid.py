@@ -170,7 +170,7 @@ class LearnedCycle(NativePreconditioner):
     second order.
 
     Black-Box multigrid is used, and ``params["reason"]`` tells, where no tensor in sight is rotated against the grid
-    (it solves those in a handful of iterations, faster), in one and three dimensions, for grids under 8 points a side,
+    (it solves those in a handful of iterations, faster), in three dimensions, for grids under 8 points a side,
     in single precision, and where validation finds it the better one.
 
     References

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sps
 from scipy.sparse.linalg import LinearOperator
 
 from kriss import _validate as check
@@ -109,9 +110,11 @@ class Wrapper(_Preconditioner):
         scaled = r / r.dtype.type(largest)
         norm = float(np.linalg.norm(scaled))
         answer = self._evaluate((scaled / norm).reshape(self._image))
-        if answer.size != r.size or answer.dtype.kind not in "fiu":
+        leading = (1, 1) if self._torch and self._gridded else ()
+        if answer.shape != leading + self._image or answer.dtype.kind not in "fiu":
             raise ValueError(
-                f"module returned {answer.dtype} of shape {answer.shape}, expected real numbers of shape {self._image}"
+                f"module returned {answer.dtype} of shape {answer.shape}, expected real numbers of shape "
+                f"{leading + self._image}"
             )
         with np.errstate(over="ignore", under="ignore"):
             np.multiply(answer.reshape(-1), norm, out=out, casting="unsafe")
@@ -134,6 +137,8 @@ class Wrapper(_Preconditioner):
             answer = module(tensor)
         if not isinstance(answer, torch.Tensor):
             raise TypeError(f"module returned {type(answer).__name__}, expected a tensor")
+        if answer.dtype == torch.bfloat16:  # which NumPy has not
+            answer = answer.float()
         out: Array = answer.detach().to("cpu").numpy()
         return out
 
@@ -164,6 +169,7 @@ class Wrapper(_Preconditioner):
         rhs = np.require(check.real_array(b, "b", ndim=1, dtype=self.dtype), requirements=["C", "A"])
         if matrix.shape != self.shape or rhs.shape != (self.shape[0],):
             raise ValueError(f"A has shape {matrix.shape}, b {rhs.shape}, expected {self.shape} and {self.shape[:1]}")
+        A = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
         diagonal = Jacobi(A)
         options: dict[str, Any] = {"rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory}
         gains = [_gain(M, A, rhs) for M in (self, diagonal)]
