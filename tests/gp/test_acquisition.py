@@ -163,7 +163,7 @@ def test_values_from_a_factor_that_has_no_gradients(rng, which):
     np.testing.assert_allclose(a(Z), b(Z), rtol=1e-6, atol=1e-9)
     if which != 3:  # noisy expected improvement has a dense factor of its own
         with pytest.raises(
-            NotImplementedError, match="predicts with derivatives, not SeriesFactor: .*structure='dense'"
+            NotImplementedError, match=r"predicts with derivatives, not SeriesFactor: .*structure='dense'"
         ):
             a(Z, return_grad=True)
 

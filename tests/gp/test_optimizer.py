@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from kriss.gp import RBF, Matern, MinimizeResult, Optimizer, minimize
-from kriss.gp._bo import ACQUISITIONS
+from kriss.gp._bo_search import ACQUISITIONS, maximise
 from kriss.gp._bo_model import Scale, Surrogate, yeo_johnson
-from kriss.gp._bo_search import maximise
 from kriss.gp.acquisition import UpperConfidenceBound
 
 BOX = [(-1.0, 2.0), (0.0, 3.0)]
