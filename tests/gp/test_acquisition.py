@@ -150,6 +150,24 @@ def test_one_point_or_many(model, rng, which):
         a([[0.0, np.nan]])
 
 
+@pytest.mark.parametrize("which", range(9))
+def test_values_from_a_factor_that_has_no_gradients(rng, which):
+    # 600 points on a line give a series factor, which once refused return_grad=False.
+    X = rng.random((600, 1))
+    y = np.sin(9 * X[:, 0]) + 0.1 * rng.standard_normal(600)
+    kernel, cover = Matern(2.5, 0.3), rng.random((12, 1))
+    f, dense = factor(kernel, X, 1e-2), factor(kernel, X, 1e-2, structure="dense")
+    assert f.structure == "series"
+    a, b = every(f, y, cover)[which], every(dense, y, cover)[which]
+    Z = rng.random((5, 1))
+    np.testing.assert_allclose(a(Z), b(Z), rtol=1e-6, atol=1e-9)
+    if which != 3:  # noisy expected improvement has a dense factor of its own
+        with pytest.raises(
+            NotImplementedError, match=r"predicts with derivatives, not SeriesFactor: .*structure='dense'"
+        ):
+            a(Z, return_grad=True)
+
+
 NODES = np.linspace(-10.0, 10.0, 40_001)
 WEIGHTS = np.exp(-0.5 * NODES**2) / math.sqrt(2 * math.pi) * (NODES[1] - NODES[0])
 

@@ -198,6 +198,24 @@ def test_inputs_are_not_kept_or_modified(rng):
     np.testing.assert_array_equal(c.events, kept)
 
 
+@pytest.mark.parametrize("window", [np.array([[0.0, 1.0]]), np.array([0.0, 1.0])])
+def test_the_callers_window_stays_writeable(window):
+    c = cox_process([0.5], window, RBF(0.3), nodes=10)
+    window += 1.0
+    np.testing.assert_array_equal(c.window, [[0.0, 1.0]])
+    assert not c.window.flags.writeable
+
+
+def test_starts_that_are_not_finite_name_the_mean():
+    with pytest.raises(ValueError, match="mean is 1000, where the log posterior of link='exp' is not finite"):
+        cox_process([0.1, 0.5], [(0.0, 1.0)], RBF(0.3), mean=1000.0)
+    # Two narrow features, and events that neither reaches.
+    with pytest.raises(
+        ValueError, match=r"mean is 0 and the 2 features, of which rank .* events\[\d+\] at 0, expected"
+    ):
+        cox_process([0.1, 0.5, 0.9], [(0.0, 1.0)], RBF(0.001), link="square", mean=0.0, rank=2)
+
+
 def test_three_dimensions(rng):
     c = cox_process(rng.random((60, 3)), [(0.0, 1.0)] * 3, RBF(0.8), nodes=6)
     assert c.converged and abs(c.expected_count - 60) <= 6

@@ -101,10 +101,8 @@ def test_arguments():
 
 
 def test_ties_go_to_the_first():
-    X = np.array([[0.0], [1.0], [-1.0]])
-    first = greedy_variance(RBF(), X, 2, ties=1e-9).indices
-    np.testing.assert_array_equal(first, [0, 1])
-    scaled = RBF()(X)
-    assert scaled[0, 1] == scaled[0, 2]
+    X = np.array([[0.0], [1.0 - 1e-12], [-1.0]])  # the last is farther from the first by a hair
+    np.testing.assert_array_equal(greedy_variance(RBF(), X, 2, ties=1e-9).indices, [0, 1])
+    np.testing.assert_array_equal(greedy_variance(RBF(), X, 2, ties=0.0).indices, [0, 2])
     with pytest.raises(ValueError, match="ties must be at least 0"):
         greedy_variance(RBF(), X, 2, ties=-1.0)

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from kriss.gp import RBF, Matern, MinimizeResult, Optimizer, minimize
-from kriss.gp._bo import ACQUISITIONS
+from kriss.gp import RBF, Matern, MinimizeResult, Optimizer, PythonKernel, factor, minimize
 from kriss.gp._bo_model import Scale, Surrogate, yeo_johnson
-from kriss.gp._bo_search import maximise
+from kriss.gp._bo_search import ACQUISITIONS, acquired, maximise
 from kriss.gp.acquisition import UpperConfidenceBound
 
 BOX = [(-1.0, 2.0), (0.0, 3.0)]
@@ -155,6 +154,15 @@ def test_known_points_first():
         minimize(bowl, BOX, x0=[[0.0, 1.0], [9.0, 1.0]])
 
 
+def test_the_centre_is_not_evaluated_where_values_are_known():
+    x0 = np.array([[0.5, 1.5], [1.0, 1.0], [0.0, 0.0], [1.5, 2.0]])  # as many as there would be; the centre is first
+    for more in ({}, {"y0": [bowl(x) for x in x0]}, {"batch": 5}):
+        found = minimize(bowl, BOX, evaluations=6, x0=x0, rng=0, **more)
+        assert (found.X == [0.5, 1.5]).all(axis=1).sum() == 1
+    away = minimize(bowl, BOX, evaluations=6, x0=x0[1:], n_initial=0, rng=0)
+    assert not (away.X == [0.5, 1.5]).all(axis=1).any()
+
+
 def test_callback_stops_and_sees():
     seen = []
     found = minimize(bowl, BOX, evaluations=9, callback=lambda opt: seen.append(opt.y.size) or opt.y.size == 4, rng=0)
@@ -190,6 +198,56 @@ def test_prediction_in_the_units_of_the_values():
     np.testing.assert_allclose(p.mean, opt.y, atol=1.0)
     assert (p.std >= 0).all() and p.std.max() < 20.0
     assert opt.acquisition(opt.X).shape == (10,)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"acquisition": name} for name in ("log_ei", "noisy_ei", "max_value_entropy", "knowledge_gradient")]
+    + [{"decomposition": "random_tree"}],
+)
+def test_looking_does_not_change_what_comes(options):
+    one, two = (Optimizer(BOX, n_initial=2, rng=3, **options) for _ in range(2))
+    for step in range(7):
+        x = one.ask()
+        np.testing.assert_array_equal(two.ask(), x)
+        one.tell(x, bowl(x))
+        two.tell(x, bowl(x))
+        if step != 3:  # so that hyperparameters would be chosen at other times
+            two.predict([[0.0, 1.0]], return_std=True)
+            seen = two.acquisition([[0.0, 1.0], [1.0, 1.0]])
+            np.testing.assert_array_equal(two.acquisition([[0.0, 1.0], [1.0, 1.0]]), seen)
+            again = pickle.loads(pickle.dumps(two))
+            np.testing.assert_array_equal(again.acquisition([[0.0, 1.0], [1.0, 1.0]]), seen)
+    assert one.result().refits == two.result().refits
+
+
+def test_the_acquisition_is_not_asked_of_other_columns():
+    opt = Optimizer(BOX, n_initial=2, rng=0)
+    opt.run(bowl, 3)
+    for bad in ([[0.0]], [[0.0, 1.0, 2.0]]):
+        with pytest.raises(ValueError, match=rf"X has {len(bad[0])} columns, expected 2"):
+            opt.acquisition(bad)
+
+
+def test_knowledge_gradient_has_the_noise_of_an_evaluation(rng):
+    f = factor(RBF(), rng.random((4, 2)), [1e-3, 1e-3, 0.25, 1e-3])  # the third failed
+    assert acquired("knowledge_gradient", f, np.zeros(4), 1e-3, rng).noise == 1e-3
+
+
+def test_bounded_warps_give_finite_values(rng):
+    # With an exponent below 0 the transform stays below a bound, which mean + std may pass.
+    y = np.exp(3 * rng.standard_normal(40))
+    y = np.append(y, [1e6, 1e9])
+    scale = Scale(y, True)
+    assert scale.exponent < 0.0
+    z = scale(y)
+    back = scale.back(z.max() + np.array([0.0, 0.01, 1.0, 10.0, 1e3]))
+    assert np.isfinite(back).all() and (np.diff(back) >= 0.0).all()
+    np.testing.assert_allclose(back[0], y.max(), rtol=1e-6)
+    opt = Optimizer([(0.0, 1.0)], n_initial=0, rng=0)
+    opt.tell(np.linspace(0.0, 1.0, 42)[:, None], y)
+    p = opt.predict(np.linspace(0.0, 1.0, 83)[:, None], return_std=True)
+    assert np.isfinite(p.mean).all() and np.isfinite(p.std).all()
 
 
 def test_warps_come_back(rng):
@@ -256,6 +314,8 @@ def test_arguments():
             Optimizer(BOX, **options)
     with pytest.raises(TypeError, match="kernel must be"):
         Optimizer(BOX, kernel="rbf")
+    with pytest.raises(TypeError, match="structure"):
+        Optimizer(BOX, structure="vecchia")  # it could not be appended to
     with pytest.raises(TypeError, match="f must be callable"):
         minimize(3.0, BOX)
     opt = Optimizer(BOX, rng=0)
@@ -274,6 +334,21 @@ def test_arguments():
     with pytest.raises(ValueError, match="n must be at least 1"):
         opt.ask(0)
     assert opt.y.size == 0
+
+
+def test_kernels_without_slopes_are_refused_at_once():
+    class Ones:
+        theta = np.zeros(1)
+
+        def clone_with_theta(self, theta):
+            return Ones()
+
+        def __call__(self, X, Z=None, eval_gradient=False):
+            return np.ones((len(X), len(X if Z is None else Z)))
+
+    for kernel in (PythonKernel(Ones()), PythonKernel(Ones()) + RBF(), PythonKernel(Ones()) * RBF()):
+        with pytest.raises(NotImplementedError, match=r"kernel is .*, which has no derivatives in the points"):
+            Optimizer(BOX, kernel=kernel)
 
 
 def test_result_draws_itself():

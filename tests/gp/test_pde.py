@@ -246,6 +246,31 @@ def test_adam_says_that_it_diverged():
     assert s.status == "diverged"
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 30])
+def test_adam_with_steps_too_long_keeps_the_last_finite_state(epochs):
+    # Weights of exp(1000): once an OverflowError, or a LinAlgError of the solution's own factors.
+    x = np.linspace(0.0, 1.0, 20)
+    s = solve_pde([x], {2: 1.0}, -np.sin(x), 0.0, method="adam", epochs=epochs, learning_rate=1000.0)
+    assert s.status == "diverged" and s.history.size == 1
+    np.testing.assert_array_equal(s.u, 0.0)  # the start, the only state with a value
+    assert np.isfinite(s.kernels[0].weights).all() and np.isfinite(s.residual_norm)
+
+
+@pytest.mark.parametrize("stretch", [1.0, 3.0])
+def test_singular_equations_on_a_plane_are_refused(stretch):
+    # Waves between four given faces: D_1 and -D_2 have the same eigenvalues, exactly or to rounding.
+    x = np.linspace(0.0, 1.0, 24)
+    with pytest.raises(np.linalg.LinAlgError, match="singular to working precision: terms and faces"):
+        solve_pde([x, stretch * x], {(2, 0): 1.0, (0, 2): -(stretch**2)}, lambda a, b: np.cos(3 * a + b / stretch), 0.0)
+
+
+def test_reactions_that_are_not_finite_at_the_start():
+    with np.errstate(divide="ignore"), pytest.raises(ValueError, match="reaction: g is -inf at u = 0"):
+        solve_pde([X], {2: 1.0}, 0.0, 1.0, reaction=(np.log, lambda u: 1.0 / u))
+    with np.errstate(divide="ignore"), pytest.raises(ValueError, match="reaction: its derivative is inf at u = 0"):
+        solve_pde([X], {2: 1.0}, 0.0, 1.0, reaction=(np.sqrt, lambda u: 0.5 / np.sqrt(u)))
+
+
 def test_newton_that_cannot_says_so():
     x = np.linspace(0.0, 1.0, 20)
     s = solve_pde([x], {2: 1.0}, 0.0, 1.0, reaction=(lambda u: 1e3 * np.exp(u), lambda u: 1e3 * np.exp(u)), maxiter=3)

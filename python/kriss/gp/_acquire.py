@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -71,6 +72,11 @@ class Acquisition:
             The values.
         gradient : ndarray, shape (m, d)
             If `return_grad`.
+
+        Raises
+        ------
+        NotImplementedError
+            If `return_grad` and the factor does not predict with derivatives, as the dense one does.
         """
         x = points(X)
         if x.shape[1] != self.factor.X.shape[1]:
@@ -84,10 +90,15 @@ class Acquisition:
 
     def _posterior(self, X: Array, grad: bool) -> tuple[Array, Array, Array, Array]:
         """Mean, standard deviation and their derivatives, those of the deviation 0 where it is 0."""
-        p = self.factor.predict(X, self.y, return_std=True, return_grad=grad)
         if not grad:
-            none = np.zeros(0)
+            p, none = self.factor.predict(X, self.y, return_std=True), np.zeros(0)
             return p.mean, p.std, none, none
+        if "return_grad" not in inspect.signature(self.factor.predict).parameters:
+            raise NotImplementedError(
+                f"return_grad needs a factor that predicts with derivatives, not {type(self.factor).__name__}: "
+                "factor(..., structure='dense')"
+            )
+        p = self.factor.predict(X, self.y, return_std=True, return_grad=True)
         return p.mean, p.std, p.mean_grad, np.where(p.std[:, None] > 0.0, p.std_grad, 0.0)
 
     def _incumbent(self, best: float | None) -> float:

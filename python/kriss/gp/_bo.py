@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -11,18 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _validate
-from kriss.gp import _acquire, _acquire_ahead, _bo_constrained, _bo_search, _bo_trees
+from kriss.gp import _acquire, _bo_constrained, _bo_search, _bo_trees
 from kriss.gp._additive import random_tree_groups
 from kriss.gp._bo_model import Surrogate
 from kriss.gp._bo_result import MinimizeResult
-from kriss.gp._bo_task import Task, box, functions
+from kriss.gp._bo_task import Task, box, functions, told, usable
 from kriss.gp._kernels import Additive, Kernel
 from kriss.gp._results import Prediction
 
 Array = npt.NDArray[Any]
 
 TREE_ROOTS = (0.0, 0.5)  # standard deviations of the components; their sum is several times that of the function
-ACQUISITIONS = ("log_ei", "ei", "noisy_ei", "ucb", "knowledge_gradient", "max_value_entropy")
 _NEAR = 1e-8  # of the cube: nearer points count as the same
 _PATIENCE = 5  # evaluations in a row after which an empty set is believed
 _KEPT = 5  # of the best points, around which candidates lie
@@ -37,7 +37,7 @@ class Optimizer:
         Low and high of each dimension.
     n_initial : int, optional
         Points of a scrambled Sobol sequence before the model is asked; ``min(2 d, 20)`` by default, at least 3. With 0
-        the first point is the centre; the model needs one value.
+        the first point is the centre unless a value was told before; the model needs one.
     acquisition : str or callable, default "log_ei"
         ``"log_ei"``, ``"ei"``, ``"noisy_ei"``, ``"ucb"``, ``"knowledge_gradient"``, ``"max_value_entropy"``, or a
         function of (factor, y) that returns an `acquisition.Acquisition`.
@@ -53,14 +53,13 @@ class Optimizer:
         Covariance function over the unit cube that `bounds` are mapped to. By default `Matern` 5/2 with a lengthscale
         per dimension (one for all in random trees) under a prior that grows as sqrt(d).
     noise : float, optional
-        Variance of the noise of values, 0 for none; learned by default.
+        Variance of the noise of values, 0 for none; learned by default. That of the constraints is learned, unless this
+        is 0: then they have none either.
     warp : bool, default True
         Draw large values together by a Yeo-Johnson transform, where the values are far from normal without it.
     refit_growth : float, default 0.15
         Hyperparameters are chosen anew when the number of points has grown by this part; in between points are appended
         to the factor.
-    structure : str, default "dense"
-        Passed on to `kriss.gp.factor`; the factor must predict with gradients.
     rng : int, SeedSequence or Generator, optional
         Source of randomness.
     workers : int, optional
@@ -83,6 +82,8 @@ class Optimizer:
     ------
     TypeError, ValueError
         If an argument has the wrong type, dtype or shape, or is not finite; if bounds cross.
+    NotImplementedError
+        If `kernel` has no derivatives in the points, as `PythonKernel`.
 
     See Also
     --------
@@ -94,10 +95,11 @@ class Optimizer:
     failed evaluation: it is kept and reported, and the model sees a very noisy observation of the worst value so far
     there. Points that are asked for while others are pending see those at their posterior mean. A step costs O(n**2)
     for the append and some 10**3 predictions, O(n**2) each; O(n**3) where hyperparameters are chosen, that is O(log n)
-    times in all.
+    times in all. Looking (`predict`, `acquisition`, `result`) does not change what is asked for later.
 
     Infeasibility is declared when the optimistic constraints, 3 standard deviations below their means, left nothing
-    five times in a row, each time after new hyperparameters and an evaluation at the most promising point.
+    five times in a row, each time after new evaluations and with new hyperparameters; in between the most promising
+    point is asked for. Pending points do not count there. A feasible point that is told later withdraws it.
 
     References
     ----------
@@ -131,7 +133,6 @@ class Optimizer:
         noise: float | None = None,
         warp: bool = True,
         refit_growth: float = 0.15,
-        structure: str = "dense",
         rng: _validate.RngLike = None,
         workers: int | None = None,
     ) -> None:
@@ -140,7 +141,7 @@ class Optimizer:
         d = self.bounds.shape[0]
         first = max(3, min(2 * d, 20)) if n_initial is None else _validate.integer(n_initial, "n_initial", low=0)
         if not callable(acquisition):
-            _validate.choice(acquisition, "acquisition", ACQUISITIONS)
+            _validate.choice(acquisition, "acquisition", _bo_search.ACQUISITIONS)
         self._acquisition = acquisition
         count = _validate.integer(n_constraints, "n_constraints", low=0)
         self._tol = _validate.scalar(constraint_tol, "constraint_tol", low=0.0)
@@ -150,26 +151,31 @@ class Optimizer:
                 raise ValueError("decomposition='random_tree' takes no constraints, expected n_constraints=0")
         self._tree = decomposition is not None
         if kernel is not None:
-            if not isinstance(kernel, Kernel):
-                raise TypeError(f"kernel must be a kriss.gp kernel, not {type(kernel).__name__}")
-            kernel.form(d)  # columns that the bounds do not have are refused here
+            usable(kernel, d)
             if self._tree:
                 Additive(kernel, [(0,)])
         variance = None if noise is None else _validate.scalar(noise, "noise", low=0.0)
         growth = _validate.scalar(refit_growth, "refit_growth", low=0.0)
         _validate.workers(workers)
-        common: dict[str, Any] = {"growth": growth, "structure": structure, "workers": workers}
+        common: dict[str, Any] = {"growth": growth, "workers": workers}
         self._model = Surrogate(d, kernel, variance, tree=self._tree, warp=bool(warp), **common)
-        self._rules = [Surrogate(d, None, variance, warp=False, **common) for _ in range(count)]
+        # The objective's noise says nothing of the constraints', which have other units.
+        other = 0.0 if variance == 0.0 else None
+        self._rules = [Surrogate(d, None, other, warp=False, **common) for _ in range(count)]
+        self._shown: Surrogate | None = None
         self._rng = _validate.generator(rng)
         self._design = _bo_search.sobol(d, first, self._rng) if first else np.full((1, d), 0.5)
-        self._asked = 0
+        self._asked, self._sampled = 0, first > 0
         self.X, self.y, self.constraints = np.empty((0, d)), np.empty(0), np.empty((0, count))
         self.failures: tuple[tuple[int, str], ...] = ()
         self.pending = np.empty((0, d))
         self.infeasible = False
-        self._empty = 0
+        self._empty = 0  # judgements in a row that the constraints leave nothing
+        self._judged = 0  # evaluations at the last of them
         self._cautious = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_shown": None}  # as it can be made again
 
     @property
     def dimensions(self) -> int:
@@ -218,11 +224,19 @@ class Optimizer:
     def _next(self) -> Array:
         """A point of the unit cube."""
         k, self._asked = self._asked, self._asked + 1
-        if k < self._design.shape[0]:
-            return np.array(self._design[k])
-        if not np.isfinite(self.y).any():
-            return self._rng.random(self.dimensions)
         u, waiting = self._unit(self.X), self._unit(self.pending)
+        known = bool(np.isfinite(self.y).any())
+        # The centre, in place of a design, is for when nothing else is known, and needs no second evaluation.
+        if k < self._design.shape[0] and (
+            self._sampled or not (known or _near(self._design[k], np.vstack([u, waiting])))
+        ):
+            return np.array(self._design[k])
+        if not known:
+            return self._rng.random(self.dimensions)
+        self._shown = None
+        if self._empty and self.y.size > self._judged:
+            for model in self._rules:
+                model.fitted_at = 0  # what says that nothing is left must be as good a model as there is
         groups = random_tree_groups(self.dimensions, self._rng) if self._tree else None
         self._model.update(u, self.y, groups)
         if self._rules and not all(np.isfinite(column).any() for column in self.constraints.T):
@@ -239,7 +253,7 @@ class Optimizer:
         """The best points so far."""
         score = np.where(np.isfinite(self.y), self.y, np.inf)
         if self._rules:
-            worst = np.max(_standard(self.constraints), axis=1)
+            worst = np.max(_standard(self.constraints - self._tol), axis=1)
             feasible = self._feasible()
             score = np.where(feasible, score - np.nanmax(np.abs(np.where(feasible, score, 0.0))) * 4.0 - 1.0, worst)
             score = np.where(np.isnan(score), np.inf, score)
@@ -254,49 +268,39 @@ class Optimizer:
             assert isinstance(forest, Additive)
             found = [_bo_trees.suggest(f, values, forest, root) for root in TREE_ROOTS]
             centres = np.vstack([centres, found])
-        x, _, _ = _bo_search.maximise(self._made(f, values), self.dimensions, centres, self._rng)
+        x, _, _ = _bo_search.maximise(
+            _bo_search.acquired(self._acquisition, f, values, self._model.noise, self._rng),
+            self.dimensions,
+            centres,
+            self._rng,
+        )
         return x
-
-    def _made(self, f: Any, values: Array) -> _acquire.Acquisition:
-        """The acquisition of a posterior."""
-        name, d = self._acquisition, self.dimensions
-        if callable(name):
-            return name(f, values)
-        if name == "log_ei":
-            return _acquire.LogExpectedImprovement(f, values)
-        if name == "ei":
-            return _acquire.ExpectedImprovement(f, values)
-        if name == "ucb":
-            return _acquire.UpperConfidenceBound(f, values)
-        if name == "noisy_ei":
-            return _acquire.NoisyExpectedImprovement(f, values, 32, self._rng)
-        cover = _bo_search.sobol(d, 512, self._rng)
-        if name == "max_value_entropy":
-            return _acquire_ahead.MaxValueEntropy(f, values, cover, rng=self._rng)
-        cover = np.vstack([cover, f.X])
-        low = np.argsort(f.predict(cover, values).mean, kind="stable")[:32]
-        return _acquire_ahead.KnowledgeGradient(f, values, cover[low])
 
     def _constrained(self, u: Array, waiting: Array) -> Array:
         self._cautious = not self._cautious
         known = bool(self._feasible().any())
         cautious = self._cautious and self._empty == 0
+        centres = self._centres(u)
         x, some = _bo_constrained.suggest(
-            self._model, self._rules, self._centres(u), waiting, cautious, known, self._rng
+            self._model, self._rules, centres, waiting, cautious, known, self._tol, self._rng
         )
         if some or known:
             self._empty = 0
             return x
+        if self.y.size == self._judged:
+            return x  # nothing was learned since the last judgement
+        self._judged = self.y.size
+        if waiting.size and _bo_constrained.leaves(self._rules, centres, self._tol, self._rng):
+            self._empty = 0  # it was only what is imagined of pending points that excluded everything
+            return x
         self._empty += 1
-        for model in self._rules:
-            model.fitted_at = 0  # what says that nothing is left must be as good a model as there is
         if self._empty >= _PATIENCE and self.y.size >= 10 + 5 * self.dimensions:
             self.infeasible = True
         return x
 
     def _fresh(self, x: Array, known: Array) -> Array:
         """`x`, or where it is known already a point at which the model is least sure."""
-        if not known.size or np.abs(known - x).max(axis=1).min() > _NEAR:
+        if not _near(x, known):
             return x
         pool = _bo_search.sobol(self.dimensions, 256, self._rng)
         std = self._model.predict(pool, return_std=True).std
@@ -319,31 +323,7 @@ class Optimizer:
         failure : str, optional
             Why values that are not finite failed.
         """
-        where = _validate.real_array(x, "x", ndim=(1, 2), single=False)
-        value = _validate.real_array(y, "y", ndim=(0, 1), finite=False, single=False)
-        where, one = np.atleast_2d(where), where.ndim == 1
-        if one != (value.ndim == 0):
-            raise ValueError(f"y has shape {value.shape}, expected a number for one point, (n,) for (n, d)")
-        value = np.atleast_1d(value)
-        d, k = self.dimensions, len(self._rules)
-        if where.shape != (value.size, d):
-            raise ValueError(f"x has shape {where.shape}, expected ({value.size}, {d}), one row per value")
-        low, high = self.bounds.T
-        out = (where < low) | (where > high)
-        if out.any():
-            i, q = (int(v) for v in np.argwhere(out)[0])
-            raise ValueError(f"x is {where[i, q]:g} in dimension {q}, outside the bounds ({low[q]:g}, {high[q]:g})")
-        if k == 0:
-            if constraints is not None:
-                raise ValueError("constraints were told, expected none: the optimizer has n_constraints=0")
-            more: Array = np.empty((value.size, 0))
-        else:
-            if constraints is None:
-                raise ValueError(f"constraints is None, expected {k} values per point")
-            more = _validate.real_array(constraints, "constraints", ndim=(1, 2), finite=False, single=False)
-            more = np.atleast_2d(more) if one else more
-            if more.shape != (value.size, k):
-                raise ValueError(f"constraints has shape {more.shape}, expected ({value.size}, {k})")
+        where, value, more = told(x, y, constraints, self.bounds, len(self._rules))
         start = self.y.size
         failed = ~(np.isfinite(value) & np.isfinite(more).all(axis=1))
         self.failures += tuple(
@@ -356,6 +336,26 @@ class Optimizer:
             same = np.flatnonzero((self.pending == row).all(axis=1))
             if same.size:
                 self.pending = np.delete(self.pending, same[0], axis=0)
+        self._shown = None
+        if self._rules and self._feasible().any():
+            self.infeasible, self._empty = False, 0
+
+    def _look(self, X: npt.ArrayLike) -> tuple[Surrogate, Array]:
+        """A model of all that was told, apart from the one that chooses points, and checked points in the cube."""
+        x = _validate.real_array(X, "X", ndim=2, single=False)
+        if x.shape[1] != self.dimensions:
+            raise ValueError(f"X has {x.shape[1]} columns, expected {self.dimensions}")
+        if not np.isfinite(self.y).any():
+            raise ValueError("no value was told yet: there is no model")
+        if self._shown is None:
+            model = copy.copy(self._model)
+            groups = model.groups
+            if self._tree and groups is None:
+                groups = random_tree_groups(self.dimensions, copy.deepcopy(self._rng))
+            model.update(self._unit(self.X), self.y, groups)
+            self._shown = model
+        low, high = self.bounds.T
+        return self._shown, (x - low) / (high - low)
 
     def predict(self, X: npt.ArrayLike, *, return_std: bool = False) -> Prediction:
         """The model's posterior of the value at points.
@@ -373,23 +373,13 @@ class Optimizer:
             ``mean`` and ``std``. Where values were drawn together these are the median and half the distance between
             the values one standard deviation above and below it.
         """
-        x = _validate.real_array(X, "X", ndim=2, single=False)
-        if x.shape[1] != self.dimensions:
-            raise ValueError(f"X has {x.shape[1]} columns, expected {self.dimensions}")
-        if not np.isfinite(self.y).any():
-            raise ValueError("no value was told yet: there is no model")
-        model = self._model
-        groups = model.groups
-        if self._tree and groups is None:
-            groups = random_tree_groups(self.dimensions, self._rng)
-        model.update(self._unit(self.X), self.y, groups)
+        model, u = self._look(X)
         assert model.scale is not None
-        low, high = self.bounds.T
-        p = model.predict((x - low) / (high - low), return_std=return_std)
+        p = model.predict(u, return_std=return_std)
         if p.std is None:
             return Prediction(model.scale.back(p.mean))
         up, down = model.scale.back(p.mean + p.std), model.scale.back(p.mean - p.std)
-        return Prediction(model.scale.back(p.mean), 0.5 * (up - down))
+        return Prediction(model.scale.back(p.mean), 0.5 * up - 0.5 * down)
 
     def acquisition(self, X: npt.ArrayLike) -> Array:
         """The acquisition at points, given what was told and what is pending.
@@ -404,11 +394,11 @@ class Optimizer:
         ndarray, shape (m,)
             Its values, in the units of the model.
         """
-        self.predict(np.atleast_2d(self.bounds.mean(axis=1)))  # the model, up to date
-        x = _validate.real_array(X, "X", ndim=2, single=False)
-        f, values, _ = self._model.posterior(self._unit(self.pending))
-        low, high = self.bounds.T
-        out: Array = self._made(f, values)((x - low) / (high - low))
+        model, u = self._look(X)
+        f, values, _ = model.posterior(self._unit(self.pending))
+        # A copy of the source of randomness: looking must not change what is drawn later.
+        rng = copy.deepcopy(self._rng)
+        out: Array = _bo_search.acquired(self._acquisition, f, values, model.noise, rng)(u)
         return out
 
     def result(self, status: str = "done") -> MinimizeResult:
@@ -506,6 +496,11 @@ class Optimizer:
                 if callback is not None and callback(self):
                     return self.result("stopped")
         return self.result()
+
+
+def _near(x: Array, known: Array) -> bool:
+    """Whether one of the points is `x`."""
+    return known.size > 0 and float(np.abs(known - x).max(axis=1).min()) <= _NEAR
 
 
 def _standard(values: Array) -> Array:

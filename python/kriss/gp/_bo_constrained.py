@@ -32,10 +32,10 @@ _POLISH = 2
 class Bounds:
     """``mean + root std`` of a model, less what counts as zero, with its derivatives."""
 
-    def __init__(self, model: Surrogate, pending: Array, zero: bool) -> None:
+    def __init__(self, model: Surrogate, pending: Array, zero: float | None = None) -> None:
         self.f, self.values, mean = model.posterior(pending)
         assert model.scale is not None
-        self.shift = mean - (float(model.scale(0.0)) if zero else 0.0)
+        self.shift = mean - (0.0 if zero is None else float(model.scale(zero)))
 
     def __call__(self, x: Array, root: float) -> Array:
         p = self.f.predict(x, self.values, return_std=True)
@@ -99,12 +99,16 @@ def suggest(
     pending: Array,
     cautious: bool,
     found: bool,
+    limit: float,
     rng: np.random.Generator,
 ) -> tuple[Array, bool]:
-    """The next point, and whether the optimistic constraints leave anything; `found` if some point is feasible."""
+    """The next point, and whether the optimistic constraints leave anything; `found` if some point is feasible.
+
+    A constraint holds where it is at most `limit`.
+    """
     d = objective.d
-    low = Bounds(objective, pending, False)
-    rules = [Bounds(model, pending, True) for model in constraints]
+    low = Bounds(objective, pending)
+    rules = [Bounds(model, pending, limit) for model in constraints]
     pool = np.vstack([_bo_search.sobol(d, _RAW, rng), _bo_search.around(centres, _NEAR, rng)])
     if cautious:
         x = _least(low, rules, pool, _CAUTION, 1.0)
@@ -120,6 +124,14 @@ def suggest(
         return x, False
     x2 = _least(low, rules, np.vstack([x, x]), -ROOT_CONSTRAINTS, ROOT)
     return (x if x2 is None else x2), True
+
+
+def leaves(constraints: Sequence[Surrogate], centres: Array, limit: float, rng: np.random.Generator) -> bool:
+    """Whether the optimistic constraints leave anything, by what was observed alone."""
+    d = constraints[0].d
+    rules = [Bounds(model, np.empty((0, d)), limit) for model in constraints]
+    pool = np.vstack([_bo_search.sobol(d, _RAW, rng), _bo_search.around(centres, _NEAR, rng)])
+    return _nearest(rules, pool, -ROOT_CONSTRAINTS)[1] <= 0.0
 
 
 def _violation(rules: Sequence[Bounds], x: Array, root: float) -> Array:

@@ -21,6 +21,7 @@ LENGTHS = (5e-3, 1e3)
 NOISES = (1e-8, 1.0)
 _WARPS = (-2.0, 1.0)
 _FAILED = 0.25  # variance of what is assumed where an evaluation failed, in units of the values' own
+_LARGEST = float(np.finfo(np.float64).max)
 _SERIAL = 256  # points below which a second thread costs more than it saves
 
 
@@ -136,6 +137,9 @@ class Scale:
         self.centre, self.size = float(t.mean()), float(t.std())
         if not self.size > 1e-14 * max(abs(self.centre), 1.0):
             self.size = 1.0
+        # For exponents below 0 the transform stays below -1 / exponent, which stands for infinity.
+        lam = self.exponent
+        self.top = 0.5 * (float(t.max()) - 1.0 / lam) if lam < 0.0 else math.inf
 
     def _bent(self, y: npt.ArrayLike) -> Array:
         s = (np.ldexp(np.asarray(y, np.float64), -self.power) - self.shift) / self.unit
@@ -145,8 +149,12 @@ class Scale:
         return (self._bent(y) - self.centre) / self.size
 
     def back(self, z: npt.ArrayLike) -> Array:
-        """Observed values from the model's."""
-        t = np.asarray(z, np.float64) * self.size + self.centre
+        """Observed values from the model's, finite for finite ones.
+
+        Where the transform is bounded, what lies beyond halfway from the largest value seen to the bound counts as
+        halfway: a mean and a standard deviation know nothing of the bound.
+        """
+        t = np.minimum(np.asarray(z, np.float64) * self.size + self.centre, self.top)
         lam = self.exponent
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             if lam != 1.0:
@@ -154,7 +162,7 @@ class Scale:
                 high = np.expm1(up) if lam == 0.0 else np.expm1(np.log1p(np.maximum(lam * up, -1.0)) / lam)
                 low = -np.expm1(np.log1p(np.maximum(-t, 0.0) * (2.0 - lam)) / (2.0 - lam))
                 t = np.where(t >= 0.0, high, low)
-            out: Array = np.ldexp(self.shift + self.unit * t, self.power)
+            out: Array = np.clip(np.ldexp(self.shift + self.unit * t, self.power), -_LARGEST, _LARGEST)
         return out
 
     @property
@@ -179,11 +187,10 @@ class Surrogate:
         tree: bool = False,
         warp: bool = True,
         growth: float = 0.15,
-        structure: str = "dense",
         workers: int | None = None,
     ) -> None:
         self.d, self.tree, self.warp, self.growth = d, tree, warp, growth
-        self.structure, self.workers = structure, workers
+        self.workers = workers
         self.start = default_kernel(d, tree) if kernel is None else kernel
         mean, precision = default_prior(self.start, d, tree)
         if kernel is not None:
@@ -246,8 +253,8 @@ class Surrogate:
         return True
 
     def _refactor(self, X: Array, good: npt.NDArray[np.bool_]) -> None:
-        options: dict[str, Any] = {"structure": self.structure, "workers": self._workers(X.shape[0])}
-        self.factor = factor(self.kernel, X, self._noises(good), "auto", **options)
+        workers = self._workers(X.shape[0])  # dense, which alone has `append` and predicts with gradients
+        self.factor = factor(self.kernel, X, self._noises(good), "auto", structure="dense", workers=workers)
 
     def _refit(self, X: Array, y: Array) -> None:
         self.scale = Scale(y, self.warp)

@@ -28,9 +28,9 @@ class MinimizeResult:
     y : ndarray, shape (n,)
         The values; NaN where the evaluation failed.
     constraints : ndarray, shape (n, k)
-        Values of the constraints, at most 0 where they hold; k = 0 without constraints.
+        Values of the constraints, at most 0 (or the tolerance) where they hold; k = 0 without constraints.
     feasible : ndarray of bool, shape (n,)
-        Where all constraints hold, to the tolerance.
+        Where the evaluation gave a value and all constraints hold, to the tolerance: not where only the value failed.
     failures : tuple of (int, str)
         Rows of evaluations that failed, and why.
     status : str

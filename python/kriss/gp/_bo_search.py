@@ -10,7 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import scipy.optimize
 
+from kriss.gp import _acquire, _acquire_ahead
+
 Array = npt.NDArray[Any]
+
+ACQUISITIONS = ("log_ei", "ei", "noisy_ei", "ucb", "knowledge_gradient", "max_value_entropy")
 
 _RAW = 512
 _NEAR = 256
@@ -37,6 +41,32 @@ def around(centres: Array, count: int, rng: np.random.Generator) -> Array:
     moved[np.arange(count), rng.integers(d, size=count)] = True
     out: Array = np.clip(base + np.where(moved, size * rng.standard_normal((count, d)), 0.0), 0.0, 1.0)
     return out
+
+
+def acquired(
+    name: str | Callable[[Any, Array], _acquire.Acquisition],
+    f: Any,
+    values: Array,
+    noise: float,
+    rng: np.random.Generator,
+) -> _acquire.Acquisition:
+    """The acquisition of a posterior; `noise` is that of an evaluation, as some of the factor's count for failures."""
+    if callable(name):
+        return name(f, values)
+    if name == "log_ei":
+        return _acquire.LogExpectedImprovement(f, values)
+    if name == "ei":
+        return _acquire.ExpectedImprovement(f, values)
+    if name == "ucb":
+        return _acquire.UpperConfidenceBound(f, values)
+    if name == "noisy_ei":
+        return _acquire.NoisyExpectedImprovement(f, values, 32, rng)
+    cover = sobol(f.X.shape[1], 512, rng)
+    if name == "max_value_entropy":
+        return _acquire_ahead.MaxValueEntropy(f, values, cover, rng=rng)
+    cover = np.vstack([cover, f.X])
+    low = np.argsort(f.predict(cover, values).mean, kind="stable")[:32]
+    return _acquire_ahead.KnowledgeGradient(f, values, cover[low], noise)
 
 
 def maximise(

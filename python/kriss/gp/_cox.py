@@ -57,7 +57,7 @@ class _Link:
         if self.name == "exp":
             return g + math.log(self.rate), np.ones_like(g), np.zeros_like(g)
         if self.name == "square":
-            with np.errstate(divide="ignore"):
+            with np.errstate(divide="ignore", over="ignore", under="ignore"):
                 return math.log(self.rate) + 2.0 * np.log(np.abs(g)), 2.0 / g, -2.0 / (g * g)
         # log of log(1 + e^g): for g << 0 it is g - e^g / 2, with all digits.
         soft, s = np.logaddexp(0.0, g), _sigmoid(g)
@@ -257,7 +257,7 @@ def _nodes(window: Array, per_axis: int) -> tuple[Array, Array]:
 
 def _checked(events: npt.ArrayLike, window: Sequence[tuple[float, float]]) -> tuple[Array, Array]:
     box = _validate.real_array(window, "window", ndim=(1, 2), single=False)
-    box = box[None, :] if box.ndim == 1 else box
+    box = (box[None, :] if box.ndim == 1 else box).copy()  # made read-only below, which is not for the caller's array
     if box.shape[1] != 2 or not 1 <= box.shape[0] <= 3:
         raise ValueError(f"window has shape {box.shape}, expected (low, high) for each of one to three dimensions")
     for q, (low, high) in enumerate(box):
@@ -432,11 +432,20 @@ class _Mode:
         out = float(log.sum()) - float(self.omega @ self.link.value(self.at_nodes(w))) - 0.5 * float(w @ w)
         return out if math.isfinite(out) else -math.inf
 
+    def _slopes(self, w: Array) -> tuple[Array, tuple[Array, Array, Array]]:
+        """g at the events; the gradient is the first part less the others. Not finite at starts that are refused."""
+        g = self.mean + self.t @ w
+        with np.errstate(over="ignore", invalid="ignore"):
+            _, first, _ = self.link.logs(g)
+            slope, _ = self.link.slopes(self.at_nodes(w))
+            return g, (self.t.T @ first, self.u.T @ (self.omega * slope), w)
+
     def _hessian(self, w: Array) -> Array:
         """A = I - t' diag(log'') t + u' diag(omega kappa'') u: 2 (n + m) r**2 flops."""
-        _, _, curvature = self.link.logs(self.mean + self.t @ w)
-        _, second = self.link.slopes(self.at_nodes(w))
-        a: Array = (self.t * -curvature[:, None]).T @ self.t + (self.u * (self.omega * second)[:, None]).T @ self.u
+        with np.errstate(over="ignore", invalid="ignore"):
+            _, _, curvature = self.link.logs(self.mean + self.t @ w)
+            _, second = self.link.slopes(self.at_nodes(w))
+            a: Array = (self.t * -curvature[:, None]).T @ self.t + (self.u * (self.omega * second)[:, None]).T @ self.u
         a[np.diag_indices(w.size)] += 1.0
         return a
 
@@ -455,22 +464,39 @@ class _Mode:
             w = scipy.linalg.solve(a, both.sum(axis=0), assume_a="pos")
         return w
 
+    def _no_start(self, w: Array) -> ValueError:
+        """What to say where the log posterior is not finite at the start."""
+        link, g = self.link.name, self.mean + self.t @ w
+        if link == "square" and self.mean == 0.0:
+            i = int(np.argmin(np.abs(g)))
+            return ValueError(
+                f"mean is 0 and the {w.size} features, of which rank says how many there are at most, leave the "
+                f"intensity at events[{i}] at {float(self.link.value(g[[i]])[0]):.3g}, expected above 0: raise rank "
+                "or give another mean"
+            )
+        return ValueError(
+            f"mean is {self.mean:g}, where the log posterior of link={link!r} is not finite, expected a mean of which "
+            "the intensity and its integral are finite numbers above 0"
+        )
+
     def find(self, rtol: float, maxiter: int, seen: Callable[[float], None]) -> tuple[Array, int, float, bool]:
         """Damped Newton steps: weights, how many, relative norm of the gradient, whether it met `rtol`."""
         w = self._start()
         value = self.value(w)
         for k in range(maxiter + 1):
-            g = self.mean + self.t @ w
-            _, first, _ = self.link.logs(g)
-            slope, _ = self.link.slopes(self.at_nodes(w))
-            parts = (self.t.T @ first, self.u.T @ (self.omega * slope), w)
-            gradient = parts[0] - parts[1] - parts[2]
+            g, parts = self._slopes(w)
             size = sum(float(np.linalg.norm(p)) for p in parts)
+            if k == 0 and not (math.isfinite(value) and math.isfinite(size)):
+                raise self._no_start(w)
+            gradient = parts[0] - parts[1] - parts[2]
             off = float(np.linalg.norm(gradient)) / size if size else 0.0
             seen(off)
             if off <= rtol or k == maxiter:
                 break
-            step = scipy.linalg.solve(self._hessian(w), gradient, assume_a="pos")
+            a = self._hessian(w)
+            if k == 0 and not np.isfinite(a).all():
+                raise self._no_start(w)
+            step = scipy.linalg.solve(a, gradient, assume_a="pos")
             move, length = self.t @ step, 1.0
             if self.link.name == "square":
                 # Stay on this side of the pole of log g**2.

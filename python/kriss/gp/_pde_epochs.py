@@ -68,6 +68,8 @@ class _Side:
         self.profile = Profile(bands, axis - axis[0])
         self.orders = orders
         values = self.profile.values()
+        if not np.isfinite(values).all():
+            raise np.linalg.LinAlgError("the covariance matrix of an axis is not finite")
         n = axis.size
         A = toeplitz(values[0])
         A[np.diag_indices(n)] += jitter
@@ -125,7 +127,7 @@ class Objective:
         first, *rest = self.sides(state)
         U = state.u if plane else state.u[:, None]
         n1, n2 = U.shape
-        tau, v = math.exp(state.log_tau), math.exp(state.log_v)
+        tau, v = float(np.exp(state.log_tau)), float(np.exp(state.log_v))  # infinite where math.exp raises
         a1 = first.inverse @ U
         image = first.H @ a1
         if plane:
@@ -156,23 +158,53 @@ class Objective:
         return -value, State(-u.reshape(state.u.shape), [-b for b in bands], -slope_tau, -slope_v)
 
 
+def _possible(objective: Objective, state: State) -> bool:
+    """Whether there are covariance matrices at a state that was not evaluated."""
+    try:
+        with np.errstate(all="ignore"):
+            objective.sides(state)
+            for b in state.bands:
+                _ = bands_at(b, objective.gaussian).kernel
+    except (np.linalg.LinAlgError, ValueError):
+        return False
+    return True
+
+
 def adam(
     objective: Objective, state: State, epochs: int, rate: float, seen: Callable[[float], None]
 ) -> tuple[list[float], bool]:
-    """Moves `state`; the objective at each epoch, and whether it stayed finite."""
+    """Moves `state`; the objective at each epoch, and whether it stayed finite. If not, the last finite state is left.
+
+    A start whose covariance matrices are not positive definite raises LinAlgError; later that is divergence.
+    """
     x = state.flat()
+    last = x.copy()
     first, second = np.zeros_like(x), np.zeros_like(x)
     history: list[float] = []
     for t in range(1, epochs + 1):
-        with np.errstate(over="ignore", invalid="ignore"):
-            value, gradient = objective(state)
+        try:
+            with np.errstate(all="ignore"):
+                value, gradient = objective(state)
+        except np.linalg.LinAlgError:
+            if t == 1:
+                raise
+            value = math.nan
         if not math.isfinite(value):
+            state.set(last)
             return history, False
+        last = x.copy()
         history.append(value)
         seen(value)
         slope = gradient.flat()
-        first += 0.1 * (slope - first)
-        second += 0.001 * (slope * slope - second)
-        x -= rate * (first / (1.0 - 0.9**t)) / (np.sqrt(second / (1.0 - 0.999**t)) + 1e-8)
+        with np.errstate(all="ignore"):
+            first += 0.1 * (slope - first)
+            second += 0.001 * (slope * slope - second)
+            x -= rate * (first / (1.0 - 0.9**t)) / (np.sqrt(second / (1.0 - 0.999**t)) + 1e-8)
+        if not np.isfinite(x).all():
+            state.set(last)
+            return history, False
         state.set(x.copy())
+    if not _possible(objective, state):
+        state.set(last)
+        return history, False
     return history, True

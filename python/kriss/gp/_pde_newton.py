@@ -62,8 +62,11 @@ def along(matrices: Sequence[Array], u: Array) -> list[Array]:
     return out
 
 
-def _sylvester(matrices: Sequence[Array], shift: float) -> Callable[[Array], Array]:
-    """Solves ``D_1 x + x D_2' + shift x = r`` again and again: 50 n**3 flops for two Schur forms, then 10 n**3 each."""
+def _sylvester(matrices: Sequence[Array], shift: float, exact: bool) -> Callable[[Array], Array]:
+    """Solves ``D_1 x + x D_2' + shift x = r`` again and again: 50 n**3 flops for two Schur forms, then 10 n**3 each.
+
+    A singular equation is refused where the answer is to be `exact`; a preconditioner may perturb it.
+    """
     a, za = scipy.linalg.schur(matrices[0] + shift * np.eye(matrices[0].shape[0]))
     b, zb = scipy.linalg.schur(matrices[1])
     trsyl = scipy.linalg.lapack.dtrsyl
@@ -72,6 +75,10 @@ def _sylvester(matrices: Sequence[Array], shift: float) -> Callable[[Array], Arr
         x, scale, info = trsyl(a, b, za.T @ r @ zb, trana="N", tranb="T")
         if info < 0:
             raise np.linalg.LinAlgError(f"dtrsyl refused argument {-info}")
+        if info == 1 and exact:
+            raise np.linalg.LinAlgError(
+                "the collocation equations are singular to working precision: terms and faces do not determine u"
+            )
         out: Array = (za @ x @ zb.T) / scale
         return out
 
@@ -107,7 +114,7 @@ class Collocation:
             return np.asarray(scipy.linalg.solve(self.inner[0] + np.diag(slope + e.constant), r))
         mean = float(slope.mean())
         if self._reuse is None or abs(self._reuse[0] - mean) > 0.05 * abs(mean):
-            self._reuse = mean, _sylvester(self.inner, e.constant + mean)
+            self._reuse = mean, _sylvester(self.inner, e.constant + mean, e.reaction is None)
         shift, inverse = self._reuse
         if e.reaction is None:
             return inverse(r)
@@ -125,6 +132,16 @@ class Collocation:
         return inverse(found.x.reshape(r.shape))
 
 
+def _finite_start(e: Equation, u: Array) -> None:
+    """Refuse a reaction from which no step can be taken."""
+    for value, what in zip(e.react(u[e.free]), ("g", "its derivative"), strict=True):
+        bad = ~np.isfinite(value)
+        if bad.any():
+            raise ValueError(
+                f"reaction: {what} is {value[bad][0]} at u = 0, where Newton's method starts, expected finite values"
+            )
+
+
 def newton(
     collocation: Collocation, start: Array, rtol: float, maxiter: int, seen: Callable[[float], None]
 ) -> tuple[Array, str, list[float]]:
@@ -132,6 +149,7 @@ def newton(
     e = collocation.equation
     u = start
     r, size, slope = collocation.residual(u)
+    _finite_start(e, u)
     history = [float(np.linalg.norm(r)) / size if size else 0.0]
     for _ in range(maxiter):
         seen(history[-1])
@@ -144,7 +162,7 @@ def newton(
             trial[e.free] -= length * step
             r, size, slope = collocation.residual(trial)
             now = float(np.linalg.norm(r))
-            if now < before or before == 0.0:
+            if (now < before or before == 0.0) and np.isfinite(slope).all():
                 break
             length *= 0.5
             if length < 1e-4:
