@@ -17,7 +17,13 @@ from benchmarks.report import seconds  # noqa: E402  (the checkout is not instal
 README = ROOT / "README.md"
 BEGIN = "<!-- figures: begin, written by tools/readme_table.py -->"
 END = "<!-- figures: end -->"
-FAMILIES = ("gp", "sketch", "solve", "spline")
+# The family of a results file, by the first word of its name.
+FAMILIES = {
+    "gp": "gp", "bo": "gp",
+    "sketch": "sketch", "sampling": "sketch", "regression": "sketch", "constrained": "sketch",
+    "solve": "solve", "sequence": "solve",
+    "spline": "spline",
+}  # fmt: skip
 
 
 def main() -> int:
@@ -55,7 +61,7 @@ def table() -> str:
         for found in promises.values():
             _, name, rest = min(found)
             count = f" (least of {len(found)} cases)" if len(found) > 1 else ""
-            lines.append(f"| {path.stem.split('_')[0]}: {name}{count} | {rest} |")
+            lines.append(f"| {FAMILIES[path.stem.split('_')[0]]}: {name}{count} | {rest} |")
     if where is None:
         return ""
     lines += ["", f"{where['cpu']}, {where['threads']} threads for everyone, {str(where['date'])[:10]}.", ""]
@@ -63,8 +69,9 @@ def table() -> str:
 
 
 def _place(path: Path) -> tuple[int, str]:
-    family = path.stem.split("_")[0]
-    return (FAMILIES.index(family) if family in FAMILIES else len(FAMILIES), path.stem)
+    names = list(FAMILIES)
+    name = path.stem.split("_")[0]
+    return (names.index(name) if name in names else len(names), path.stem)
 
 
 def _line(row: dict[str, Any], target: dict[str, Any]) -> tuple[float, str, str] | None:
