@@ -97,7 +97,7 @@ def test_trace_against_the_best(rng):
 def test_random_draws_in_proportion():
     """The first draw of 3000 with variances 1, 2, 5 stays within five standard errors."""
     rng = np.random.default_rng(0)
-    counts = np.bincount([_choose(np.array([1.0, 0.0, 2.0, 5.0, 0.0]), rng) for _ in range(3000)], minlength=5)
+    counts = np.bincount([_choose(np.array([1.0, 0.0, 2.0, 5.0, 0.0]), rng, 0.0) for _ in range(3000)], minlength=5)
     expected = 3000 * np.array([1, 0, 2, 5, 0]) / 8
     assert (np.abs(counts - expected) <= 5 * np.sqrt(expected)).all()
     assert _choose(np.array([0.0, 5e-324, 0.0]), rng) == 1
