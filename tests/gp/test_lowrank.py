@@ -100,7 +100,7 @@ def test_random_draws_in_proportion():
     counts = np.bincount([_choose(np.array([1.0, 0.0, 2.0, 5.0, 0.0]), rng, 0.0) for _ in range(3000)], minlength=5)
     expected = 3000 * np.array([1, 0, 2, 5, 0]) / 8
     assert (np.abs(counts - expected) <= 5 * np.sqrt(expected)).all()
-    assert _choose(np.array([0.0, 5e-324, 0.0]), rng) == 1
+    assert _choose(np.array([0.0, 5e-324, 0.0]), rng, 0.0) == 1
 
 
 def approximation(kernel, X, Z, noise, method):

@@ -117,8 +117,8 @@ def test_memory_stays_flat(make, calls):
     call = make()
     for _ in range(calls // 5):
         call()
-    # One lost object of 64 bytes a call would be 0.6 MiB at 10^4 calls; a lost array of 64 doubles 5 MiB. What is lost is
-    # lost in each round: a round in which the rest of a large process happens to take a page is followed by another.
+    # One lost object of 64 bytes a call would be 0.6 MiB at 10^4 calls; a lost array of 64 doubles 5 MiB. What leaks
+    # leaks in each round: one in which the rest of a large process happens to take a page is followed by another.
     grown = []
     while len(grown) < 3 and (not grown or grown[-1] >= 512 * 1024):
         gc.collect()
