@@ -30,7 +30,7 @@ class Known:
     @property
     def condition(self) -> float:
         """Of A with scaled columns, up to the sketch's distortion."""
-        return float(self.s[0] / self.s[-1]) if self.s[-1] > 0 else float("inf")
+        return float(self.s[0]) / float(self.s[-1]) if self.s[-1] > 0 else float("inf")
 
     def start(self) -> Number:
         """Sketch and solve, (n, nrhs)."""
