@@ -41,7 +41,8 @@ def lewis_step(a, precond, logw, gram, p, relax, workers):
 def _logistic(t, b, given):
     margin = b * t
     v = expit(-margin)
-    return np.logaddexp(0.0, -margin), b * v, v * expit(margin), None, None, None
+    with np.errstate(invalid="ignore"):  # NaN goes on, in silence as in the compiled pass
+        return np.logaddexp(0.0, -margin), b * v, v * expit(margin), None, None, None
 
 
 def _huber(t, b, given):
