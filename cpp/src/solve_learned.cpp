@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <new>
 
 #include "kriss/solve/reduce.hpp"
 #include "solve_learned_kernels.hpp"
@@ -11,28 +10,15 @@
 
 namespace kriss {
 
-template <class V>
-V* FactoredBox::zeros(index_t n) {
-    const std::size_t bytes = (static_cast<std::size_t>(n) + 2 * box_pad) * sizeof(V);
-    std::unique_ptr<void, Free> block(std::calloc(bytes + 64, 1));
-    if (block == nullptr) {
-        throw std::bad_alloc();
-    }
-    bytes_ += bytes;
-    const auto address = reinterpret_cast<std::uintptr_t>(block.get());
-    memory_.push_back(std::move(block));
-    return reinterpret_cast<V*>((address + 63) / 64 * 64) + box_pad;
-}
-
 // g has its couplings
 BoxReport FactoredBox::add(const BoxGrid<double>& given) {
     BoxReport report;
     report.level = static_cast<int>(grids_.size());
     BoxGrid<double> g = given;
-    g.inverse = zeros<double>(g.size());
-    g.work = zeros<double>(g.size());
-    g.x = zeros<double>(g.size());
-    g.r = zeros<double>(g.size());
+    g.inverse = memory_.zeros<double>(g.size());
+    g.work = memory_.zeros<double>(g.size());
+    g.x = memory_.zeros<double>(g.size());
+    g.r = memory_.zeros<double>(g.size());
     report.index = box_kernels<double>().invert(g);
     if (report.index >= 0) {
         report.stage = BoxReport::diagonal;
@@ -48,7 +34,6 @@ BoxReport FactoredBox::begin(const CsrView<double, I>& a, index_t n0, index_t n1
     grids_.clear();
     factored_.clear();
     memory_.clear();
-    bytes_ = 0;
     hierarchy_ = {};
     const auto chunks = static_cast<std::size_t>(chunk_count(std::max<index_t>(a.rows, 1)));
     std::vector<index_t> bad(2 * chunks);
@@ -62,7 +47,7 @@ BoxReport FactoredBox::begin(const CsrView<double, I>& a, index_t n0, index_t n1
     report.fit = box_csr_kernels<double, I>().scan(g, a, masks.data(), bad.data(), mask, ex);
     if (report.fit.kind == BoxFit::good) {
         for (int half = 0; half < 5; ++half) {
-            g.a[half] = zeros<double>(g.size());
+            g.a[half] = memory_.zeros<double>(g.size());
         }
         report.fit = box_csr_kernels<double, I>().fill(g, a, bad.data(), counts.data(), ex);
     }
@@ -70,7 +55,7 @@ BoxReport FactoredBox::begin(const CsrView<double, I>& a, index_t n0, index_t n1
         report.stage = BoxReport::matrix;
         return report;
     }
-    room_ = zeros<double>(3 * (n1 + 2 * factor_pad));
+    room_ = memory_.zeros<double>(3 * (n1 + 2 * factor_pad));
     return add(g);
 }
 
@@ -84,7 +69,7 @@ void FactoredBox::weights(const float* net, const Executor& ex) {
     for (int code = 9; code < 18; ++code) {
         const bool leaves = (code / 3 != 4 && g.step[1] == 1) || (code % 3 != 1 && g.step[2] == 1);
         if (!leaves && g.w[code] == nullptr) {
-            g.w[code] = zeros<double>(next_.size());
+            g.w[code] = memory_.zeros<double>(next_.size());
         }
     }
     if (net != nullptr && g.step[1] == 2 && g.step[2] == 2) {
@@ -113,10 +98,10 @@ BoxReport FactoredBox::coarsen(const float* net, int orders, const Executor& ex)
         }
         BoxFactor& f = own.factor[own.count++];
         f.mirrored = order == mirrored;
-        f.inverse = zeros<double>(g.size());
-        f.line = zeros<float>(g.size());
+        f.inverse = memory_.zeros<double>(g.size());
+        f.line = memory_.zeros<float>(g.size());
         for (float*& off : f.off) {
-            off = zeros<float>(g.size());
+            off = memory_.zeros<float>(g.size());
         }
         report.index = learned_kernels().factorise(g, f, work);
         if (report.index >= 0) {
@@ -127,7 +112,7 @@ BoxReport FactoredBox::coarsen(const float* net, int orders, const Executor& ex)
     for (int half = 0; half < 5; ++half) {
         const bool coupled = half == 1 || (c.n[1] > 1 && (half == 3 || c.n[2] > 1));
         if (half == 0 || coupled) {
-            c.a[half] = zeros<double>(c.size());
+            c.a[half] = memory_.zeros<double>(c.size());
         }
     }
     box_kernels<double>().galerkin(g, c, ex);
@@ -142,7 +127,7 @@ BoxReport FactoredBox::finish(int twice) {
     BoxReport report;
     report.level = static_cast<int>(grids_.size()) - 1;
     const BoxGrid<double>& g = grids_.back();
-    hierarchy_.factor = zeros<double>(g.size() * g.size());
+    hierarchy_.factor = memory_.zeros<double>(g.size() * g.size());
     report.index = box_kernels<double>().cholesky(g, hierarchy_.factor);
     if (report.index >= 0) {
         report.stage = BoxReport::coarsest;

@@ -2,11 +2,10 @@
 // kriss/solve/box_factor.hpp and box_network.hpp.
 #pragma once
 
-#include <cstdlib>
-#include <memory>
 #include <mutex>
 #include <vector>
 
+#include "box_memory.hpp"
 #include "kriss/solve/box_factor.hpp"
 #include "kriss/solve/box_network.hpp"
 #include "kriss/view.hpp"
@@ -34,19 +33,13 @@ class FactoredBox final : public NativePrecond<double> {
     double apply_dot(const double* r, double* z, double scale, double* part, const Executor& ex) override;
     const std::vector<BoxGrid<double>>& grids() const { return grids_; }
     const BoxGrid<double>& next() const { return next_; }
-    std::size_t nbytes() const { return bytes_; }
+    std::size_t nbytes() const { return memory_.bytes(); }
 
    private:
-    struct Free {
-        void operator()(void* p) const { std::free(p); }
-    };
-    template <class V>
-    V* zeros(index_t n);
     BoxReport add(const BoxGrid<double>& g);
 
     std::mutex busy_;  // x, r and work are scratch of one application
-    std::vector<std::unique_ptr<void, Free>> memory_;
-    std::size_t bytes_ = 0;
+    BoxMemory memory_;
     std::vector<BoxGrid<double>> grids_;
     std::vector<FactoredGrid> factored_;
     BoxGrid<double> next_;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <new>
 
 #include "kriss/solve/reduce.hpp"
 #include "solve_multigrid_kernels.hpp"
@@ -19,23 +18,9 @@ constexpr double strong_share = 1.0 / 32;  // of the blocks of a grid
 }  // namespace
 
 template <class T>
-T* BlackBox<T>::zeros(index_t n) {
-    const std::size_t bytes = (static_cast<std::size_t>(n) + 2 * box_pad) * sizeof(T);
-    std::unique_ptr<void, Free> block(std::calloc(bytes + 64, 1));
-    if (block == nullptr) {
-        throw std::bad_alloc();
-    }
-    bytes_ += bytes;
-    const auto address = reinterpret_cast<std::uintptr_t>(block.get());
-    memory_.push_back(std::move(block));
-    return reinterpret_cast<T*>((address + 63) / 64 * 64) + box_pad;
-}
-
-template <class T>
 void BlackBox<T>::clear() {
     grids_.clear();
     memory_.clear();
-    bytes_ = 0;
     hierarchy_ = {};
 }
 
@@ -75,7 +60,7 @@ BoxReport BlackBox<T>::build(const CsrView<T, I>& a, const index_t* n, unsigned 
     }
     for (int code = 13; code < box_codes; ++code) {
         if (code <= 14 || ((mask >> code | mask >> (26 - code)) & 1U) != 0) {
-            g.a[code - 13] = zeros(g.size());
+            g.a[code - 13] = memory_.zeros<T>(g.size());
         }
     }
     report.fit = box_csr_kernels<T, I>().fill(g, a, bad.data(), counts.data(), ex);
@@ -88,10 +73,10 @@ BoxReport BlackBox<T>::build(const CsrView<T, I>& a, const index_t* n, unsigned 
             report.stage = BoxReport::interrupted;
             return report;
         }
-        g.inverse = zeros(g.size());
-        g.work = zeros(g.size());
-        g.x = zeros(g.size());
-        g.r = report.level > 0 || g.size() <= direct_points ? zeros(g.size()) : nullptr;
+        g.inverse = memory_.zeros<T>(g.size());
+        g.work = memory_.zeros<T>(g.size());
+        g.x = memory_.zeros<T>(g.size());
+        g.r = report.level > 0 || g.size() <= direct_points ? memory_.zeros<T>(g.size()) : nullptr;
         report.index = ks.invert(g);
         if (report.index >= 0) {
             report.stage = BoxReport::diagonal;
@@ -99,7 +84,7 @@ BoxReport BlackBox<T>::build(const CsrView<T, I>& a, const index_t* n, unsigned 
         }
         if (g.size() <= direct_points) {
             grids_.push_back(g);
-            hierarchy_.factor = zeros(g.size() * g.size());
+            hierarchy_.factor = memory_.zeros<T>(g.size() * g.size());
             report.index = ks.cholesky(g, hierarchy_.factor);
             report.stage = report.index >= 0 ? BoxReport::coarsest : BoxReport::done;
             return report;
@@ -121,8 +106,8 @@ BoxReport BlackBox<T>::build(const CsrView<T, I>& a, const index_t* n, unsigned 
                 g.lines &= ~(1U << axis);
                 continue;
             }
-            g.lower[axis] = zeros(g.size());
-            g.pivot[axis] = zeros(g.size());
+            g.lower[axis] = memory_.zeros<T>(g.size());
+            g.pivot[axis] = memory_.zeros<T>(g.size());
             std::vector<index_t> wrong(static_cast<std::size_t>(g.n[0] * g.n[1]));
             if (!ks.factor_lines(g, axis, wrong.data(), ex)) {
                 report.stage = BoxReport::lines;
@@ -143,10 +128,10 @@ BoxReport BlackBox<T>::build(const CsrView<T, I>& a, const index_t* n, unsigned 
                 coupled = coupled && (o == 0 || c.n[axis] > 1);
             }
             if (!leaves) {
-                g.w[code] = zeros(c.size());
+                g.w[code] = memory_.zeros<T>(c.size());
             }
             if (code == 13 || code == 14 || (code > 13 && coupled)) {
-                c.a[code - 13] = zeros(c.size());
+                c.a[code - 13] = memory_.zeros<T>(c.size());
             }
         }
         ks.weights(g, c, ex);

@@ -1,11 +1,10 @@
 // A Black-Box multigrid hierarchy and its memory: numerics in kriss/solve/box_*.hpp.
 #pragma once
 
-#include <cstdlib>
-#include <memory>
 #include <mutex>
 #include <vector>
 
+#include "box_memory.hpp"
 #include "kriss/solve/box_grid.hpp"
 #include "kriss/solve/box_setup.hpp"
 #include "kriss/status.hpp"
@@ -36,21 +35,15 @@ class BlackBox final : public NativePrecond<T> {
     index_t size() const override { return grids_.empty() ? 0 : grids_.front().size(); }
     double apply_dot(const T* r, T* z, T scale, double* part, const Executor& ex) override;
     const std::vector<BoxGrid<T>>& grids() const { return grids_; }
-    std::size_t nbytes() const { return bytes_; }
+    std::size_t nbytes() const { return memory_.bytes(); }
 
    private:
-    struct Free {
-        void operator()(void* p) const { std::free(p); }
-    };
-    // n zeros on a cache-line border, between box_pad zeros on either side
-    T* zeros(index_t n);
     template <class I>
     BoxReport build(const CsrView<T, I>& a, const index_t* n, unsigned lines, const Executor& ex);
     void clear();
 
     std::mutex busy_;  // x, r and work are scratch of one application
-    std::vector<std::unique_ptr<void, Free>> memory_;
-    std::size_t bytes_ = 0;
+    BoxMemory memory_;
     std::vector<BoxGrid<T>> grids_;
     BoxHierarchy<T> hierarchy_;
 };

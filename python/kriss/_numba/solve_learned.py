@@ -1,15 +1,13 @@
 """Numba twins of multigrid smoothed by incomplete factors; the order of operations of solve/box_factor.hpp."""
 
 import math
-import threading
 
 import numpy as np
 from numba import njit
 
 from kriss._numba import _box_cycle as cycle
 from kriss._numba import _box_setup as setup
-from kriss._numba import solve as loops
-from kriss._numba.solve_multigrid import COARSEST, DIAGONAL, DONE, LINES, MATRIX, _Grid
+from kriss._numba.solve_multigrid import COARSEST, DIAGONAL, DONE, LINES, MATRIX, BoxCycle, _Grid
 
 __all__ = ["FactoredBox"]
 
@@ -132,15 +130,12 @@ def backsolve(mirrored, inverse, line, off, r, t, x, add):
             x[i, k] = x[i, k] + t[i, k] if add else t[i, k]
 
 
-class FactoredBox:
+class FactoredBox(BoxCycle):
     """Multigrid smoothed by incomplete factors."""
 
     def __init__(self):
-        self._grids = []
+        super().__init__()
         self._factors = []
-        self._factor = None
-        self._twice = 0
-        self._lock = threading.Lock()
 
     @property
     def size(self):
@@ -228,37 +223,16 @@ class FactoredBox:
             self._factor, self._twice = factor, twice
         return COARSEST if bad >= 0 else DONE, len(self._grids) - 1, setup.GOOD, -1, -1, bad
 
-    def _visit(self, level, r, x):
-        g, c = self._grids[level], self._grids[level + 1]
-        own = self._factors[level]
-        for j, f in enumerate(own):
+    def _before(self, level, r, x):
+        g = self._grids[level]
+        for j, f in enumerate(self._factors[level]):
             if j:
                 cycle.residual(g.a, g.used, r, x, g.work, False)
             backsolve(f[0], f[1], f[2], f[3], (g.work if j else r)[0], g.work[0], x[0], j > 0)
-        for _ in range(2 if 0 < level <= self._twice else 1):
-            cycle.residual(g.a, g.used, r, x, g.work, False)
-            cycle.restrict(g.step, g.w, g.work, c.r)
-            if level + 2 == len(self._grids):
-                cycle.coarsest(self._factor, c.r.reshape(-1), c.x.reshape(-1))
-            else:
-                self._visit(level + 1, c.r, c.x)
-            cycle.interpolate(g.step, g.w, c.x, x)
-        for f in reversed(own):
+        return False
+
+    def _after(self, level, r, x):
+        g = self._grids[level]
+        for f in reversed(self._factors[level]):
             cycle.residual(g.a, g.used, r, x, g.work, False)
             backsolve(f[0], f[1], f[2], f[3], g.work[0], g.work[0], x[0], True)
-
-    def apply(self, r, z, scale, workers):
-        with self._lock, np.errstate(all="ignore"):
-            g = self._grids[0]
-            if len(self._grids) > 1:
-                self._visit(0, r.reshape(g.n), g.x)
-            else:
-                cycle.coarsest(self._factor, r, g.x.reshape(-1))
-            np.multiply(g.x.reshape(-1), scale, out=z)
-            return loops.dot(r, z, workers)
-
-    def apply_multi(self, r, z, scale, workers):
-        out = np.empty(r.shape[0])
-        for j in range(r.shape[1]):
-            self.apply(np.ascontiguousarray(r[:, j]), out, scale, workers)
-            z[:, j] = out

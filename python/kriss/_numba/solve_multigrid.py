@@ -49,8 +49,8 @@ class _Grid:
                 cycle.relax_lines(self.a, self.used, axis, lower, pivot, r, x, self.line, backward)
 
 
-class BlackBox:
-    """Black-Box multigrid."""
+class BoxCycle:
+    """Cycles over grids, whatever smooths on them."""
 
     dtype: type = np.float64
 
@@ -59,6 +59,46 @@ class BlackBox:
         self._twice = 0
         self._factor = None
         self._lock = threading.Lock()
+
+    def _before(self, level, r, x):
+        """Smooths x = 0; whether the points were relaxed last, so that half of the residual is known."""
+        raise NotImplementedError
+
+    def _after(self, level, r, x):
+        raise NotImplementedError
+
+    def _visit(self, level, r, x):
+        g, c = self._grids[level], self._grids[level + 1]
+        relaxed = self._before(level, r, x)
+        for turn in range(2 if 0 < level <= self._twice else 1):
+            cycle.residual(g.a, g.used, r, x, g.work, turn == 0 and relaxed)
+            cycle.restrict(g.step, g.w, g.work, c.r)
+            if level + 2 == len(self._grids):
+                cycle.coarsest(self._factor, c.r.reshape(-1), c.x.reshape(-1))
+            else:
+                self._visit(level + 1, c.r, c.x)
+            cycle.interpolate(g.step, g.w, c.x, x)
+        self._after(level, r, x)
+
+    def apply(self, r, z, scale, workers):
+        with self._lock, np.errstate(all="ignore"):
+            g = self._grids[0]
+            if len(self._grids) > 1:
+                self._visit(0, r.reshape(g.n), g.x)
+            else:
+                cycle.coarsest(self._factor, r, g.x.reshape(-1))
+            np.multiply(g.x.reshape(-1), self.dtype(scale), out=z)
+            return loops.dot(r, z, workers)
+
+    def apply_multi(self, r, z, scale, workers):
+        out = np.empty(r.shape[0], self.dtype)
+        for j in range(r.shape[1]):
+            self.apply(np.ascontiguousarray(r[:, j]), out, scale, workers)
+            z[:, j] = out
+
+
+class BlackBox(BoxCycle):
+    """Black-Box multigrid."""
 
     @property
     def size(self):
@@ -126,34 +166,13 @@ class BlackBox:
             setup.galerkin(g.a, g.used, g.step, g.present, g.w, c.a, c.used)
             g = c
 
-    def _visit(self, level, r, x):
-        g, c = self._grids[level], self._grids[level + 1]
+    def _before(self, level, r, x):
+        g = self._grids[level]
         g.smooth(r, x, False, True)
-        for turn in range(2 if 0 < level <= self._twice else 1):
-            cycle.residual(g.a, g.used, r, x, g.work, turn == 0 and g.lines == 0)
-            cycle.restrict(g.step, g.w, g.work, c.r)
-            if level + 2 == len(self._grids):
-                cycle.coarsest(self._factor, c.r.reshape(-1), c.x.reshape(-1))
-            else:
-                self._visit(level + 1, c.r, c.x)
-            cycle.interpolate(g.step, g.w, c.x, x)
-        g.smooth(r, x, True, False)
+        return g.lines == 0
 
-    def apply(self, r, z, scale, workers):
-        with self._lock, np.errstate(all="ignore"):
-            g = self._grids[0]
-            if len(self._grids) > 1:
-                self._visit(0, r.reshape(g.n), g.x)
-            else:
-                cycle.coarsest(self._factor, r, g.x.reshape(-1))
-            np.multiply(g.x.reshape(-1), self.dtype(scale), out=z)
-            return loops.dot(r, z, workers)
-
-    def apply_multi(self, r, z, scale, workers):
-        out = np.empty(r.shape[0], self.dtype)
-        for j in range(r.shape[1]):
-            self.apply(np.ascontiguousarray(r[:, j]), out, scale, workers)
-            z[:, j] = out
+    def _after(self, level, r, x):
+        self._grids[level].smooth(r, x, True, False)
 
 
 class BlackBoxF32(BlackBox):

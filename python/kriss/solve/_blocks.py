@@ -115,10 +115,7 @@ class BlockJacobi(NativePreconditioner):
 
     def update(self, A: object) -> None:
         """Factorise the same blocks of a new A of the same shape."""
-        matrix = check.csr(A, "A", square=True, dtype=self.dtype)
-        if matrix.shape != self.shape:
-            raise ValueError(f"A has shape {matrix.shape}, expected {self.shape}")
-        self._set(matrix)
+        self._set(self._another(A))
 
     def _adjoint(self) -> LinearOperator:
         if self.is_spd:

@@ -115,10 +115,7 @@ class BlackBoxMG(NativePreconditioner):
 
     def update(self, A: object) -> None:
         """Set up again for a new A on the same grid, with the options given before."""
-        matrix = check.csr(A, "A", square=True, dtype=self.dtype)
-        if matrix.shape != self.shape:
-            raise ValueError(f"A has shape {matrix.shape}, expected {self.shape}")
-        self._set(matrix)
+        self._set(self._another(A))
 
 
 def black_box_mg(

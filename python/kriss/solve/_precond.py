@@ -94,6 +94,13 @@ class _Preconditioner(LinearOperator):  # type: ignore[misc]
         R = np.require(X, self.dtype, ["C", "A"])
         return self.apply_multi(R, np.empty_like(R))
 
+    def _another(self, A: object) -> check.Csr:
+        """A checked matrix of this operator's shape, for `update`."""
+        matrix = check.csr(A, "A", square=True, dtype=self.dtype)
+        if matrix.shape != self.shape:
+            raise ValueError(f"A has shape {matrix.shape}, expected {self.shape}")
+        return matrix
+
     def _device_triangles(self) -> Any:
         """[(Triangle, factors of its right-hand side or None)], one solve after another."""
         raise TypeError(f"{type(self).__name__} is not made of triangles and cannot be moved to a GPU")
@@ -184,10 +191,7 @@ class Jacobi(_Preconditioner):
 
     def update(self, A: object) -> None:
         """Take over the diagonal of a new A of the same shape."""
-        matrix = check.csr(A, "A", square=True, dtype=self.dtype)
-        if matrix.shape != self.shape:
-            raise ValueError(f"A has shape {matrix.shape}, expected {self.shape}")
-        self._set(matrix)
+        self._set(self._another(A))
 
     def apply(self, r: npt.NDArray[Any], out: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """``out = D^-1 r``; returns `out`. Both are contiguous (n,) arrays of this operator's dtype."""

@@ -123,10 +123,7 @@ class AdditiveTwoLevel(NativePreconditioner):
 
     def update(self, A: object) -> None:
         """Set up again for a new A of the same shape, with the same parts."""
-        matrix = check.csr(A, "A", square=True, dtype=self.dtype)
-        if matrix.shape != self.shape:
-            raise ValueError(f"A has shape {matrix.shape}, expected {self.shape}")
-        self._set(matrix)
+        self._set(self._another(A))
 
 
 def _arrays(matrix: Any, dtype: Any = None) -> tuple[Any, Any, Any]:

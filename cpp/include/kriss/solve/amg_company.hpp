@@ -10,7 +10,7 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
-#include "kriss/solve/wait.hpp"
+#include "kriss/solve/amg_front.hpp"
 
 namespace kriss {
 
@@ -25,7 +25,7 @@ struct AmgCompany {
     index_t reach[2] = {0, 0};
 };
 
-inline constexpr index_t amg_company_size(index_t n) { return 3 * 8 + (n + amg_chunk - 1) / amg_chunk; }
+inline constexpr index_t amg_company_size(index_t n) { return 3 * amg_line + (n + amg_chunk - 1) / amg_chunk; }
 
 }  // namespace kriss
 
@@ -48,12 +48,9 @@ struct AmgCompanyTask {
 
     KRISS_ALWAYS_INLINE index_t chunks() const { return (n + amg_chunk - 1) / amg_chunk; }
     KRISS_ALWAYS_INLINE index_t end(index_t t) const { return (t + 1) * amg_chunk < n ? (t + 1) * amg_chunk : n; }
-    KRISS_ALWAYS_INLINE index_t* line(int which) const { return company.scratch + 8 * which; }
+    KRISS_ALWAYS_INLINE index_t* line(int which) const { return company.scratch + amg_line * which; }
     KRISS_ALWAYS_INLINE index_t claim(int which) const { return __atomic_fetch_add(line(which), 1, __ATOMIC_RELAXED); }
-    KRISS_ALWAYS_INLINE bool reached(const index_t* place, index_t goal) const {
-        return __atomic_load_n(place, __ATOMIC_ACQUIRE) >= goal ||
-               wait_until([=] { return __atomic_load_n(place, __ATOMIC_ACQUIRE) >= goal; }, ex);
-    }
+    KRISS_ALWAYS_INLINE index_t* done(index_t t) const { return line(3) + t; }
 
     // The next chunk of the first product; false if there is none.
     KRISS_ALWAYS_INLINE bool prepare() const {
@@ -62,7 +59,7 @@ struct AmgCompanyTask {
             return false;
         }
         before(t * amg_chunk, end(t));
-        __atomic_store_n(company.scratch + 24 + t, base, __ATOMIC_RELEASE);
+        __atomic_store_n(done(t), base, __ATOMIC_RELEASE);
         return true;
     }
 
@@ -71,7 +68,7 @@ struct AmgCompanyTask {
             if (has_before) {
                 while (__atomic_load_n(line(0), __ATOMIC_RELAXED) <= t && prepare()) {
                 }
-                if (!reached(company.scratch + 24 + t, base)) {
+                if (!amg_reached(done(t), base, ex)) {
                     return false;
                 }
             }
@@ -96,7 +93,7 @@ struct AmgCompanyTask {
         if (has_after) {
             for (index_t t = claim(1); t < chunks(); t = claim(1)) {
                 const index_t goal = end(t) + reach < n ? end(t) + reach : n;
-                if (!reached(line(2), base + goal)) {
+                if (!amg_reached(line(2), base + goal, ex)) {
                     return;
                 }
                 after(t * amg_chunk, end(t));

@@ -186,8 +186,9 @@ struct AmgRelax {
     }
 };
 
-// half = the sums over the far columns of a sweep, for its rows [first, last)
-template <class T, bool Forward>
+// For rows [first, last) of a sweep the sums over its far columns: half before it; after a sweep that has left those it
+// used in half (After) residual = b - A x, which is what they have changed by.
+template <class T, bool Forward, bool After>
 struct AmgFar {
     const AmgLevel<T>& g;
     const T* x;
@@ -195,21 +196,12 @@ struct AmgFar {
         const auto& a = Forward ? g.upper : g.lower;
         for (index_t q = first; q < last; ++q) {
             const index_t i = Forward ? q : g.n - 1 - q;
-            g.half[i] = amg_row(a, i, x, T(0));
-        }
-    }
-};
-
-// residual = b - A x after a sweep that left its far sums in half, for its rows [first, last)
-template <class T, bool Forward>
-struct AmgAfter {
-    const AmgLevel<T>& g;
-    const T* x;
-    KRISS_ALWAYS_INLINE void operator()(index_t first, index_t last) const {
-        const auto& a = Forward ? g.upper : g.lower;
-        for (index_t q = first; q < last; ++q) {
-            const index_t i = Forward ? q : g.n - 1 - q;
-            g.residual[i] = g.half[i] - amg_row(a, i, x, T(0));
+            const T sum = amg_row(a, i, x, T(0));
+            if constexpr (After) {
+                g.residual[i] = g.half[i] - sum;
+            } else {
+                g.half[i] = sum;
+            }
         }
     }
 };
@@ -226,24 +218,25 @@ struct AmgTurn {
 template <class T, bool Forward, bool Zero, bool Last>
 void amg_gauss_seidel(const AmgLevel<T>& g, const T* b, T* x, const AmgTurn& turn, const Executor& all) {
     const Executor ex = amg_executor(g, all);
-    const AmgFar<T, Forward> far{g, x};
+    const AmgFar<T, Forward, false> before{g, x};
     const AmgRelax<T, Forward, Zero, Last> relax{g, b, x};
-    const AmgAfter<T, Forward> after{g, x};
+    const AmgFar<T, Forward, true> after{g, x};
     const AmgFront& front = Forward ? g.forward : g.backward;
     const bool sums = !turn.zero && !turn.known;
     const bool together = sums || turn.residual;
     if (front.blocks == 0 && together && g.company.scratch != nullptr && ex.run != nullptr && ex.workers > 1) {
         const AmgCompany& company = g.company;
         company.scratch[0] = 0;
-        company.scratch[8] = 0;
-        ex.parallel_for(ex.workers, 1,
-                        AmgCompanyTask<AmgFar<T, Forward>, AmgRelax<T, Forward, Zero, Last>, AmgAfter<T, Forward>>{
-                            company, g.n, ++*company.epoch << 32, company.reach[Forward ? 1 : 0], sums, turn.residual,
-                            ex, far, relax, after});
+        company.scratch[amg_line] = 0;
+        ex.parallel_for(
+            ex.workers, 1,
+            AmgCompanyTask<AmgFar<T, Forward, false>, AmgRelax<T, Forward, Zero, Last>, AmgFar<T, Forward, true>>{
+                company, g.n, ++*company.epoch << 32, company.reach[Forward ? 1 : 0], sums, turn.residual, ex, before,
+                relax, after});
         return;
     }
     if (sums) {
-        ex.parallel_for(g.n, solve_grain, far);
+        ex.parallel_for(g.n, solve_grain, before);
     }
     amg_front_sweep(front, g.n, ex, relax);
     if (turn.residual) {

@@ -34,10 +34,14 @@ struct AmgFront {
 
 KRISS_NAMESPACE_BEGIN
 
-KRISS_ALWAYS_INLINE bool amg_front_wait(const AmgFront& f, index_t block, index_t goal, const Executor& ex) {
-    const index_t* place = f.progress + block * amg_line;
+// Waits until another worker has brought the number there to the goal; false if the work was stopped.
+KRISS_ALWAYS_INLINE bool amg_reached(const index_t* place, index_t goal, const Executor& ex) {
     return __atomic_load_n(place, __ATOMIC_ACQUIRE) >= goal ||
            wait_until([=] { return __atomic_load_n(place, __ATOMIC_ACQUIRE) >= goal; }, ex);
+}
+
+KRISS_ALWAYS_INLINE bool amg_front_wait(const AmgFront& f, index_t block, index_t goal, const Executor& ex) {
+    return amg_reached(f.progress + block * amg_line, goal, ex);
 }
 
 // relax(first, last) for all rows [0, n) in order, as far as they read one another.

@@ -216,10 +216,7 @@ class LearnedCycle(NativePreconditioner):
 
     def update(self, A: object) -> None:
         """Set up again for a new A on the same grid, with the options given before."""
-        matrix = check.csr(A, "A", square=True, dtype=self.dtype)
-        if matrix.shape != self.shape:
-            raise ValueError(f"A has shape {matrix.shape}, expected {self.shape}")
-        self._take(matrix)
+        self._take(self._another(A))
 
     def __getstate__(self) -> dict[str, Any]:
         """Refused: the hierarchy belongs to this process."""
