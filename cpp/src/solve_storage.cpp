@@ -214,9 +214,9 @@ Diagonals<T> by_diagonals(const CsrView<T, I>& a, const Executor& ex) {
 
 namespace {
 
-// The rows [first, first + b) have the same columns, in aligned runs of b. `out`: their block columns, appended.
+// The rows [first, first + b) have the same columns, in aligned runs of b. out: their block columns
 template <class T, class I>
-bool block_line_of(const CsrView<T, I>& a, index_t first, index_t b, std::vector<I>& out) {
+bool block_line_of(const CsrView<T, I>& a, index_t first, index_t b, I* out) {
     const index_t start = a.indptr[first];
     const index_t length = a.indptr[first + 1] - start;
     if (length % b != 0) {
@@ -227,42 +227,66 @@ bool block_line_of(const CsrView<T, I>& a, index_t first, index_t b, std::vector
             return false;
         }
     }
+    const I* top = a.indices + start;
     for (index_t k = 0; k < length; k += b) {
-        const index_t column = a.indices[start + k];
-        if (column % b != 0) {
+        if (top[k] % b != 0) {
             return false;
         }
-        for (index_t r = 0; r < b; ++r) {
-            const I* at = a.indices + start + r * length + k;
-            for (index_t c = 0; c < b; ++c) {
-                if (at[c] != column + c) {
-                    return false;
-                }
-            }
-        }
-        out.push_back(static_cast<I>(column / b));
+        out[k / b] = static_cast<I>(top[k] / b);
     }
-    return true;
+    I wrong = 0;  // without a branch per entry
+    for (index_t k = 0; k < length; k += b) {
+        for (index_t c = 1; c < b; ++c) {
+            wrong |= top[k + c] ^ static_cast<I>(top[k] + c);
+        }
+    }
+    for (index_t r = 1; r < b; ++r) {
+        for (index_t k = 0; k < length; ++k) {
+            wrong |= top[k] ^ top[r * length + k];
+        }
+    }
+    return wrong == 0;
 }
 
 }  // namespace
 
 template <class T, class I>
-Blocks<T, I> by_blocks(const CsrView<T, I>& a) {
+Blocks<T, I> by_blocks(const CsrView<T, I>& a, const Executor& ex) {
+    constexpr index_t some = 256;  // lines that show whether the rest is worth the room
     const index_t n = a.rows;
     for (const index_t b : {6, 4, 3, 2}) {
+        const index_t lines = n / b;
         if (n != a.cols || n == 0 || n % b != 0 || a.indptr[n] == 0) {
             continue;
         }
         Blocks<T, I> out;
-        out.indptr.push_back(I(0));
-        bool good = true;
-        for (index_t i = 0; i < n && good; i += b) {
-            good = block_line_of(a, i, b, out.indices);
-            out.indptr.push_back(static_cast<I>(out.indices.size()));
+        std::atomic<bool> good{true};
+        // where all lines consist of blocks, those before a line have this many
+        const auto before = [&](index_t line) { return static_cast<index_t>(a.indptr[line * b]) / (b * b); };
+        const auto look = [&](index_t begin, index_t end) {
+            for (index_t line = begin; line < end && good.load(std::memory_order_relaxed); ++line) {
+                // a line that is none may be longer than its room, and a look at it stops before
+                const index_t own = before(line + 1) - before(line);
+                if (static_cast<index_t>(a.indptr[line * b + 1]) - static_cast<index_t>(a.indptr[line * b]) !=
+                        own * b ||
+                    !block_line_of(a, line * b, b, out.indices.data() + before(line))) {
+                    good.store(false, std::memory_order_relaxed);
+                }
+                out.indptr[static_cast<std::size_t>(line) + 1] = static_cast<I>(before(line + 1));
+            }
+        };
+        const index_t first = std::min(lines, some);
+        out.indptr.resize(static_cast<std::size_t>(first) + 1);
+        out.indices.resize(static_cast<std::size_t>(before(first)));
+        look(0, first);
+        if (!good) {
+            continue;
         }
+        out.indptr.resize(static_cast<std::size_t>(lines) + 1);
+        out.indices.resize(static_cast<std::size_t>(before(lines)));
+        ex.parallel_for(lines - first, some, [&](index_t begin, index_t end) { look(first + begin, first + end); });
         if (good) {
-            out.view = {n / b, b, b, out.indptr.data(), out.indices.data(), a.data, true};
+            out.view = {lines, b, b, out.indptr.data(), out.indices.data(), a.data, true};
             return out;
         }
     }
@@ -271,7 +295,7 @@ Blocks<T, I> by_blocks(const CsrView<T, I>& a) {
 
 template <class T, class I>
 void choose_storage(const CsrView<T, I>& a, Diagonals<T>& diagonals, Blocks<T, I>& blocks, const Executor& ex) {
-    blocks = by_blocks(a);
+    blocks = by_blocks(a, ex);
     diagonals = by_diagonals(a, ex);
     if (!diagonals.used() || !blocks.used()) {
         return;
@@ -285,7 +309,7 @@ void choose_storage(const CsrView<T, I>& a, Diagonals<T>& diagonals, Blocks<T, I
 
 #define KRISS_INSTANTIATE(T, I)                                                                                        \
     template Diagonals<T> by_diagonals(const CsrView<T, I>&, const Executor&);                                         \
-    template Blocks<T, I> by_blocks(const CsrView<T, I>&);                                                             \
+    template Blocks<T, I> by_blocks(const CsrView<T, I>&, const Executor&);                                            \
     template void choose_storage(const CsrView<T, I>&, Diagonals<T>&, Blocks<T, I>&, const Executor&);
 
 KRISS_INSTANTIATE(float, std::int32_t)
@@ -293,9 +317,9 @@ KRISS_INSTANTIATE(float, std::int64_t)
 KRISS_INSTANTIATE(double, std::int32_t)
 KRISS_INSTANTIATE(double, std::int64_t)
 
-template Blocks<Cplx<float>, std::int32_t> by_blocks(const CsrView<Cplx<float>, std::int32_t>&);
-template Blocks<Cplx<float>, std::int64_t> by_blocks(const CsrView<Cplx<float>, std::int64_t>&);
-template Blocks<Cplx<double>, std::int32_t> by_blocks(const CsrView<Cplx<double>, std::int32_t>&);
-template Blocks<Cplx<double>, std::int64_t> by_blocks(const CsrView<Cplx<double>, std::int64_t>&);
+template Blocks<Cplx<float>, std::int32_t> by_blocks(const CsrView<Cplx<float>, std::int32_t>&, const Executor&);
+template Blocks<Cplx<float>, std::int64_t> by_blocks(const CsrView<Cplx<float>, std::int64_t>&, const Executor&);
+template Blocks<Cplx<double>, std::int32_t> by_blocks(const CsrView<Cplx<double>, std::int32_t>&, const Executor&);
+template Blocks<Cplx<double>, std::int64_t> by_blocks(const CsrView<Cplx<double>, std::int64_t>&, const Executor&);
 
 }  // namespace kriss

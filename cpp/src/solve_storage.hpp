@@ -93,7 +93,7 @@ struct Blocks {
 // Aligned dense blocks of order 6, 4, 3 or 2 that the rows of a consist of, the largest that fits. A matrix without
 // them is found out within a few rows; one with them costs a reading of the indices. Rows sorted, without duplicates.
 template <class T, class I>
-Blocks<T, I> by_blocks(const CsrView<T, I>& a);
+Blocks<T, I> by_blocks(const CsrView<T, I>& a, const Executor& ex = {});
 
 // Whichever of the two reads fewer bytes per product than CSR, if any. For real numbers.
 template <class T, class I>
