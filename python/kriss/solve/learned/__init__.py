@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from kriss.solve.learned._factor import LearnedFactor
+from kriss.solve.learned._graph import GraphFactor
 from kriss.solve.learned._model import ModelFileError
 from kriss.solve.learned._multigrid import LearnedCycle, LearnedMultigrid
 from kriss.solve.learned._wrapper import Wrapper
 
-__all__ = ["LearnedCycle", "LearnedMultigrid", "ModelFileError", "Wrapper"]
+__all__ = ["GraphFactor", "LearnedCycle", "LearnedFactor", "LearnedMultigrid", "ModelFileError", "Wrapper"]
