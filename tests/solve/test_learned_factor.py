@@ -222,7 +222,7 @@ def test_the_better_factor_is_kept(rng):
     M = GraphFactor(bad).setup(A)
     assert M.params["kept"] == "ICT"
     one, two = M.params["iterations"]
-    assert M.params["reason"] == f"ICT takes {two} iterations to a thousandth, the corrected factor {one}"
+    assert M.params["reason"].startswith(f"ICT takes {two} iterations to a thousandth, the corrected factor {one}")
     r = rng.standard_normal(400)
     assert_array_equal(M @ r, GraphFactor(nothing()).setup(A, validate=False) @ r)
     assert GraphFactor(bad).setup(A, validate=False).params["iterations"] is None

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from kriss.solve.learned import GraphFactor, LearnedMultigrid, _network
+from kriss.solve.learned import GraphFactor, LearnedMultigrid, StencilFactor, _network
 from kriss.train import _command, _meshes, main
-from kriss.train._config import GraphConfig, MultigridConfig
+from kriss.train._config import GraphConfig, MultigridConfig, StencilConfig
 from kriss.train._problems import KINDS, draw, prolongation, streams
 
 TINY = {"samples": 6, "stages": 2, "steps": 3, "batch": 2, "points": 9, "tests": 1}
@@ -61,6 +61,7 @@ def test_the_shipped_model_has_the_default_configuration():
 
     card = GraphFactor.pretrained().card
     assert GraphConfig(**card["config"]) == GraphConfig()
+    assert StencilConfig(**StencilFactor.pretrained().card["config"]) == StencilConfig()
 
 
 @pytest.mark.parametrize("kind", _meshes.KINDS)
@@ -221,3 +222,41 @@ def test_training_of_the_graph_network_resumes(tmp_path, monkeypatch):
     one, two = (GraphFactor.load(tmp_path / f"{name}.npz").weights for name in ("whole", "part"))
     for name in one:
         assert_array_equal(one[name], two[name])
+
+
+def test_training_of_the_convolutions(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from kriss.solve.learned import _stencil_network
+    from kriss.train import _stencil
+
+    monkeypatch.setattr(_stencil, "SIZES", (9,))
+    small = {"points": 8, "samples": 5, "steps": 4, "batch": 2, "vectors": 3, "tests": 1}
+    out = tmp_path / "s.npz"
+    (tmp_path / "c.json").write_text(json.dumps(small))
+    arguments = ["stencil", "--config", str(tmp_path / "c.json"), "--quiet", "--out", str(out)]
+    assert main([*arguments, "--plot", str(tmp_path / "loss.png")]) == 0
+    model = StencilFactor.load(out)
+    assert len(model.card["test"]) == len(_stencil.KINDS)
+    config = StencilConfig(**small)
+    samples = _stencil.data(config, _Silent())
+    g = _stencil.Batch(samples[:2])
+    assert not _stencil.outputs(_stencil.first_weights(0), g).any()
+    found = [_stencil_network.outputs(model.weights, s.image, 1).reshape(-1, 5) for s in samples[:2]]
+    expected = _stencil.outputs({k: torch.tensor(v) for k, v in model.weights.items()}, g)
+    assert_allclose(np.concatenate(found), expected, rtol=1e-4, atol=1e-6)
+    # a run that was cut short goes on as if it had not been
+    again = _stencil.train(config, tmp_path / "again.npz", progress=False)
+    assert again["losses"] == model.card["losses"]
+    part = tmp_path / "part.npz"
+    with pytest.MonkeyPatch.context() as patch:
+        save = _stencil.save
+
+        def stop(*args):
+            save(*args)
+            raise KeyboardInterrupt
+
+        patch.setattr(_stencil, "EVERY", 3)
+        patch.setattr(_stencil, "save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            _stencil.train(config, part, progress=False)
+    assert _stencil.train(config, part, resume=True, progress=False)["losses"] == again["losses"]

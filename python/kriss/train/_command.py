@@ -10,13 +10,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from kriss.train._config import GraphConfig, MultigridConfig
+from kriss.train._config import GraphConfig, MultigridConfig, StencilConfig
 
 NEEDED = ("torch", "numba", "tqdm")
 # Name -> (configuration, module, file of the model)
 MODELS: dict[str, tuple[Any, str, str]] = {
     "multigrid": (MultigridConfig, "_multigrid", "multigrid2d.npz"),
     "graph": (GraphConfig, "_graph", "graph_mesh2d.npz"),
+    "stencil": (StencilConfig, "_stencil", "stencil_grid2d.npz"),
 }
 
 

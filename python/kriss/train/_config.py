@@ -98,3 +98,43 @@ class GraphConfig:
                 check.integer(value, f.name, low=0 if f.name == "seed" else 1)
         if self.low > self.high:
             raise ValueError(f"low is {self.low}, expected at most high, which is {self.high}")
+
+
+@dataclass(frozen=True)
+class StencilConfig:
+    """Options of ``python -m kriss.train stencil``; the defaults made the model in the package.
+
+    Attributes
+    ----------
+    seed : int
+        Of the data, the first weights and the batches.
+    points : int
+        Points per side of a training grid.
+    samples : int
+        Matrices.
+    steps, batch : int
+        Steps of Adam, matrices per step.
+    rate : float
+        The largest step length; it falls to zero along a cosine.
+    vectors : int
+        Solutions per matrix.
+    tests : int
+        Held-out matrices per kind and size in the card.
+    """
+
+    seed: int = 0
+    points: int = 32
+    samples: int = 100
+    steps: int = 1000
+    batch: int = 4
+    rate: float = 3e-3
+    vectors: int = 16
+    tests: int = 4
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "rate":
+                check.scalar(value, "rate", low=0.0, strict=True)
+            else:
+                check.integer(value, f.name, low=0 if f.name == "seed" else 1)

@@ -32,8 +32,7 @@ class Corrector(Protocol):
 
     classical: str  # name of the factor it starts from
 
-    @staticmethod
-    def start(A: Any) -> tuple[Lower, float]:
+    def start(self, A: Any) -> tuple[Lower, float]:
         """(the classical factor, the shift of the diagonal that it needed)."""
 
     def correct(self, A: Any, factor: Lower, workers: int) -> Lower | str:
@@ -41,12 +40,13 @@ class Corrector(Protocol):
 
 
 class LearnedFactor(TrianglePair):
-    """A corrected incomplete Cholesky factor as a preconditioner; made by `GraphFactor.setup`.
+    """A corrected incomplete Cholesky factor as a preconditioner; made by `GraphFactor.setup` and
+    `StencilFactor.setup`.
 
     Parameters
     ----------
     model : GraphFactor
-        The network.
+        The network; `StencilFactor` makes its own, with the grid.
     A : sparse matrix or array, shape (n, n)
         Real, symmetric positive definite, with positive diagonal. It is copied where that is needed.
     order : {"rcm", "natural"}, default "rcm"
@@ -89,7 +89,7 @@ class LearnedFactor(TrianglePair):
 
     References
     ----------
-    See `GraphFactor`.
+    See `GraphFactor` and `StencilFactor`.
 
     Examples
     --------
@@ -205,7 +205,8 @@ class LearnedFactor(TrianglePair):
         if found[0] <= found[1]:
             return made, counts
         name = self._model.classical
-        return f"{name} takes {counts[1]} iterations to a thousandth, the corrected factor {counts[0]}", counts
+        more = ", and leaves more" if counts[0] == counts[1] else ""
+        return f"{name} takes {counts[1]} iterations to a thousandth, the corrected factor {counts[0]}{more}", counts
 
 
 def _symmetric(matrix: check.Csr) -> None:
