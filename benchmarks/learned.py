@@ -23,7 +23,7 @@ import scipy.sparse.linalg as spl
 
 from benchmarks import machine
 from kriss.solve import IC0, ICT, MIC, SSOR, Jacobi, black_box_mg, cg
-from kriss.solve.learned import LearnedMultigrid
+from kriss.solve.learned import LearnedMultigrid, StencilFactor
 from kriss.testing import diffusion2d, diffusion3d, poisson2d, random_diffusion
 from kriss.train._problems import KINDS, draw
 
@@ -31,6 +31,7 @@ RTOL = 1e-8
 SEED = 77  # of the matrices; training uses other seeds
 MODEL = LearnedMultigrid.pretrained("2d")
 MODEL3 = LearnedMultigrid.pretrained("3d")
+STENCIL = StencilFactor.pretrained()
 MOST = 3000  # iterations
 
 
@@ -78,6 +79,8 @@ def methods(A: Any, shape: tuple[int, ...]) -> dict[str, tuple[Callable[[], Any]
         "sparse direct": (lambda: spl.splu(A.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}),
                           lambda lu, b: (lu.solve(b), 1)),
     }  # fmt: skip
+    if len(shape) == 2:
+        out["StencilFactor"] = (lambda: STENCIL.setup(A, shape), ours)
     try:
         import pyamg
     except ImportError:
@@ -148,7 +151,11 @@ def rows(quick: bool, matrices: int, repeats: int) -> Iterator[dict[str, Any]]:
                         row["training"] = training if row["kept"] == ["learned"] else 0.0
                     table.append(row)
                 classical = min(
-                    (r["total"] for r in table if r["method"] != "LearnedMultigrid" and not r["failed"]),
+                    (
+                        r["total"]
+                        for r in table
+                        if r["method"] not in ("LearnedMultigrid", "StencilFactor") and not r["failed"]
+                    ),
                     default=math.inf,
                 )
                 for row in table:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from kriss.solve.learned import LearnedMultigrid, _network
-from kriss.train import _command, main
-from kriss.train._config import MultigridConfig
+from kriss.solve.learned import GraphFactor, LearnedMultigrid, StencilFactor, _network
+from kriss.train import _command, _meshes, main
+from kriss.train._config import GraphConfig, MultigridConfig, StencilConfig
 from kriss.train._problems import KINDS, draw, prolongation, streams
 
 TINY = {"samples": 6, "stages": 2, "steps": 3, "batch": 2, "points": 9, "tests": 1}
@@ -36,6 +36,19 @@ def test_configurations_are_checked(tmp_path, capsys):
         main(["nothing"])
 
 
+def test_configurations_of_the_graph_network_are_checked(tmp_path, capsys):
+    file = tmp_path / "c.json"
+    for text, message in (
+        ('{"points": 9}', "holds 'points', expected any of batch"),
+        ('{"low": 10, "high": 9}', "low is 10, expected at most high, which is 9"),
+        ('{"loss": "l1"}', "loss must be one of"),
+        ('{"vectors": 0}', "vectors must be"),
+    ):
+        file.write_text(text)
+        assert main(["graph", "--config", str(file)]) == 2
+        assert message in capsys.readouterr().out
+
+
 def test_a_missing_package_is_named(monkeypatch, capsys):
     monkeypatch.setattr(_command.importlib.util, "find_spec", lambda name: None if name == "torch" else object())
     assert main(["multigrid"]) == 2
@@ -45,6 +58,18 @@ def test_a_missing_package_is_named(monkeypatch, capsys):
 def test_the_shipped_model_has_the_default_configuration():
     card = LearnedMultigrid.pretrained("2d").card
     assert MultigridConfig(**card["config"]) == MultigridConfig()
+
+    card = GraphFactor.pretrained().card
+    assert GraphConfig(**card["config"]) == GraphConfig()
+    assert StencilConfig(**StencilFactor.pretrained().card["config"]) == StencilConfig()
+
+
+@pytest.mark.parametrize("kind", _meshes.KINDS)
+def test_meshes_are_reproducible_and_definite(kind):
+    A = _meshes.draw(kind, 60, np.random.default_rng(3))
+    assert abs(A - _meshes.draw(kind, 60, np.random.default_rng(3))).max() == 0
+    assert abs(A - A.T).max() == 0
+    assert np.linalg.eigvalsh(A.toarray()).min() > 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -116,3 +141,122 @@ def test_a_run_that_was_cut_short_resumes(tmp_path):
     one, two = (LearnedMultigrid.load(tmp_path / f"{name}.npz").weights for name in ("whole", "part"))
     for name in one:
         assert_array_equal(one[name], two[name])
+
+
+SMALL = {"low": 30, "high": 50, "samples": 4, "steps": 6, "batch": 2, "vectors": 3, "tests": 1}
+
+
+def test_training_of_the_graph_network(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from kriss.solve.learned import _graph_network
+    from kriss.train import _graph
+
+    monkeypatch.setattr(_graph, "SIZES", (60,))
+    out = tmp_path / "g.npz"
+    (tmp_path / "c.json").write_text(json.dumps(SMALL))
+    arguments = ["graph", "--config", str(tmp_path / "c.json"), "--quiet", "--out", str(out)]
+    assert main([*arguments, "--plot", str(tmp_path / "loss.png")]) == 0
+    assert (tmp_path / "loss.png").stat().st_size > 1000
+    model = GraphFactor.load(out)
+    assert len(model.card["test"]) == len(_meshes.KINDS)
+    config = GraphConfig(**SMALL)
+    samples = _graph.data(config, _Silent())
+    # it starts from the classical factor, and the differentiable twin is the network
+    start = _graph.first_weights(0, samples)
+    g = _graph.Batch(samples[:2])
+    assert not any(v.any() for v in _graph.outputs(start, g))
+    net = _graph_network.packed(model.weights)
+    found = [_graph_network.outputs(net, s.graph, 1) for s in samples[:2]]
+    expected = _graph.outputs({k: torch.tensor(v) for k, v in model.weights.items()}, g)
+    for k in range(2):
+        assert_allclose(np.concatenate([f[k] for f in found]), expected[k], rtol=1e-4, atol=1e-6)
+
+
+class _Silent:
+    def update(self):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["likelihood", "residual"])
+def test_losses_are_those_of_dense_matrices(kind):
+    torch = pytest.importorskip("torch")
+    from kriss.train import _graph
+
+    config = GraphConfig(**{**SMALL, "loss": kind})
+    samples = _graph.data(config, _Silent())[:2]
+    g = _graph.Batch(samples)
+    found = _graph.loss(g.diagonal, g.entries, g, kind)
+    for k, s in enumerate(samples):
+        n = s.diagonal.size
+        L = np.diag(s.diagonal.astype(float))
+        L[s.graph.row, s.graph.column] = s.entries
+        if kind == "likelihood":
+            expected = np.log(np.mean((L.T @ s.x) ** 2)) - 2.0 * np.mean(np.log(np.diag(L)))
+        else:
+            expected = np.log1p(np.mean((L @ (L.T @ s.x) - s.b) ** 2))
+        assert float(found[k]) == pytest.approx(expected, rel=1e-4)
+        assert n == s.x.shape[0]
+    assert torch.isfinite(found).all()
+
+
+def test_training_of_the_graph_network_resumes(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from kriss.train import _graph
+
+    monkeypatch.setattr(_graph, "SIZES", (60,))
+    config = GraphConfig(**SMALL)
+    whole = _graph.train(config, tmp_path / "whole.npz", progress=False)
+    save = _graph.save
+
+    def stop(*args):
+        save(*args)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_graph, "EVERY", 4)
+        patch.setattr(_graph, "save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            _graph.train(config, tmp_path / "part.npz", progress=False)
+    resumed = _graph.train(config, tmp_path / "part.npz", resume=True, progress=False)
+    assert resumed["losses"] == whole["losses"]
+    one, two = (GraphFactor.load(tmp_path / f"{name}.npz").weights for name in ("whole", "part"))
+    for name in one:
+        assert_array_equal(one[name], two[name])
+
+
+def test_training_of_the_convolutions(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from kriss.solve.learned import _stencil_network
+    from kriss.train import _stencil
+
+    monkeypatch.setattr(_stencil, "SIZES", (9,))
+    small = {"points": 8, "samples": 5, "steps": 4, "batch": 2, "vectors": 3, "tests": 1}
+    out = tmp_path / "s.npz"
+    (tmp_path / "c.json").write_text(json.dumps(small))
+    arguments = ["stencil", "--config", str(tmp_path / "c.json"), "--quiet", "--out", str(out)]
+    assert main([*arguments, "--plot", str(tmp_path / "loss.png")]) == 0
+    model = StencilFactor.load(out)
+    assert len(model.card["test"]) == len(_stencil.KINDS)
+    config = StencilConfig(**small)
+    samples = _stencil.data(config, _Silent())
+    g = _stencil.Batch(samples[:2])
+    assert not _stencil.outputs(_stencil.first_weights(0), g).any()
+    found = [_stencil_network.outputs(model.weights, s.image, 1).reshape(-1, 5) for s in samples[:2]]
+    expected = _stencil.outputs({k: torch.tensor(v) for k, v in model.weights.items()}, g)
+    assert_allclose(np.concatenate(found), expected, rtol=1e-4, atol=1e-6)
+    # a run that was cut short goes on as if it had not been
+    again = _stencil.train(config, tmp_path / "again.npz", progress=False)
+    assert again["losses"] == model.card["losses"]
+    part = tmp_path / "part.npz"
+    with pytest.MonkeyPatch.context() as patch:
+        save = _stencil.save
+
+        def stop(*args):
+            save(*args)
+            raise KeyboardInterrupt
+
+        patch.setattr(_stencil, "EVERY", 3)
+        patch.setattr(_stencil, "save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            _stencil.train(config, part, progress=False)
+    assert _stencil.train(config, part, resume=True, progress=False)["losses"] == again["losses"]

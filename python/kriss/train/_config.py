@@ -49,3 +49,92 @@ class MultigridConfig:
                 check.integer(value, f.name, low=0 if f.name == "seed" else 1)
         if self.points < 7 or self.points % 2 == 0:
             raise ValueError(f"points is {self.points}, expected an odd number from 7 on")
+
+
+@dataclass(frozen=True)
+class GraphConfig:
+    """Options of ``python -m kriss.train graph``; the defaults made the model in the package.
+
+    Attributes
+    ----------
+    seed : int
+        Of the data, the first weights and the batches.
+    low, high : int
+        Fewest and most points of a training mesh.
+    samples : int
+        Matrices.
+    steps, batch : int
+        Steps of Adam, matrices per step.
+    rate : float
+        The largest step length; it falls to zero along a cosine.
+    vectors : int
+        Solutions per matrix.
+    loss : str
+        ``"likelihood"``: the factor as that of a precision matrix of which the solutions are samples,
+        ``log(mean |L'x|**2 / n) - 2 mean log l_ii``, right-hand sides with covariance A; ``"residual"``: the published
+        ``|L L'x - b|**2 / |b|**2``, white right-hand sides, its logarithm above 1.
+    tests : int
+        Held-out matrices per kind and size in the card.
+    """
+
+    seed: int = 0
+    low: int = 300
+    high: int = 800
+    samples: int = 120
+    steps: int = 1500
+    batch: int = 4
+    rate: float = 4e-3
+    vectors: int = 16
+    loss: str = "likelihood"
+    tests: int = 4
+
+    def __post_init__(self) -> None:
+        check.choice(self.loss, "loss", ("likelihood", "residual"))
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "rate":
+                check.scalar(value, "rate", low=0.0, strict=True)
+            elif f.name != "loss":
+                check.integer(value, f.name, low=0 if f.name == "seed" else 1)
+        if self.low > self.high:
+            raise ValueError(f"low is {self.low}, expected at most high, which is {self.high}")
+
+
+@dataclass(frozen=True)
+class StencilConfig:
+    """Options of ``python -m kriss.train stencil``; the defaults made the model in the package.
+
+    Attributes
+    ----------
+    seed : int
+        Of the data, the first weights and the batches.
+    points : int
+        Points per side of a training grid.
+    samples : int
+        Matrices.
+    steps, batch : int
+        Steps of Adam, matrices per step.
+    rate : float
+        The largest step length; it falls to zero along a cosine.
+    vectors : int
+        Solutions per matrix.
+    tests : int
+        Held-out matrices per kind and size in the card.
+    """
+
+    seed: int = 0
+    points: int = 32
+    samples: int = 100
+    steps: int = 1000
+    batch: int = 4
+    rate: float = 3e-3
+    vectors: int = 16
+    tests: int = 4
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "rate":
+                check.scalar(value, "rate", low=0.0, strict=True)
+            else:
+                check.integer(value, f.name, low=0 if f.name == "seed" else 1)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import json
 import math
 import platform
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,9 @@ import numpy.typing as npt
 from kriss.solve import black_box_mg, cg
 from kriss.solve.learned import LearnedMultigrid, _model, _network
 from kriss.solve.learned._multigrid import BOTH, MIRRORED, NATURAL, rotation
+from kriss.train._checkpoint import plot as _plot
+from kriss.train._checkpoint import restore as _restore
+from kriss.train._checkpoint import save as _save
 from kriss.train._config import MultigridConfig
 from kriss.train._problems import KINDS, draw, prolongation, streams
 
@@ -263,7 +264,7 @@ def train(
     }
     _model.write(out, arrays, card)
     if plot is not None:
-        _plot(losses, plot)
+        _plot(losses, plot, "log of the two-grid contraction")
     return card
 
 
@@ -285,39 +286,6 @@ def test(arrays: dict[str, Array], config: MultigridConfig) -> list[dict[str, An
     return rows
 
 
-def _save(
-    path: Path, config: MultigridConfig, weights: dict[str, Tensor], optimiser: Any, losses: list[float], spent: float
-) -> None:
-    arrays: dict[str, Any] = {"losses": np.asarray(losses), "spent": np.asarray(spent), "config": _text(config)}
-    for name, tensor in weights.items():
-        arrays[name] = tensor.detach().numpy()
-        for key, value in optimiser.state[tensor].items():
-            arrays[f"{key}:{name}"] = np.asarray(value)
-    partial = path.with_suffix(".tmp.npz")
-    np.savez(partial, **arrays)
-    partial.replace(path)
-
-
-def _text(config: MultigridConfig) -> str:
-    return json.dumps(asdict(config), sort_keys=True)
-
-
-def _restore(
-    path: Path, config: MultigridConfig, weights: dict[str, Tensor], optimiser: Any, losses: list[float]
-) -> float:
-    with np.load(path, allow_pickle=False) as held:
-        if str(held["config"]) != _text(config):
-            raise ValueError(f"{path} is of a run with config {held['config']}, expected {_text(config)}")
-        losses.extend(held["losses"].tolist())
-        for name, tensor in weights.items():
-            with torch.no_grad():
-                tensor.copy_(torch.tensor(held[name]))
-            optimiser.state[tensor] = {
-                key: torch.tensor(held[f"{key}:{name}"]) for key in ("step", "exp_avg", "exp_avg_sq")
-            }
-        return float(held["spent"])
-
-
 def _base(checkpoint: Path, weights: dict[str, Tensor], stage: int, config: MultigridConfig) -> dict[str, Array]:
     """The weights at the start of a stage, which its coarse operators are made with, also after a resumption."""
     file = checkpoint.with_suffix(f".stage{stage}.npz")
@@ -328,16 +296,3 @@ def _base(checkpoint: Path, weights: dict[str, Tensor], stage: int, config: Mult
     if stage > 0 or config.stages > 1:
         np.savez(file, **arrays)
     return arrays
-
-
-def _plot(losses: list[float], path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(losses, color="0.8", linewidth=0.5)
-    width = min(50, len(losses))
-    axes.plot(np.arange(width - 1, len(losses)), np.convolve(losses, np.ones(width) / width, "valid"))
-    axes.set_xlabel("step")
-    axes.set_ylabel("log of the two-grid contraction")
-    figure.savefig(path)

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from kriss.solve.learned._factor import LearnedFactor
+from kriss.solve.learned._graph import GraphFactor
 from kriss.solve.learned._model import ModelFileError
 from kriss.solve.learned._multigrid import LearnedCycle, LearnedMultigrid
+from kriss.solve.learned._stencil import StencilFactor
 from kriss.solve.learned._wrapper import Wrapper
 
-__all__ = ["LearnedCycle", "LearnedMultigrid", "ModelFileError", "Wrapper"]
+__all__ = [
+    "GraphFactor",
+    "LearnedCycle",
+    "LearnedFactor",
+    "LearnedMultigrid",
+    "ModelFileError",
+    "StencilFactor",
+    "Wrapper",
+]

@@ -1,0 +1,117 @@
+"""Incomplete Cholesky factors corrected by message passing on the graph of the factor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kriss import _validate as check
+from kriss.solve._fill import ICT
+from kriss.solve.learned import _graph_network, _model
+from kriss.solve.learned._factor import LearnedFactor
+from kriss.solve.learned._graph_network import Lower
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class GraphFactor:
+    """A trained correction of incomplete Cholesky factors, for matrices of unstructured meshes.
+
+    Attributes
+    ----------
+    weights : mapping of str to ndarray
+        Arrays of the network, float32.
+    card : mapping
+        Where they come from: data, seed, training time, test figures.
+
+    Raises
+    ------
+    ModelFileError
+        If a file is missing or damaged, or the arrays are not those of this network.
+
+    Notes
+    -----
+    The matrix is put into reverse Cuthill-McKee order and factorised by `kriss.solve.ICT` with as many entries as A has
+    itself. A network of 8130 parameters passes messages along the entries of the factor, and along those of its error
+    ``L L' - A``, and returns how to change each entry; diagonal entries change by an exponential, so ``L L'`` is
+    symmetric positive definite for any weights. The fill is that of the classical factor, and so is the cost of each
+    application.
+
+    What is gained is what untrained factorisations lose: modified ones keep the row sums of A, which suits M-matrices,
+    and break down or need large shifts where A has large positive entries outside its diagonal, as for anisotropic
+    tensors on meshes that are not aligned with them. On M-matrices `kriss.solve.MIC` comes close; in two dimensions
+    algebraic multigrid and direct solvers beat both from some size on. ``python -m benchmarks.learned_factors`` tells.
+
+    References
+    ----------
+    Y. Li, P. Y. Chen, T. Du, W. Matusik, "Learning preconditioners for conjugate gradient PDE solvers", ICML 2023,
+    section 4 (factors by message passing).
+    V. Trifonov, A. Rudikov, O. Iliev, Y. M. Laevsky, I. Oseledets, E. Muravleva, "Learning from linear algebra: a graph
+    neural network approach to preconditioner design", 2024, section 4 (to start from a classical factor).
+    P. Hausner, O. Oktem, J. Sjolund, "Neural incomplete factorization", TMLR 2024, section 3 (exponential diagonal).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kriss.solve import MIC, cg
+    >>> from kriss.solve.learned import GraphFactor
+    >>> from kriss.testing import mesh_diffusion
+    >>> A = mesh_diffusion(2000, 1e-2, lambda x, y: 2 * x + y)
+    >>> M = GraphFactor.pretrained().setup(A)
+    >>> few = cg(A, np.ones(2000), rtol=1e-8, M=M).iterations
+    >>> 2 * few < cg(A, np.ones(2000), rtol=1e-8, M=MIC(A)).iterations
+    True
+    """
+
+    weights: Mapping[str, Array] = field(repr=False)
+    card: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    classical = "ICT"
+
+    def __post_init__(self) -> None:
+        arrays = _model.checked(self.weights, _graph_network.SHAPES, "weights")
+        object.__setattr__(self, "weights", MappingProxyType(arrays))
+        object.__setattr__(self, "card", MappingProxyType(dict(self.card)))
+        object.__setattr__(self, "_net", _graph_network.packed(arrays))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self.weights), dict(self.card))
+
+    @classmethod
+    def pretrained(cls, name: str = "mesh2d") -> GraphFactor:
+        """The network that comes with this package: ``"mesh2d"``, for meshes of triangles."""
+        check.choice(name, "name", ("mesh2d",))
+        return cls.load(_model.MODELS / "graph_mesh2d.npz")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> GraphFactor:
+        """The network in a file that `kriss.train` wrote (``.npz``, its card in ``.json`` beside it)."""
+        arrays, card = _model.read(path, _graph_network.SHAPES)
+        return cls(arrays, card)
+
+    def setup(
+        self, A: object, *, order: str = "rcm", validate: bool = True, workers: int | None = None
+    ) -> LearnedFactor:
+        """The preconditioner for a matrix: see `LearnedFactor`, which takes the same arguments."""
+        return LearnedFactor(self, A, order=order, validate=validate, workers=workers)
+
+    @staticmethod
+    def start(A: Any) -> tuple[Lower, float]:
+        """The incomplete factor that is corrected, of a CSR array, and the shift that it needed."""
+        base = ICT(A, drop_tol=0.0, fill=0)
+        lower, inverse, _, _ = base._parts
+        return Lower(*lower, 1.0 / inverse), base.shift
+
+    def correct(self, A: Any, factor: Lower, workers: int) -> Lower | str:
+        """The corrected factor, or why there is none."""
+        g = _graph_network.graph(A, factor)
+        node, edge = _graph_network.outputs(self._net, g, workers)  # type: ignore[attr-defined]
+        if not (np.isfinite(node).all() and np.isfinite(edge).all()):
+            return "the network returned NaN or infinity"
+        return _graph_network.corrected(factor, g, node, edge)
