@@ -153,6 +153,18 @@ def measure(quick: bool) -> dict[str, Any]:
     return {"problems": rows, "adam": adam, "asked": 1e-4}
 
 
+def table(data: dict[str, Any]) -> list[list[str]]:
+    """The error table, theirs beside ours."""
+    rows = [["problem", "published, GP-HM-StM", "solve_pde", "at most 1e-4", "status"]]
+    for name, r in data["problems"].items():
+        met = "**met**" if r["error"] <= data["asked"] else "**missed**"
+        rows.append([name, f"{r['published']:.2e}", f"{r['error']:.2e}", met, f"{r['status']} in {r['steps']} steps"])
+    for name, found in data["adam"].items():
+        for r in found:
+            rows.append([f"{name}, the published epochs", "", f"{r['error']:.2e}", "", f"after {r['epochs']} epochs"])
+    return rows
+
+
 def plot(data: dict[str, Any], path: Path) -> None:
     """Errors side by side."""
     import matplotlib
@@ -177,4 +189,4 @@ def plot(data: dict[str, Any], path: Path) -> None:
 if __name__ == "__main__":
     from benchmarks.figure import run
 
-    run("gp_pde", __doc__, measure, plot)
+    run("gp_pde", __doc__, measure, plot, table)

@@ -192,10 +192,10 @@ def test_models_grow_to_what_a_fresh_one_is(rng):
 
 
 def test_prediction_in_the_units_of_the_values():
-    opt = Optimizer(BOX, rng=0)
+    opt = Optimizer(BOX, noise=0.0, rng=0)
     opt.run(lambda x: 1e4 + 100.0 * bowl(x), 10)
     p = opt.predict(opt.X, return_std=True)
-    np.testing.assert_allclose(p.mean, opt.y, atol=1.0)
+    np.testing.assert_allclose(p.mean, opt.y, rtol=0.0, atol=1e-3)
     assert (p.std >= 0).all() and p.std.max() < 20.0
     assert opt.acquisition(opt.X).shape == (10,)
 
@@ -358,3 +358,10 @@ def test_result_draws_itself():
     assert isinstance(found, MinimizeResult)
     ax = found.plot()
     assert ax.get_xlabel() == "evaluation"
+
+
+def test_progress_is_silent_unless_asked(capsys):
+    minimize(bowl, BOX, evaluations=4, rng=0)
+    assert capsys.readouterr() == ("", "")
+    minimize(bowl, BOX, evaluations=4, progress=True, rng=0)
+    assert "4/4" in capsys.readouterr().err

@@ -278,13 +278,14 @@ class Optimizer:
 
     def _constrained(self, u: Array, waiting: Array) -> Array:
         self._cautious = not self._cautious
-        known = bool(self._feasible().any())
+        feasible = self._feasible()
+        best = float(self.y[feasible].min()) if feasible.any() else None
         cautious = self._cautious and self._empty == 0
         centres = self._centres(u)
         x, some = _bo_constrained.suggest(
-            self._model, self._rules, centres, waiting, cautious, known, self._tol, self._rng
+            self._model, self._rules, centres, waiting, cautious, best, self._tol, self._rng
         )
-        if some or known:
+        if some or best is not None:
             self._empty = 0
             return x
         if self.y.size == self._judged:

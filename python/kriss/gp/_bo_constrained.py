@@ -4,6 +4,7 @@ W. Xu, Y. Jiang, B. Svetozarevic, C. N. Jones, "Constrained Efficient Global Opt
 Functions", 2023, arXiv 2211.00162, algorithm 1: the next point minimises the lower confidence bound of the objective
 where those of all constraints allow it, and where they allow nothing the problem is infeasible.  Every other point is
 chosen with the constraints' means and half a standard deviation instead, so that it is likely to be feasible itself.
+Where the bounds promise nothing below the best feasible value, they are lowered until the point is a new one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ Array = npt.NDArray[Any]
 ROOT = 2.0  # standard deviations below the objective's mean
 ROOT_CONSTRAINTS = 3.0
 _CAUTION = 0.5
+_GAIN = 1e-3  # standard deviations of the observed values that are worth an evaluation
+_NEW = 0.01  # of the cube, from every known point
+_DEEPER = (2.0 * ROOT, 4.0 * ROOT, 8.0 * ROOT, 16.0 * ROOT)
 _RAW = 1024
 _NEAR = 256
 _POLISH = 2
@@ -98,26 +102,34 @@ def suggest(
     centres: Array,
     pending: Array,
     cautious: bool,
-    found: bool,
+    best: float | None,
     limit: float,
     rng: np.random.Generator,
 ) -> tuple[Array, bool]:
-    """The next point, and whether the optimistic constraints leave anything; `found` if some point is feasible.
+    """The next point, and whether the optimistic constraints leave anything; `best` is the best feasible value, if any.
 
     A constraint holds where it is at most `limit`.
     """
     d = objective.d
     low = Bounds(objective, pending)
+    assert objective.scale is not None
+    wanted = np.inf if best is None else float(objective.scale(best)) - _GAIN
     rules = [Bounds(model, pending, limit) for model in constraints]
     pool = np.vstack([_bo_search.sobol(d, _RAW, rng), _bo_search.around(centres, _NEAR, rng)])
     if cautious:
         x = _least(low, rules, pool, _CAUTION, 1.0)
-        if x is None and not found:
+        if x is None and best is None:
             x, _ = _nearest(rules, pool, 0.0)  # nothing feasible is known yet: where that is most likely
-        if x is not None:
+        if x is not None and (best is None or low(x[None], -1.0)[0] <= wanted):
             return x, True
     x = _least(low, rules, pool, -ROOT_CONSTRAINTS, ROOT)
     if x is not None:
+        if low(x[None], -ROOT)[0] <= wanted:
+            return x, True
+        for depth in _DEEPER:
+            other = _least(low, rules, pool, -ROOT_CONSTRAINTS, depth)
+            if other is not None and np.abs(low.f.X - other).max(axis=1).min() > _NEW:
+                return other, True
         return x, True
     x, violation = _nearest(rules, pool, -ROOT_CONSTRAINTS)
     if violation > 0.0:
