@@ -124,13 +124,7 @@ def suggest(
             return x, True
     x = _least(low, rules, pool, -ROOT_CONSTRAINTS, ROOT)
     if x is not None:
-        if low(x[None], -ROOT)[0] <= wanted:
-            return x, True
-        for depth in _DEEPER:
-            other = _least(low, rules, pool, -ROOT_CONSTRAINTS, depth)
-            if other is not None and np.abs(low.f.X - other).max(axis=1).min() > _NEW:
-                return other, True
-        return x, True
+        return (x if low(x[None], -ROOT)[0] <= wanted else _deeper(low, rules, pool, x)), True
     x, violation = _nearest(rules, pool, -ROOT_CONSTRAINTS)
     if violation > 0.0:
         return x, False
@@ -174,6 +168,20 @@ def _least(low: Bounds, rules: Sequence[Bounds], pool: Array, root: float, depth
         if value < least and _violation(rules, end[None], root)[0] <= 1e-8:
             best, least = end, value
     return best
+
+
+def _deeper(low: Bounds, rules: Sequence[Bounds], pool: Array, x: Array) -> Array:
+    """The least ``mean - depth std`` in the pool, at the first depth where that is a new place; `x` if there is none."""
+    ok = pool[_violation(rules, pool, -ROOT_CONSTRAINTS) <= 0.0]
+    if ok.shape[0] == 0:
+        return x
+    mean = low(ok, 0.0)
+    std = mean - low(ok, -1.0)
+    for depth in _DEEPER:
+        other: Array = ok[int(np.argmin(mean - depth * std))]
+        if np.abs(low.f.X - other).max(axis=1).min() > _NEW:
+            return other
+    return x
 
 
 def _nearest(rules: Sequence[Bounds], pool: Array, root: float) -> tuple[Array, float]:
