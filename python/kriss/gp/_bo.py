@@ -51,7 +51,7 @@ class Optimizer:
         and maximises an additive upper bound exactly by passing messages: for many dimensions.
     kernel : Kernel, optional
         Covariance function over the unit cube that `bounds` are mapped to. By default `Matern` 5/2 with a lengthscale
-        per dimension (one for all in random trees) under a prior that grows as sqrt(d).
+        per dimension (one for all in random trees) under a prior that grows as sqrt(d), with a factor in common.
     noise : float, optional
         Variance of the noise of values, 0 for none; learned by default. That of the constraints is learned, unless this
         is 0: then they have none either.

@@ -171,7 +171,7 @@ def _least(low: Bounds, rules: Sequence[Bounds], pool: Array, root: float, depth
 
 
 def _deeper(low: Bounds, rules: Sequence[Bounds], pool: Array, x: Array) -> Array:
-    """The least ``mean - depth std`` in the pool, at the first depth where that is a new place; `x` if there is none."""
+    """The least ``mean - depth std`` in the pool, at the first depth where that is a new place; else `x`."""
     ok = pool[_violation(rules, pool, -ROOT_CONSTRAINTS) <= 0.0]
     if ok.shape[0] == 0:
         return x
