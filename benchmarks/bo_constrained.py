@@ -59,7 +59,7 @@ def verdict(found: dict[str, Any]) -> tuple[int, str, int]:
     return solved, f"relative regret {np.median(regrets):.2g}, worst {max(regrets):.2g}", len(declared)
 
 
-def measure(quick: bool, match: str = "", keep: str = "") -> Any:
+def measure(quick: bool, match: str = "", keep: str = "", seeds: int = 10) -> Any:
     kept = KeptRuns(Path(keep) if keep else None)
     data: dict[str, Any] = {}
     for problem in CONSTRAINED:
@@ -67,7 +67,7 @@ def measure(quick: bool, match: str = "", keep: str = "") -> Any:
             continue
         start = time.perf_counter()
         runs = []
-        for seed in range(2 if quick else 10):
+        for seed in range(2 if quick else seeds):
             runs.append(kept(f"{problem.name}|{seed}", partial(once, problem, seed)))
         data[problem.name] = {"feasible": problem.feasible, "runs": runs}
         right, text, wrong = verdict(data[problem.name])
@@ -107,4 +107,4 @@ def plot(data: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    figure.run("bo_constrained", __doc__, measure, plot, table, match="", keep="")
+    figure.run("bo_constrained", __doc__, measure, plot, table, match="", keep="", seeds=10)

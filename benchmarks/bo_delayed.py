@@ -4,13 +4,15 @@ Draws of a Gaussian process on a 50 by 50 grid, 1000 noisy evaluations, each of 
 others (20 in the mean); 10 draws, medians and quartiles.  `DelayedBatches` and the published loop, which factorises the
 covariance matrix of the batch anew for every choice, must choose the same points. Beside them the lower confidence
 bound of what has arrived, minimised at every step, by the same mathematics (one more row of a Cholesky factor for every
-arrival).  Seconds are told on the way, not kept: ``python -m benchmarks bo`` measures them.
+arrival).  Seconds are told on the way, not kept: ``python -m benchmarks bo`` measures them.  ``--keep
+FILE`` writes every draw there as it ends, and does not repeat those that are there.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import numpy as np
 
 from benchmarks import figure
 from benchmarks.bench_bo import refactoring
+from benchmarks.kept_runs import KeptRuns
 from kriss.gp import DelayedBatches, Matern
 
 NOISE, MEAN_DELAY, LONGEST, BETA = 1e-2, 20.0, 40, 6.0
@@ -85,26 +88,30 @@ METHODS = {
 }
 
 
-def measure(quick: bool, seeds: int) -> Any:
+def draw(side: int, horizon: int, seed: int) -> dict[str, Any]:
+    """Regrets of all methods on one draw, and how many choices of the first two differ."""
+    w = World(side, horizon, seed)
+    found, took = [], []
+    for run in METHODS.values():
+        start = time.perf_counter()
+        found.append(run(w))
+        took.append(f"{time.perf_counter() - start:.2g} s")
+    curves = [np.round(w.regret(chosen), 4).tolist() for chosen in found]
+    differ = sum(a != b for a, b in zip(found[0], found[1], strict=True))
+    finals = ", ".join(f"{curve[-1]:.4g}" for curve in curves)
+    print(f"draw {seed}: regret {finals} in {', '.join(took)}; {differ} choices differ", flush=True)
+    return {"curves": curves, "differ": differ}
+
+
+def measure(quick: bool, seeds: int, keep: str) -> Any:
+    kept = KeptRuns(Path(keep) if keep else None)
     side, horizon, seeds = (15, 100, min(seeds, 2)) if quick else (50, 1000, seeds)
-    curves: dict[str, list[np.ndarray]] = {name: [] for name in METHODS}
-    differ = 0
-    for seed in range(seeds):
-        w = World(side, horizon, seed)
-        found, took = {}, []
-        for name, run in METHODS.items():
-            start = time.perf_counter()
-            found[name] = run(w)
-            took.append(f"{time.perf_counter() - start:.2g} s")
-            curves[name].append(w.regret(found[name]))
-        first, second = (found[name] for name in list(METHODS)[:2])
-        differ += sum(a != b for a, b in zip(first, second, strict=True))
-        finals = ", ".join(f"{curves[name][-1][-1]:.4g}" for name in METHODS)
-        print(f"draw {seed}: regret {finals} in {', '.join(took)}; {differ} choices differ so far", flush=True)
+    draws = [kept(f"{side}|{horizon}|{seed}", partial(draw, side, horizon, seed)) for seed in range(seeds)]
+    differ = sum(one["differ"] for one in draws)
     out: dict[str, Any] = {"side": side, "horizon": horizon, "seeds": seeds, "choices that differ": differ}
     out["curves"] = {}
-    for name, many in curves.items():
-        low, middle, high = np.quantile(np.array(many), (0.25, 0.5, 0.75), axis=0)
+    for i, name in enumerate(METHODS):
+        low, middle, high = np.quantile([one["curves"][i] for one in draws], (0.25, 0.5, 0.75), axis=0)
         print(f"{name}: {middle[-1]:.4g} ({low[-1]:.4g}, {high[-1]:.4g})")
         out["curves"][name] = [np.round(q, 3).tolist() for q in (low, middle, high)]
     return out
@@ -140,4 +147,4 @@ def plot(data: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    figure.run("bo_delayed", __doc__, measure, plot, table, seeds=10)
+    figure.run("bo_delayed", __doc__, measure, plot, table, seeds=10, keep="")
