@@ -118,9 +118,9 @@ def summary(problem: Problem, name: str, runs: list[dict[str, Any]]) -> dict[str
     }
 
 
-def measure(quick: bool, only: str, keep: str) -> Any:
+def measure(quick: bool, only: str, keep: str, seeds: int) -> Any:
     kept = KeptRuns(Path(keep) if keep else None)
-    seeds, evaluations = (2, 40) if quick else (10, 100)
+    seeds, evaluations = (min(seeds, 2), 40) if quick else (seeds, 100)
     peers = {} if only == "kriss" and quick else runs_of_peers(quick, 0 if only == "kriss" else seeds, evaluations)
     data: dict[str, Any] = {}
     for problem in PROBLEMS:
@@ -165,4 +165,4 @@ def plot(data: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    figure.run("bo_regret", __doc__, measure, plot, table, only="", keep="")
+    figure.run("bo_regret", __doc__, measure, plot, table, only="", keep="", seeds=10)
