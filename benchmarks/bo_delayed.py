@@ -1,11 +1,11 @@
 """Regret under delayed feedback, greedy-variance batches and refactoring: python -m benchmarks.bo_delayed [--quick].
 
 Draws of a Gaussian process on a 50 by 50 grid, 1000 noisy evaluations, each of which arrives after a Poisson number of
-others (20 in the mean); 10 draws, medians and quartiles.  `DelayedBatches` and the published loop, which factorises the
-covariance matrix of the batch anew for every choice, must choose the same points. Beside them the lower confidence
-bound of what has arrived, minimised at every step, by the same mathematics (one more row of a Cholesky factor for every
-arrival).  Seconds are told on the way, not kept: ``python -m benchmarks bo`` measures them.  ``--keep
-FILE`` writes every draw there as it ends, and does not repeat those that are there.
+others (20 in the mean); medians and quartiles over ten draws, or as many as ``--seeds`` says.  `DelayedBatches` and the
+published loop, which factorises the covariance matrix of the batch anew for every choice, must choose the same points.
+Beside them the lower confidence bound of what has arrived, minimised at every step, by the same mathematics (one more
+row of a Cholesky factor for every arrival).  Seconds are told on the way, not kept: ``python -m benchmarks bo`` measures
+them.  ``--keep FILE`` writes every draw there as it ends, and does not repeat those that are there.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ def measure(quick: bool, seeds: int, keep: str) -> Any:
 
 def table(data: Any) -> list[list[str]]:
     """Cumulative regret at the end."""
-    rows = [["method", "median of the cumulative regret", "quartiles", "choices that differ from the first"]]
+    head = f"cumulative regret, median of {data['seeds']} draws"
+    rows = [["method", head, "quartiles", "choices that differ from the first"]]
     for i, (name, (low, middle, high)) in enumerate(data["curves"].items()):
         differ = ("", str(data["choices that differ"]))[i == 1]
         rows.append([name, f"{middle[-1]:.4g}", f"{low[-1]:.4g} to {high[-1]:.4g}", differ])
