@@ -4,8 +4,8 @@ Draws of a Gaussian process on a 50 by 50 grid, 1000 noisy evaluations, each of 
 others (20 in the mean); medians and quartiles over ten draws, or as many as ``--seeds`` says.  `DelayedBatches` and the
 published loop, which factorises the covariance matrix of the batch anew for every choice, must choose the same points.
 Beside them the lower confidence bound of what has arrived, minimised at every step, by the same mathematics (one more
-row of a Cholesky factor for every arrival).  Seconds are told on the way, not kept: ``python -m benchmarks bo`` measures
-them.  ``--keep FILE`` writes every draw there as it ends, and does not repeat those that are there.
+row of a Cholesky factor for every arrival).  Seconds are only printed: ``python -m benchmarks bo`` measures them.
+``--keep FILE`` writes every draw there as it ends, and does not repeat those that are there.
 """
 
 from __future__ import annotations
