@@ -116,8 +116,14 @@ def _acquisition(n: int, m: int) -> Case:
     )
 
 
-def refactoring(K: Any, y: Any, horizon: int, noise: float, delay: float, beta: float) -> list[int]:
-    """The published loop: a Cholesky factor and n triangular solves for every choice; K (n, n) is formed once."""
+def refactoring(
+    K: Any, y: Any, horizon: int, noise: float, delay: float, beta: float, arrives: Any = None
+) -> list[int]:
+    """The published loop: a Cholesky factor and n triangular solves for every choice; K (n, n) is formed once.
+
+    The observation of choice t is `y` of its row and t, and is there before choice ``arrives[t]``, t + 1 by default.
+    """
+    arrives = np.arange(1, horizon + 1) if arrives is None else arrives
     active, length, chosen = np.arange(K.shape[0]), 1, []
     while len(chosen) < horizon:
         length = math.ceil(math.sqrt(horizon * length))
@@ -132,13 +138,17 @@ def refactoring(K: Any, y: Any, horizon: int, noise: float, delay: float, beta: 
                 half = scipy.linalg.solve_triangular(lower, K[np.ix_(batch, active)], lower=True, check_finite=False)
                 variance -= np.einsum("ij,ij->j", half, half)
             batch.append(int(active[np.argmax(variance >= (1.0 - TIES) * variance.max())]))
-        start = len(chosen)
+        tickets = np.arange(len(chosen), len(chosen) + size)
         chosen += batch
-        A = K[np.ix_(batch, batch)]
-        A[np.diag_indices(size)] += noise
-        weights = scipy.linalg.solve(A, K[np.ix_(batch, active)], assume_a="pos")
-        mean = weights.T @ y[batch, start + np.arange(size)]
-        variance = K[active, active] - np.einsum("ij,ij->j", K[np.ix_(batch, active)], weights)
+        tickets = tickets[arrives[tickets] <= len(chosen)]
+        if tickets.size == 0:
+            continue
+        seen = np.array(chosen)[tickets]
+        A = K[np.ix_(seen, seen)]
+        A[np.diag_indices(seen.size)] += noise
+        weights = scipy.linalg.solve(A, K[np.ix_(seen, active)], assume_a="pos")
+        mean = weights.T @ y[seen, tickets]
+        variance = K[active, active] - np.einsum("ij,ij->j", K[np.ix_(seen, active)], weights)
         spread = math.sqrt(beta) * np.sqrt(np.maximum(variance, 0.0))
         active = active[mean - spread <= (mean + spread).min()]
     return chosen

@@ -2,12 +2,14 @@
 
 At most 60 evaluations each.  A feasible problem counts as solved where the best feasible value is within 1 % of the
 range of the function's values in the box of the minimum; an infeasible one where it is declared so.  The picture shows
-for every problem the regret of each seed, or the evaluation at which infeasibility was declared.
+for every problem the regret of each seed, or the evaluation at which infeasibility was declared.  ``--keep FILE``
+writes every run there as it ends, and does not repeat those that are there: for what may be stopped.
 """
 
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 
 from benchmarks import figure
 from benchmarks.bo_functions import CONSTRAINED, Problem
+from benchmarks.kept_runs import KeptRuns
 from kriss.gp import minimize
 
 EVALUATIONS = 60
@@ -45,24 +48,42 @@ def once(problem: Problem, seed: int) -> dict[str, Any]:
     }
 
 
-def measure(quick: bool, match: str = "") -> Any:
+def verdict(found: dict[str, Any]) -> tuple[int, str, int]:
+    """In how many runs the right thing came out, the details in words, and how many declare falsely."""
+    runs = found["runs"]
+    declared = [run["evaluations"] for run in runs if run["declared"]]
+    if not found["feasible"]:
+        return len(declared), f"declared after {', '.join(map(str, sorted(declared)))} evaluations", 0
+    regrets = [np.inf if run["regret"] is None else run["regret"] for run in runs]
+    solved = sum(r <= 0.01 for r in regrets)
+    return solved, f"relative regret {np.median(regrets):.2g}, worst {max(regrets):.2g}", len(declared)
+
+
+def measure(quick: bool, match: str = "", keep: str = "", seeds: int = 10) -> Any:
+    kept = KeptRuns(Path(keep) if keep else None)
     data: dict[str, Any] = {}
     for problem in CONSTRAINED:
         if match not in problem.name:
             continue
         start = time.perf_counter()
-        runs = [once(problem, seed) for seed in range(2 if quick else 10)]
-        wrong = sum(run["declared"] == problem.feasible for run in runs)
-        if problem.feasible:
-            regrets = [np.inf if run["regret"] is None else run["regret"] for run in runs]
-            solved = sum(r <= 0.01 for r in regrets)
-            text = f"solved {solved} of {len(runs)}, relative regret {np.median(regrets):.2g}, worst {max(regrets):.2g}"
-        else:
-            text = f"declared after {sorted(run['evaluations'] for run in runs)} evaluations"
-        took = (time.perf_counter() - start) / len(runs)
-        print(f"{problem.name:22s} {text}; {wrong} false verdicts; {took:.3g} s a run", flush=True)
+        runs = []
+        for seed in range(2 if quick else seeds):
+            runs.append(kept(f"{problem.name}|{seed}", partial(once, problem, seed)))
         data[problem.name] = {"feasible": problem.feasible, "runs": runs}
+        right, text, wrong = verdict(data[problem.name])
+        took = (time.perf_counter() - start) / len(runs)
+        print(f"{problem.name:22s} {right} of {len(runs)}: {text}; {wrong} false; {took:.3g} s a run", flush=True)
     return data
+
+
+def table(data: Any) -> list[list[str]]:
+    """A line for each problem."""
+    rows = [["problem", "feasible", "solved or declared", "", "declared falsely"]]
+    for name, found in data.items():
+        right, text, wrong = verdict(found)
+        count = len(found["runs"])
+        rows.append([name, "yes" if found["feasible"] else "no", f"{right} of {count}", text, f"{wrong} of {count}"])
+    return rows
 
 
 def plot(data: Any, path: Path) -> None:
@@ -86,4 +107,4 @@ def plot(data: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    figure.run("bo_constrained", __doc__, measure, plot)
+    figure.run("bo_constrained", __doc__, measure, plot, table, match="", keep="", seeds=10)

@@ -1,14 +1,18 @@
 """Simple regret of Bayesian optimisation, medians and quartiles over seeds: python -m benchmarks.bo_regret [--quick].
 
 Branin, Hartmann-6, Ackley-10 and, by random trees, Rosenbrock-20; 100 evaluations, of which the initial design (a
-scrambled Sobol sequence) is common to both; 10 seeds.  The peer is BoTorch with its defaults where it can be imported:
-SingleTaskGP, fit_gpytorch_mll, LogExpectedImprovement, optimize_acqf with 10 restarts of 512 raw samples.
+scrambled Sobol sequence) is common to both; 10 seeds.  The peer is BoTorch with its defaults: SingleTaskGP,
+fit_gpytorch_mll, LogExpectedImprovement, optimize_acqf with 10 restarts of 512 raw samples.  Its runs, a minute each,
+are kept in results/bo_regret_peers.json as they end, and made where that lacks them and BoTorch can be imported;
+``--only botorch`` makes nothing else, ``--only kriss`` none of them; ``--keep FILE`` keeps our runs likewise.
 """
 
 from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,12 @@ import numpy as np
 
 from benchmarks import figure
 from benchmarks.bo_functions import PROBLEMS, Problem
+from benchmarks.kept_runs import KeptRuns
+from kriss import _validate
 from kriss.gp import Optimizer
+from kriss.gp._bo_search import sobol
+
+PEERS = Path(__file__).parent / "results" / "bo_regret_peers.json"
 
 
 def ours(problem: Problem, seed: int, evaluations: int) -> np.ndarray:
@@ -24,6 +33,19 @@ def ours(problem: Problem, seed: int, evaluations: int) -> np.ndarray:
     tree = "random_tree" if problem.d >= 20 else None
     opt = Optimizer(problem.bounds, decomposition=tree, rng=seed)
     return opt.run(problem.f, evaluations).best
+
+
+def timed(problem: Problem, seed: int, evaluations: int, run: Callable[..., Any] = ours) -> dict[str, Any]:
+    """One run, as it is kept."""
+    start = time.perf_counter()
+    best = run(problem, seed, evaluations)
+    return {"best": best.tolist(), "seconds": round(time.perf_counter() - start, 2)}
+
+
+def design(problem: Problem, seed: int, evaluations: int) -> np.ndarray:
+    """The points in the unit cube that ours begins with."""
+    first = max(3, min(2 * problem.d, 20))
+    return sobol(problem.d, first, _validate.generator(seed))[:evaluations]
 
 
 def botorch(problem: Problem, seed: int, evaluations: int) -> np.ndarray:
@@ -36,8 +58,7 @@ def botorch(problem: Problem, seed: int, evaluations: int) -> np.ndarray:
     from gpytorch.mlls import ExactMarginalLogLikelihood
 
     low, high = np.array(problem.bounds).T
-    design = Optimizer(problem.bounds, rng=seed)
-    x = [(design.ask() - low) / (high - low) for _ in range(min(evaluations, design._design.shape[0]))]
+    x = list(design(problem, seed, evaluations))
     torch.manual_seed(seed)
     values = [problem.f(low + (high - low) * u) for u in x]
     cube = torch.stack([torch.zeros(problem.d), torch.ones(problem.d)]).double()
@@ -54,39 +75,75 @@ def botorch(problem: Problem, seed: int, evaluations: int) -> np.ndarray:
     return np.minimum.accumulate(values)
 
 
-def contenders() -> dict[str, Any]:
-    """What can run here."""
-    out: dict[str, Any] = {"kriss": ours}
+def peer() -> tuple[str, Callable[..., Any] | None]:
+    """The peer's name, and what runs it, if anything can here."""
     try:
         import botorch as found
-
-        out[f"botorch {found.__version__}"] = botorch
     except ImportError:
-        print("botorch cannot be imported: no peer", flush=True)
+        return "botorch", None
+    return f"botorch {found.__version__}", botorch
+
+
+def runs_of_peers(quick: bool, seeds: int, evaluations: int) -> dict[str, dict[str, Any]]:
+    """Runs by the peer's name and the problem's, a list for its seeds; one seed of all problems after the other."""
+    kept = KeptRuns(None if quick else PEERS)
+    name, run = peer()
+    for seed in range(seeds if run is not None else 0):
+        for problem in PROBLEMS:
+            once = partial(timed, problem, seed, evaluations, run)
+            found = kept(f"{name}|{problem.name}|{evaluations}|{seed}", once)
+            print(f"{problem.name} {name}, seed {seed}: {found['best'][-1] - problem.minimum:.3g}", flush=True)
+    out: dict[str, dict[str, Any]] = {}
+    for key, found in kept.all().items():
+        who, where, count, _ = key.split("|")
+        if int(count) == evaluations:
+            out.setdefault(where, {}).setdefault(who, []).append(found)
     return out
 
 
-def measure(quick: bool) -> Any:
-    seeds, evaluations = (2, 40) if quick else (10, 100)
+def summary(problem: Problem, name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Quartiles over the seeds, printed."""
+    curves = np.array([run["best"] for run in runs]) - problem.minimum
+    low, middle, high = np.quantile(curves, (0.25, 0.5, 0.75), axis=0)
+    took = float(np.median([run["seconds"] for run in runs]))
+    print(
+        f"{problem.name:14s} {name:16s} regret {middle[-1]:.3g} ({low[-1]:.3g}, {high[-1]:.3g}), "
+        f"{len(runs)} seeds, {took:.3g} s a run",
+        flush=True,
+    )
+    return {
+        "quartiles": [low.tolist(), middle.tolist(), high.tolist()],
+        "final": curves[:, -1].tolist(),
+        "seconds": took,
+    }
+
+
+def measure(quick: bool, only: str, keep: str, seeds: int) -> Any:
+    kept = KeptRuns(Path(keep) if keep else None)
+    seeds, evaluations = (min(seeds, 2), 40) if quick else (seeds, 100)
+    peers = {} if only == "kriss" and quick else runs_of_peers(quick, 0 if only == "kriss" else seeds, evaluations)
     data: dict[str, Any] = {}
     for problem in PROBLEMS:
         data[problem.name] = {}
-        for name, run in contenders().items():
-            start = time.perf_counter()
-            curves = np.array([run(problem, seed, evaluations) for seed in range(seeds)]) - problem.minimum
-            took = (time.perf_counter() - start) / seeds
-            low, middle, high = np.quantile(curves, (0.25, 0.5, 0.75), axis=0)
-            data[problem.name][name] = {
-                "quartiles": [low.tolist(), middle.tolist(), high.tolist()],
-                "final": curves[:, -1].tolist(),
-                "seconds": took,
-            }
-            print(
-                f"{problem.name:14s} {name:14s} regret {middle[-1]:.3g} ({low[-1]:.3g}, {high[-1]:.3g}), "
-                f"{took:.3g} s a run",
-                flush=True,
-            )
+        count = 0 if only == "botorch" else seeds
+        runs = [kept(f"{problem.name}|{seed}", partial(timed, problem, seed, evaluations)) for seed in range(count)]
+        for name, found in {"kriss": runs, **peers.get(problem.name, {})}.items():
+            if found:
+                data[problem.name][name] = summary(problem, name, found)
     return data
+
+
+def table(data: Any) -> list[list[str]]:
+    """Regrets at the end."""
+    rows = [["function", "who", "median", "quartiles", "worst", "seeds"]]
+    for problem, found in data.items():
+        for name, one in found.items():
+            low, middle, high = (q[-1] for q in one["quartiles"])
+            count = len(one["final"])
+            rows.append(
+                [problem, name, f"{middle:.3g}", f"{low:.3g} to {high:.3g}", f"{max(one['final']):.3g}", str(count)]
+            )
+    return rows
 
 
 def plot(data: Any, path: Path) -> None:
@@ -108,4 +165,4 @@ def plot(data: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    figure.run("bo_regret", __doc__, measure, plot)
+    figure.run("bo_regret", __doc__, measure, plot, table, only="", keep="", seeds=10)

@@ -250,3 +250,12 @@ def test_bad_predictions():
     with pytest.raises(ValueError, match="Xs has 2 columns"):
         c.predict([[0.5, 0.5]])
     assert c.predict(np.zeros((0, 1))).mean.shape == (0,)
+
+
+def test_progress_is_silent_unless_asked(capsys):
+    x = np.linspace(0.0, 1.0, 6)[:, None]
+    data = [x, x[::2]], [cheap(x[:, 0]), forrester(x[::2, 0])]
+    co_kriging(*data, maxiter=2)
+    assert capsys.readouterr() == ("", "")
+    co_kriging(*data, maxiter=2, progress=True)
+    assert "co_kriging" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kriss.gp import RBF, Matern, MinimizeResult, Optimizer, PythonKernel, factor, minimize
-from kriss.gp._bo_model import Scale, Surrogate, yeo_johnson
+from kriss.gp._bo_model import Scale, Surrogate, _Objective, _Problem, default_prior, yeo_johnson
 from kriss.gp._bo_search import ACQUISITIONS, acquired, maximise
 from kriss.gp.acquisition import UpperConfidenceBound
 
@@ -191,11 +191,35 @@ def test_models_grow_to_what_a_fresh_one_is(rng):
     np.testing.assert_allclose(a.std, b.std, atol=1e-9)
 
 
+def test_the_posterior_of_hyperparameters_has_its_slope(rng):
+    X, kernel = rng.random((12, 3)), Matern(2.5, [0.3, 0.6, 0.9], 1.3)
+    z = np.sin(5 * X[:, 0]) + X[:, 1]
+    mean, precision = Surrogate(3).prior
+    full = np.append(kernel.theta, -5.0)
+    objective, flat = (
+        _Objective(_Problem(kernel, X, 1e-2, 1, False), z, np.ones(5, bool), full.copy(), (mean, share * precision))
+        for share in (1.0, 0.0)
+    )
+    value, slope = objective(full)
+    off = full - mean
+    assert value == pytest.approx(flat(full)[0] + 0.5 * off @ precision @ off, rel=1e-12)
+    for i, h in enumerate(1e-5 * np.eye(5)):
+        assert slope[i] == pytest.approx((objective(full + h)[0] - objective(full - h)[0]) / 2e-5, rel=1e-6, abs=1e-7)
+
+
+def test_lengthscales_move_together_in_the_prior():
+    _, precision = default_prior(Matern(2.5, np.ones(4)), 4, False)
+    together, apart = np.array([0.0, 1.0, 1.0, 1.0, 1.0]), np.array([0.0, 1.0, -1.0, 1.0, -1.0])
+    assert together @ precision @ together == pytest.approx(4.0 / 4.25)  # 4 of variance 4 + 1/4
+    assert apart @ precision @ apart == pytest.approx(16.0)  # 4 of variance 1/4 each
+    assert default_prior(Matern(2.5, 1.0), 4, True)[1].tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
 def test_prediction_in_the_units_of_the_values():
-    opt = Optimizer(BOX, rng=0)
+    opt = Optimizer(BOX, noise=0.0, rng=0)
     opt.run(lambda x: 1e4 + 100.0 * bowl(x), 10)
     p = opt.predict(opt.X, return_std=True)
-    np.testing.assert_allclose(p.mean, opt.y, atol=1.0)
+    np.testing.assert_allclose(p.mean, opt.y, rtol=0.0, atol=1e-3)
     assert (p.std >= 0).all() and p.std.max() < 20.0
     assert opt.acquisition(opt.X).shape == (10,)
 
@@ -358,3 +382,10 @@ def test_result_draws_itself():
     assert isinstance(found, MinimizeResult)
     ax = found.plot()
     assert ax.get_xlabel() == "evaluation"
+
+
+def test_progress_is_silent_unless_asked(capsys):
+    minimize(bowl, BOX, evaluations=4, rng=0)
+    assert capsys.readouterr() == ("", "")
+    minimize(bowl, BOX, evaluations=4, progress=True, rng=0)
+    assert "4/4" in capsys.readouterr().err

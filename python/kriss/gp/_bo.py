@@ -51,7 +51,7 @@ class Optimizer:
         and maximises an additive upper bound exactly by passing messages: for many dimensions.
     kernel : Kernel, optional
         Covariance function over the unit cube that `bounds` are mapped to. By default `Matern` 5/2 with a lengthscale
-        per dimension (one for all in random trees) under a prior that grows as sqrt(d).
+        per dimension (one for all in random trees) under a prior that grows as sqrt(d), with a factor in common.
     noise : float, optional
         Variance of the noise of values, 0 for none; learned by default. That of the constraints is learned, unless this
         is 0: then they have none either.
@@ -278,13 +278,14 @@ class Optimizer:
 
     def _constrained(self, u: Array, waiting: Array) -> Array:
         self._cautious = not self._cautious
-        known = bool(self._feasible().any())
+        feasible = self._feasible()
+        best = float(self.y[feasible].min()) if feasible.any() else None
         cautious = self._cautious and self._empty == 0
         centres = self._centres(u)
         x, some = _bo_constrained.suggest(
-            self._model, self._rules, centres, waiting, cautious, known, self._tol, self._rng
+            self._model, self._rules, centres, waiting, cautious, best, self._tol, self._rng
         )
-        if some or known:
+        if some or best is not None:
             self._empty = 0
             return x
         if self.y.size == self._judged:

@@ -4,6 +4,7 @@ W. Xu, Y. Jiang, B. Svetozarevic, C. N. Jones, "Constrained Efficient Global Opt
 Functions", 2023, arXiv 2211.00162, algorithm 1: the next point minimises the lower confidence bound of the objective
 where those of all constraints allow it, and where they allow nothing the problem is infeasible.  Every other point is
 chosen with the constraints' means and half a standard deviation instead, so that it is likely to be feasible itself.
+Where the bounds promise nothing below the best feasible value, they are lowered until the point is a new one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ Array = npt.NDArray[Any]
 ROOT = 2.0  # standard deviations below the objective's mean
 ROOT_CONSTRAINTS = 3.0
 _CAUTION = 0.5
+_GAIN = 1e-3  # standard deviations of the observed values that are worth an evaluation
+_NEW = 0.01  # of the cube, from every known point
+_DEEPER = (2.0 * ROOT, 4.0 * ROOT, 8.0 * ROOT, 16.0 * ROOT)
 _RAW = 1024
 _NEAR = 256
 _POLISH = 2
@@ -98,27 +102,29 @@ def suggest(
     centres: Array,
     pending: Array,
     cautious: bool,
-    found: bool,
+    best: float | None,
     limit: float,
     rng: np.random.Generator,
 ) -> tuple[Array, bool]:
-    """The next point, and whether the optimistic constraints leave anything; `found` if some point is feasible.
+    """The next point, and whether the optimistic constraints leave anything; `best` is the best feasible value, if any.
 
     A constraint holds where it is at most `limit`.
     """
     d = objective.d
     low = Bounds(objective, pending)
+    assert objective.scale is not None
+    wanted = np.inf if best is None else float(objective.scale(best)) - _GAIN
     rules = [Bounds(model, pending, limit) for model in constraints]
     pool = np.vstack([_bo_search.sobol(d, _RAW, rng), _bo_search.around(centres, _NEAR, rng)])
     if cautious:
         x = _least(low, rules, pool, _CAUTION, 1.0)
-        if x is None and not found:
+        if x is None and best is None:
             x, _ = _nearest(rules, pool, 0.0)  # nothing feasible is known yet: where that is most likely
-        if x is not None:
+        if x is not None and (best is None or low(x[None], -1.0)[0] <= wanted):
             return x, True
     x = _least(low, rules, pool, -ROOT_CONSTRAINTS, ROOT)
     if x is not None:
-        return x, True
+        return (x if low(x[None], -ROOT)[0] <= wanted else _deeper(low, rules, pool, x)), True
     x, violation = _nearest(rules, pool, -ROOT_CONSTRAINTS)
     if violation > 0.0:
         return x, False
@@ -162,6 +168,20 @@ def _least(low: Bounds, rules: Sequence[Bounds], pool: Array, root: float, depth
         if value < least and _violation(rules, end[None], root)[0] <= 1e-8:
             best, least = end, value
     return best
+
+
+def _deeper(low: Bounds, rules: Sequence[Bounds], pool: Array, x: Array) -> Array:
+    """The least ``mean - depth std`` in the pool, at the first depth where that is a new place; else `x`."""
+    ok = pool[_violation(rules, pool, -ROOT_CONSTRAINTS) <= 0.0]
+    if ok.shape[0] == 0:
+        return x
+    mean = low(ok, 0.0)
+    std = mean - low(ok, -1.0)
+    for depth in _DEEPER:
+        other: Array = ok[int(np.argmin(mean - depth * std))]
+        if np.abs(low.f.X - other).max(axis=1).min() > _NEW:
+            return other
+    return x
 
 
 def _nearest(rules: Sequence[Bounds], pool: Array, root: float) -> tuple[Array, float]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.linalg
 import scipy.optimize
 
 from kriss import _backend
@@ -19,6 +20,7 @@ Array = npt.NDArray[Any]
 
 LENGTHS = (5e-3, 1e3)
 NOISES = (1e-8, 1.0)
+_COMMON, _OWN = 1.0, 0.5  # standard deviations of log-lengthscales: together, and each around that
 _WARPS = (-2.0, 1.0)
 _FAILED = 0.25  # variance of what is assumed where an evaluation failed, in units of the values' own
 _LARGEST = float(np.finfo(np.float64).max)
@@ -43,19 +45,28 @@ def kernel_size(kernel: Kernel) -> int:
 
 
 def default_prior(kernel: Kernel, d: int, tree: bool) -> tuple[Array, Array]:
-    """Mean and precision of normal priors of the log-parameters; precision 0 for none.
+    """Mean (p,) and precision (p, p) of a normal prior of the log-parameters; zeros in it for none.
 
     Lengthscales in proportion to sqrt(d) are proposed by C. Hvarfner, E. O. Hellsten, L. Nardi, "Vanilla Bayesian
-    Optimization Performs Great in High Dimensions", 2024; this prior is narrower than theirs.
+    Optimization Performs Great in High Dimensions", 2024. Here they also have a part in common: without it a few points
+    in many dimensions make some of them short and others long by chance.
     """
     names = kernel.parameter_names
-    mean, precision = np.zeros(len(names)), np.zeros(len(names))
+    mean, precision = np.zeros(len(names)), np.zeros((len(names), len(names)))
+    lengths = [i for i, name in enumerate(names) if "lengthscale" in name]
+    mean[lengths] = math.log(_length(d, tree))
+    own = _OWN**2 if len(lengths) > 1 else 0.0
+    covariance = np.full((len(lengths), len(lengths)), _COMMON**2) + own * np.eye(len(lengths))
+    precision[np.ix_(lengths, lengths)] = np.linalg.inv(covariance)
     for i, name in enumerate(names):
-        if "lengthscale" in name:
-            mean[i], precision[i] = math.log(_length(d, tree)), 1.0
-        elif "variance" in name:
-            precision[i] = 1.0
+        if "variance" in name:
+            precision[i, i] = 1.0
     return mean, precision
+
+
+def joined(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Independent priors one after the other."""
+    return np.append(first[0], second[0]), scipy.linalg.block_diag(first[1], second[1])
 
 
 class _Objective:
@@ -84,9 +95,10 @@ class _Objective:
         mean = constant(solved)
         alpha = solved[0] - mean * solved[1]
         off = self.full - self.mean
-        value = _log_likelihood(z - mean, alpha, self.work.diagonal()) - 0.5 * float(self.precision @ (off * off))
+        pull = self.precision @ off
+        value = _log_likelihood(z - mean, alpha, self.work.diagonal()) - 0.5 * float(pull @ off)
         run.invert(self.work, p.threads)
-        gradient = _gradient(p, alpha, self.work) - self.precision * off
+        gradient = _gradient(p, alpha, self.work) - pull
         self.worst = max(self.worst, -value)
         return -value, -gradient[self.free]
 
@@ -192,17 +204,16 @@ class Surrogate:
         self.d, self.tree, self.warp, self.growth = d, tree, warp, growth
         self.workers = workers
         self.start = default_kernel(d, tree) if kernel is None else kernel
-        mean, precision = default_prior(self.start, d, tree)
+        prior = default_prior(self.start, d, tree)
         if kernel is not None:
-            precision[:] = 0.0
+            prior[1][:] = 0.0
         self.fixed_noise = noise  # a variance in the units of the observed values, squared
         # What a forest does not describe is left to a term over all dimensions.
         self.rest = default_kernel(d, False) if tree else None
         if self.rest is not None:
-            more = default_prior(self.rest, d, False)
-            mean, precision = np.append(mean, more[0]), np.append(precision, more[1])
-            mean[kernel_size(self.start)] = -1.0
-        self.prior = (np.append(mean, -6.0), np.append(precision, 0.25 if noise is None else 0.0))
+            prior = joined(prior, default_prior(self.rest, d, False))
+            prior[0][kernel_size(self.start)] = -1.0
+        self.prior = joined(prior, (np.array([-6.0]), np.array([[0.25 if noise is None else 0.0]])))
         self.base, self.noise = self.start, 1e-3
         self.groups: tuple[tuple[int, ...], ...] | None = None
         self.factor: CovarianceFactor | None = None
@@ -280,7 +291,7 @@ class Surrogate:
             mean[0] -= math.log(len(self.groups))
         first = self.start.theta if self.groups is None else kernel.theta
         fresh = np.append(first, level if fixed else self.prior[0][-1])
-        fresh = np.where(precision > 0.0, mean, fresh)
+        fresh = np.where(precision.diagonal() > 0.0, mean, fresh)
         starts = [np.append(kernel.theta, level)]
         if z.size < 50 or self.refits % 2 == 0:
             starts.append(fresh)
