@@ -13,9 +13,10 @@ import scipy.optimize
 
 from kriss import _validate
 from kriss.gp._answers import observations
-from kriss.gp._factor import CovarianceFactor, _Problem, factor
+from kriss.gp._factor import CovarianceFactor, factor
 from kriss.gp._kernels import Bounds, Kernel, _bounds
 from kriss.gp._likelihood import evaluate
+from kriss.gp._problem import _Problem
 from kriss.gp._results import Prediction
 
 Array = npt.NDArray[Any]

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from kriss import _backend
 from kriss.gp._answers import observations
-from kriss.gp._factor import _gradient, _log_likelihood, _Problem
 from kriss.gp._kernels import Kernel
+from kriss.gp._problem import _gradient, _log_likelihood, _Problem
 
 Array = npt.NDArray[Any]
 
