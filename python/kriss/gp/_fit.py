@@ -206,7 +206,7 @@ def fit(
     >>> import numpy as np
     >>> from kriss.gp import RBF, fit
     >>> X = np.linspace(0.0, 6.0, 40)[:, None]
-    >>> found = fit(RBF(), X, np.sin(X[:, 0]), noise=1e-4)
+    >>> found = fit(RBF(), X, np.sin(X[:, 0]), noise=1e-4, noise_bounds="fixed")
     >>> found.converged, bool(1.0 < found.kernel.lengthscale < 4.0)
     (True, True)
     """
