@@ -190,7 +190,7 @@ def cholesky(a, limit, workers):
             for j, stop in _panels(n - end):
                 update = panel[j:] @ panel[j:stop].T
                 column = a[end + j :, end + j : end + stop]
-                _set_lower(column[: stop - j], column[: stop - j] - update[: stop - j])
+                _set_lower(column[: stop - j], np.tril(column[: stop - j]) - update[: stop - j])
                 column[stop - j :] -= update[stop - j :]
     return -1
 

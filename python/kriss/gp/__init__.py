@@ -43,7 +43,8 @@ from kriss.gp._lowrank import LowRankFactor, low_rank
 from kriss.gp._pde import PDESolution, solve_pde
 from kriss.gp._replicates import ReplicatesFactor
 from kriss.gp._results import LeaveOneOut, Prediction
-from kriss.gp._series import SeriesFactor, series_log_likelihood
+from kriss.gp._series import SeriesFactor
+from kriss.gp._series_batch import series_log_likelihood
 from kriss.gp._structure import factor
 from kriss.gp._toeplitz import ToeplitzFactor
 from kriss.gp._vecchia import VecchiaFactor, vecchia

@@ -11,8 +11,9 @@ import scipy.linalg
 import scipy.optimize
 
 from kriss import _backend
-from kriss.gp._factor import CovarianceFactor, _gradient, _log_likelihood, _Problem
+from kriss.gp._factor import CovarianceFactor
 from kriss.gp._kernels import Additive, Kernel, Matern
+from kriss.gp._problem import _gradient, _log_likelihood, _Problem
 from kriss.gp._results import Prediction
 from kriss.gp._structure import factor
 

@@ -232,7 +232,7 @@ class LinearCondition:
 
 def condition(f: CovarianceFactor, G: Any, b: object, noise: object, at: object | None) -> LinearCondition:
     """Checks the arguments of `CovarianceFactor.condition_linear`."""
-    from kriss.gp._factor import noise_vector
+    from kriss.gp._problem import noise_vector
 
     places = f.X.copy() if at is None else points(at, "at", check_finite=f._check).copy()
     if places.shape[1] != f.X.shape[1]:

@@ -13,9 +13,10 @@ import scipy.optimize
 
 from kriss import _validate
 from kriss.gp._answers import observations
-from kriss.gp._factor import CovarianceFactor, _Problem, factor
+from kriss.gp._factor import CovarianceFactor, factor
 from kriss.gp._kernels import Bounds, Kernel, _bounds
 from kriss.gp._likelihood import evaluate
+from kriss.gp._problem import _Problem
 from kriss.gp._results import Prediction
 
 Array = npt.NDArray[Any]
@@ -205,7 +206,7 @@ def fit(
     >>> import numpy as np
     >>> from kriss.gp import RBF, fit
     >>> X = np.linspace(0.0, 6.0, 40)[:, None]
-    >>> found = fit(RBF(), X, np.sin(X[:, 0]), noise=1e-4)
+    >>> found = fit(RBF(), X, np.sin(X[:, 0]), noise=1e-4, noise_bounds="fixed")
     >>> found.converged, bool(1.0 < found.kernel.lengthscale < 4.0)
     (True, True)
     """

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _validate
-from kriss.gp._factor import noise_vector
 from kriss.gp._kernels import Kernel, points, transposed
+from kriss.gp._problem import noise_vector
 from kriss.gp._structured import EPS, white_part
 
 Array = npt.NDArray[Any]

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from kriss import _backend
 from kriss.gp._answers import observations
-from kriss.gp._factor import _gradient, _log_likelihood, _Problem
 from kriss.gp._kernels import Kernel
+from kriss.gp._problem import _gradient, _log_likelihood, _Problem
 
 Array = npt.NDArray[Any]
 
@@ -75,12 +75,12 @@ def log_likelihood(
     """
     problem = _Problem(kernel, X, noise, workers, check_finite)
     b = observations(y, problem.n, finite=check_finite)
-    value, gradient = evaluate(problem, b, np.zeros((problem.n, problem.n)), eval_gradient)
+    value, gradient = evaluate(problem, b, np.empty((problem.n, problem.n)), eval_gradient)
     return (value, gradient) if gradient is not None else value
 
 
 def evaluate(problem: _Problem, y: Array, work: Array, gradient: bool) -> tuple[float, Array | None]:
-    """Log-likelihood and gradient in the work space `work` (n, n)."""
+    """Log-likelihood and gradient in the work space `work` (n, n); nobody reads what lies above its diagonal."""
     bad = problem.cholesky(0.0, work)
     if bad >= 0:
         raise problem.not_positive_definite(bad, 0.0)

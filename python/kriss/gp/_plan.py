@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _backend
-from kriss.gp import _factor, _sklearn_kernels
+from kriss.gp import _sklearn_kernels
 from kriss.gp._answers import LOG_2PI
 from kriss.gp._kernels import Kernel, transposed
+from kriss.gp._problem import _gradient, _Problem
 
 Array = npt.NDArray[Any]
 
@@ -218,10 +219,10 @@ class KrissModel:
     def __init__(self, plan: KrissPlan, theta: Array) -> None:
         self.plan, self.threads, self.size = plan, plan.threads, theta.size
         self.kernel = plan.converted.kernel_at(theta)
-        self._last: _factor._Problem | None = None
+        self._last: _Problem | None = None
 
-    def _problem(self, noise: Array) -> _factor._Problem:
-        return _factor._Problem(self.kernel, self.plan.x, noise, self.threads or None, False)
+    def _problem(self, noise: Array) -> _Problem:
+        return _Problem(self.kernel, self.plan.x, noise, self.threads or None, False)
 
     def assemble(self, noise: Array, out: Array) -> Array:
         """K + diag(noise)."""
@@ -233,7 +234,7 @@ class KrissModel:
         problem = self._last or self._problem(noise)
         own = np.zeros(self.plan.converted.base.size)
         for alpha in alphas:
-            own += _factor._gradient(problem, alpha, inverse)[:-1]
+            own += _gradient(problem, alpha, inverse)[:-1]
         return self.plan.converted.gradient(own, self.size)
 
     def cross(self, Xs: Any) -> Array:

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from kriss import _validate
 from kriss.gp._answers import least_jitter, observations
-from kriss.gp._factor import CovarianceFactor, _Problem, noise_vector
+from kriss.gp._factor import CovarianceFactor
 from kriss.gp._jittered import Jittered
 from kriss.gp._kernels import Kernel, points
+from kriss.gp._problem import _Problem, noise_vector
 from kriss.gp._results import Prediction
 
 Array = npt.NDArray[Any]

@@ -15,6 +15,7 @@ from kriss import _device, _validate
 from kriss.gp import _factor
 from kriss.gp._factor import CovarianceFactor
 from kriss.gp._kernels import Kernel, points
+from kriss.gp._problem import noise_vector
 
 Array = npt.NDArray[Any]
 
@@ -208,7 +209,7 @@ def _automatic(
     if n < _SMALL:
         why = f"{n} points: too few for another structure to pay"
     else:
-        level = _factor.noise_vector(noise, n, common["check_finite"])
+        level = noise_vector(noise, n, common["check_finite"])
         for row in rows:
             if row.load().suits(kernel, x, level):
                 more = {"jitter": jitter} if row.jitter else {}

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from kriss import _validate
 from kriss.gp._answers import Answers, observations, one_norm
-from kriss.gp._factor import noise_vector
 from kriss.gp._kernels import Kernel, points
 from kriss.gp._predict import test_points
+from kriss.gp._problem import noise_vector
 
 Array = npt.NDArray[Any]
 

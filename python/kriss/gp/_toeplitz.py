@@ -11,10 +11,10 @@ import scipy.fft
 
 from kriss import _backend, _validate
 from kriss.gp._answers import least_jitter, observations
-from kriss.gp._factor import noise_vector
 from kriss.gp._jittered import Jittered
 from kriss.gp._kernels import Kernel, points
 from kriss.gp._predict import test_points
+from kriss.gp._problem import noise_vector
 from kriss.gp._results import Prediction
 
 Array = npt.NDArray[Any]

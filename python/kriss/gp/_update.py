@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from kriss import _backend
 from kriss.gp._kernels import points
+from kriss.gp._problem import _Problem, noise_vector
 
 if TYPE_CHECKING:
     from kriss.gp._factor import CovarianceFactor
@@ -120,17 +121,17 @@ def append(f: CovarianceFactor, Xq: object, noise: object) -> CovarianceFactor:
     if xq.shape[1] != old.x.shape[1]:
         raise ValueError(f"Xq has {xq.shape[1]} columns, expected {old.x.shape[1]} as X has")
     n, q = old.n, xq.shape[0]
-    added = _factor.noise_vector(noise, q, f._check)
+    added = noise_vector(noise, q, f._check)
     if q == 0:
         return f
     workers = old.threads or None
-    joined = _factor._Problem(f.kernel, np.concatenate([old.x, xq]), np.concatenate([old.noise, added]), workers, False)
+    joined = _Problem(f.kernel, np.concatenate([old.x, xq]), np.concatenate([old.noise, added]), workers, False)
     if q > n // _SHARE:
         return _factor.fresh(joined, f.jitter, f._check)
     rows = f.kernel(xq, old.x, workers=workers, check_finite=False)
     f._half(rows)
     corner = np.zeros((q, q))
-    diagonal = _factor._Problem(f.kernel, xq, added, workers, False).assemble(f.jitter, corner)
+    diagonal = _Problem(f.kernel, xq, added, workers, False).assemble(f.jitter, corner)
     corner -= np.tril(rows @ rows.T)
     limit = diagonal * (4.0 * math.sqrt(n + q) * _EPS)
     bad = _backend.kernels("gp").cholesky(corner, limit, old.threads)
@@ -149,7 +150,7 @@ def drop(f: CovarianceFactor, which: object) -> CovarianceFactor:
         return f
     workers = old.threads or None
     x, noise = np.delete(old.x, lost, axis=0), np.delete(old.noise, lost)
-    left = _factor._Problem(f.kernel, x, noise, workers, False)
+    left = _Problem(f.kernel, x, noise, workers, False)
     if lost.size > left.n // _SHARE:
         return _factor.fresh(left, f.jitter, f._check)
     return _checked(_factor.CovarianceFactor(left, f._triangle().dropped(lost, old.threads), f.jitter, f._check), f)

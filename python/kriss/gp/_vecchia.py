@@ -10,9 +10,9 @@ from scipy import sparse
 
 from kriss import _backend, _device, _validate
 from kriss.gp._answers import LOG_2PI, observations
-from kriss.gp._factor import noise_vector
 from kriss.gp._forms import gather
 from kriss.gp._kernels import Kernel, transposed
+from kriss.gp._problem import noise_vector
 from kriss.gp._results import Prediction
 from kriss.gp._structured import EPS, Structured, flat_of
 from kriss.gp._vecchia_order import Indices, Metric, kernel_scale, order_of

@@ -56,19 +56,13 @@ inline void contract_leaf(const Leaf& f, const Chunk& c, const double* KRISS_RES
                           const double* KRISS_RESTRICT by_shape, double* acc, double* KRISS_RESTRICT work) {
     double* KRISS_RESTRICT ws = work + cov_chunk;
     double* own = acc + f.slot * grad_lanes;
-    for (index_t j = 0; j < c.len; ++j) {
-        work[j] = a[j] * value[j];
-    }
-    lane_add(c.len, own, work);
+    detail::lane_sum(c.len, own, [=](index_t j) { return a[j] * value[j]; });
     if (f.kind == LeafKind::matern || f.kind == LeafKind::rational) {
-        for (index_t j = 0; j < c.len; ++j) {
-            work[j] = a[j] * by_shape[j];
-        }
-        lane_add(c.len, own + grad_lanes, work);
+        detail::lane_sum(c.len, own + grad_lanes, [=](index_t j) { return a[j] * by_shape[j]; });
     }
     if (f.kind == LeafKind::periodic) {
         for (index_t j = 0; j < c.len; ++j) {
-            ws[j] = work[j];
+            ws[j] = a[j] * value[j];
         }
     } else if (f.dims > 0) {
         for (index_t j = 0; j < c.len; ++j) {
@@ -114,11 +108,10 @@ inline void contract_leaf(const Leaf& f, const Chunk& c, const double* KRISS_RES
                 lane_add(c.len, lanes, work);
                 break;
             default:
-                for (index_t j = 0; j < c.len; ++j) {
+                detail::lane_sum(c.len, lanes, [=](index_t j) {
                     const double delta = (x - z[j]) * scale;
-                    work[j] = ws[j] * capped(delta * delta);
-                }
-                lane_add(c.len, lanes, work);
+                    return ws[j] * capped(delta * delta);
+                });
         }
     }
 }
@@ -140,16 +133,27 @@ inline void split(const index_t* node, index_t len, const double* values, double
 // The weights of row i.
 inline void weigh(Weights how, const Chunk& c, const double* alpha, const double* w, double* KRISS_RESTRICT out) {
     const double* KRISS_RESTRICT row = w + c.i * c.nz + c.j0;
+    const index_t own = how == Weights::cross ? -1 : c.own();
+    if (how == Weights::likelihood) {
+        const double front = alpha[c.i];
+        const double* KRISS_RESTRICT back = alpha + c.j0;
+        for (index_t j = 0; j < c.len; ++j) {
+            out[j] = front * back[j] - row[j];
+        }
+        if (own >= 0) {
+            out[own] *= 0.5;  // the diagonal counts once, each entry below it twice
+        }
+        return;
+    }
     for (index_t j = 0; j < c.len; ++j) {
-        const index_t at = c.j0 + j;
-        switch (how) {
-            case Weights::likelihood: {
-                const double v = alpha[c.i] * alpha[at] - row[j];
-                out[j] = at == c.i ? 0.5 * v : v;
-                break;
-            }
-            case Weights::square: out[j] = at == c.i ? row[j] : row[j] + w[at * c.nz + c.i]; break;
-            default: out[j] = row[j];
+        out[j] = row[j];
+    }
+    if (how == Weights::square) {
+        for (index_t j = 0; j < c.len; ++j) {
+            out[j] += w[(c.j0 + j) * c.nz + c.i];
+        }
+        if (own >= 0) {
+            out[own] = row[own];
         }
     }
 }
