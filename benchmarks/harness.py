@@ -61,6 +61,8 @@ class Case:
         Instead of a ratio: ours may take at most the peer's median plus this many seconds.
     also : dict of str to float
         Further peers with a least ratio of their own; below 1 where they may be faster.
+    rounds : int
+        Fewest rounds, where the time allows no more: 3 for contenders that take seconds each.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Case:
     traffic_target: float | None = None
     allowance: float | None = None
     also: dict[str, float] = field(default_factory=dict)
+    rounds: int = 5
 
 
 @dataclass
@@ -183,7 +186,7 @@ def measure(case: Case, *, threads: int, repeats: int | None = None, budget: flo
     threads : int
         For ours and every peer.
     repeats : int, optional
-        Rounds; by default as many as fit into `budget`, between 5 and 40.
+        Rounds; by default as many as fit into `budget`, between ``case.rounds`` and 40.
     budget : float
         Seconds for the rounds, roughly.
 
@@ -207,7 +210,8 @@ def measure(case: Case, *, threads: int, repeats: int | None = None, budget: flo
             if contender is ours and callable(case.traffic):
                 result = value
             del value
-        rounds = repeats if repeats is not None else int(min(40, max(5, budget / max(sum(costs.values()), 1e-6))))
+        fitting = budget / max(sum(costs.values()), 1e-6)
+        rounds = repeats if repeats is not None else int(min(40, max(case.rounds, fitting)))
         running = [pair for pair in field_of if pair[0].error is None]
         collecting = gc.isenabled()
         try:

@@ -162,7 +162,7 @@ void add_loops(py::module_& m, const char* map_name) {
         "arnoldi",
         [](const Map<T>& a, const Map<T>& prec, bool left, const py::list& v, const py::list& z, const py::list& c,
            array<NW>& h, array<NW>& b, double beta, double tol, double eps, const py::object& callback, int workers,
-           bool complete, bool padded) {
+           bool complete, bool padded, double loss) {
             const index_t n = a->size();
             const VectorList<T> basis(v, n, true);
             const VectorList<T> flexible(z, n, true);
@@ -176,6 +176,10 @@ void add_loops(py::module_& m, const char* map_name) {
             ArnoldiCycle<T>& cycle = held.cycle;
             cycle.left = left;
             cycle.complete = complete;
+            cycle.loss = loss;
+            for (index_t i = 0; i < k; ++i) {
+                std::fill_n(cycle.cross + i * (k + steps + 1), k, cross_rounding * eps);
+            }
             cycle.v = basis.at.data();
             cycle.z = z.empty() ? nullptr : flexible.at.data();
             cycle.c = fixed.at.data();
@@ -221,12 +225,13 @@ void add_loops(py::module_& m, const char* map_name) {
         },
         py::arg("a"), py::arg("m"), py::arg("left"), py::arg("v"), py::arg("z"), py::arg("c"), py::arg("h").noconvert(),
         py::arg("b").noconvert(), py::arg("beta"), py::arg("tol"), py::arg("eps"), py::arg("callback"),
-        py::arg("workers"), py::arg("complete") = true, py::arg("padded") = false,
+        py::arg("workers"), py::arg("complete") = true, py::arg("padded") = false, py::arg("loss") = 0.0,
         "One cycle of GMRES; v: steps + 1 vectors, v[0] of norm 1; z: steps vectors or none; c: orthonormal "
         "vectors.\n\n"
         "Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, "
         "matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between "
-        "as many zeros as the halo of a.");
+        "as many zeros as the halo of a. `loss`: products of vectors up to which the second orthogonalisation is left "
+        "out.");
     m.def(
         "minres",
         [](const Map<T>& a, const Map<T>& prec, const array<N>& b, array<N>& x, bool zero_start, double shift,

@@ -35,8 +35,11 @@ class Recycling {
           r_(s.n, a.halo(), 3),
           h_(at(steps) * at(steps + 1)),
           b_(at(steps) * at(opt.recycle)),
-          held_(a, steps, capacity_) {
+          held_(a, steps, capacity_),
+          loss_(std::sqrt(opt.eps)),
+          gram_(at(capacity_) * at(capacity_), cross_rounding * opt.eps) {
         const int k = opt.recycle;
+        divide_by(s.diagonal);
         part_.resize(at(chunk_count(s.n)) * at(std::max((steps + 1) * k, k * k)));
     }
 
@@ -50,7 +53,7 @@ class Recycling {
         for (std::size_t j = 0; j < given.x.size() && kept_ < capacity_; ++j) {
             T* const x = x_[kept_];
             T* const c = c_[kept_];
-            T* const u = preconditioned_ ? u_[kept_] : nullptr;
+            T* const u = preconditioned_ && inverse_.empty() ? u_[kept_] : nullptr;
             copy_items(s_.n, given.x[j].data(), x);
             const double length = std::sqrt(pass<T>(s_, x, one, {}));
             if (!(length > 0.0) || !std::isfinite(length)) {
@@ -69,7 +72,8 @@ class Recycling {
                 continue;
             }
             double after = before;
-            for (int again = 0; again < 2 && kept_ > 0; ++again) {
+            // Twice, unless once has left the half of it: products with the others are then of the size of rounding.
+            for (int again = 0; again < 2 && kept_ > 0 && (again == 0 || !(after > 0.5 * before)); ++again) {
                 std::vector<W> dots(at(kept_));
                 project(s_, c_.data(), kept_, c, dots.data());
                 for (W& d : dots) {
@@ -92,7 +96,9 @@ class Recycling {
             }
             ++kept_;
         }
-        if (kept_ > 0 && preconditioned_ && !scale_directions()) {
+        if (!inverse_.empty()) {
+            directions_by_division();
+        } else if (kept_ > 0 && preconditioned_ && !scale_directions()) {
             return false;
         }
         cu_.resize(at(kept_) * at(kept_));
@@ -128,6 +134,11 @@ class Recycling {
         a.beta = beta;
         a.tol = tol;
         a.eps = opt_.eps;
+        a.loss = loss_;
+        const index_t all = kept_ + a.steps + 1;
+        for (int i = 0; i < kept_; ++i) {
+            std::copy_n(gram_.data() + i * capacity_, kept_, a.cross + i * all);
+        }
         a.hook = [](void* self, double norm) {
             report(*static_cast<KrylovContext<T>*>(self), norm);
             return true;
@@ -159,9 +170,16 @@ class Recycling {
         cu_.clear();
     }
 
-    // The directions to keep out of those of this cycle, which had `taken` steps.
-    void harvest(int taken) {
+    // The directions to keep out of those of this cycle, which had `taken` steps and divided the residual by `gain`.
+    // They cost half as much as the cycle. Where the last choice has hardly changed the space, one or two cycles go by
+    // without one, as long as they make progress.
+    void harvest(int taken, double gain) {
         if (taken == 0 || capacity_ == 0) {
+            return;
+        }
+        const bool short_of_steps = 4 * taken < opt_.restart - kept_;
+        if (kept_ == capacity_ && gain >= 2.0 && (rest_ > 0 || short_of_steps)) {
+            --rest_;
             return;
         }
         const int q = kept_ + rows_;
@@ -195,6 +213,8 @@ class Recycling {
             }
             s[at(kept_ + j) * at(q) + at(kept_ + j)] = wide_one<T>();
         }
+        const index_t all = kept_ + held_.cycle.steps + 1;
+        const int kept_old = kept_;
         std::vector<W> d(at(p) * at(capacity_)), y(at(q) * at(capacity_));
         const int k = harmonic_directions(q, p, capacity_, opt_.eps, g.data(), s.data(), d.data(), y.data());
         if (k == 0) {
@@ -225,11 +245,22 @@ class Recycling {
             }
         }
         change(c_, v_, rows_, k, y.data(), q);
-        if (preconditioned_) {
+        if (preconditioned_ && inverse_.empty()) {
             change(u_, v_, taken, k, d.data(), p);
         }
         change(x_, preconditioned_ ? z_ : v_, taken, k, d.data(), p);
         kept_ = k;
+        directions_by_division();
+        double top = 0.0;  // of the new C in the space of the old one
+        for (int j = 0; j < k; ++j) {
+            for (int i = 0; i < kept_old; ++i) {
+                top += square_of(y[at(j) * at(q) + at(i)]);
+            }
+        }
+        rest_ = top > 0.98 * k ? 2 : top > 0.9 * k ? 1 : 0;
+        if (!(bound_gram(y.data(), q, held_.cycle.cross, all) <= 0.01 * loss_)) {
+            orthogonal_again();
+        }
     }
 
     void leave(RecycledVectors<T>& left) const {
@@ -244,8 +275,79 @@ class Recycling {
     }
 
    private:
+    // Bounds for the products of the columns of C, made by y (q, k) from vectors with the bounds `cross`: the largest.
+    double bound_gram(const W* y, int q, const double* cross, index_t all) {
+        std::vector<double> half(at(q));
+        double most = 0.0;
+        for (int j = 0; j < kept_; ++j) {
+            for (int i = 0; i < q; ++i) {
+                half[at(i)] = 0.0;
+                for (int t = 0; t < q; ++t) {
+                    half[at(i)] += t != i ? cross[i * all + t] * std::sqrt(square_of(y[at(j) * at(q) + at(t)])) : 0.0;
+                }
+            }
+            for (int i = 0; i < kept_; ++i) {
+                double sum = cross_rounding * opt_.eps;
+                for (int t = 0; t < q; ++t) {
+                    sum += std::sqrt(square_of(y[at(i) * at(q) + at(t)])) * half[at(t)];
+                }
+                gram_[at(i) * at(capacity_) + at(j)] = sum;
+                most = sum > most || std::isnan(sum) ? sum : most;
+            }
+        }
+        return most;
+    }
+
+    // Measures C^H C = I + E and, where E is not small, multiplies C, X and U by I - F with F + F^H = E: E^2 is left.
+    void orthogonal_again() {
+        const auto k = at(kept_);
+        std::vector<W> g(k * k), t(k * k);
+        pair_products(kept_, c_.data(), kept_, c_.data(), g.data());
+        double most = 0.0;
+        for (std::size_t i = 0; i < k; ++i) {
+            for (std::size_t j = 0; j < k; ++j) {
+                const W e = g[i * k + j] - (i == j ? wide_one<T>() : W{});
+                const double size = std::sqrt(square_of(e));
+                gram_[i * at(capacity_) + j] = size + cross_rounding * opt_.eps;
+                most = size > most ? size : most;
+                t[j * k + i] = i < j ? -e : i == j ? wide_one<T>() - 0.5 * e : W{};
+            }
+        }
+        if (most > 0.01 * loss_) {
+            change(c_, c_, 0, kept_, t.data(), kept_);
+            change(x_, x_, 0, kept_, t.data(), kept_);
+            if (preconditioned_ && inverse_.empty()) {
+                change(u_, u_, 0, kept_, t.data(), kept_);
+            }
+            directions_by_division();
+            std::fill(gram_.begin(), gram_.end(), cross_rounding * opt_.eps);
+        }
+    }
+
     T* const* directions() const { return preconditioned_ ? u_.data() : x_.data(); }
     T* const* images() const { return preconditioned_ ? z_.data() : v_.data(); }
+
+    // Of a diagonal M^-1 the items that divide, if all are finite and none is 0: then U = M X is formed item by item.
+    void divide_by(const T* diagonal) {
+        if (diagonal == nullptr) {
+            return;
+        }
+        inverse_.resize(at(s_.n));
+        for (index_t i = 0; i < s_.n; ++i) {
+            inverse_[at(i)] = narrow<T>(quotient(wide_one<T>(), widen(diagonal[i])));
+            const W one = widen(inverse_[at(i)]);
+            if (!std::isfinite(square_of(one)) || !(square_of(one) > 0.0)) {
+                inverse_.clear();
+                return;
+            }
+        }
+    }
+
+    void directions_by_division() {
+        for (int j = 0; j < kept_ && !inverse_.empty(); ++j) {
+            pass_kernels<T>().scale(s_.n, inverse_.data(), x_[j], u_[j], *s_.ex);
+        }
+    }
 
     // U came with another M: its columns have lengths of their own. One application of M sets the scale.
     bool scale_directions() {
@@ -319,9 +421,13 @@ class Recycling {
     int rows_ = 0;  // of the Hessenberg matrix of the last cycle that mean something
     index_t ld_ = 0;
     Vectors<T> v_, z_, c_, x_, u_, r_;
+    std::vector<T> inverse_;  // (n) of a diagonal M^-1, or empty
     std::vector<W> h_, b_, part_;
     ArnoldiRoom<T> held_;
-    std::vector<W> cu_;  // (kept, kept): C^H U
+    int rest_ = 0;              // cycles without new directions still to come
+    double loss_;               // of orthogonality, that a cycle may leave
+    std::vector<double> gram_;  // (capacity, capacity): bounds for |C^H C - I|
+    std::vector<W> cu_;         // (kept, kept): C^H U
 };
 
 }  // namespace
@@ -412,14 +518,14 @@ GcrodrOutcome gcrodr(KrylovContext<T>& s, LinearMap<T>& a, const T* b, T* x, boo
             return finish(Status::failed);
         }
         if (!done.breakdown) {
-            space.harvest(static_cast<int>(done.steps));
+            space.harvest(static_cast<int>(done.steps), previous / done.residual);
             beta = space.correct(x);
             continue;
         }
         rr = first_residual(s, b, static_cast<const T*>(x), false, space.room(0), space.room(1), r);
         beta = known = out.residual = std::sqrt(rr);
         if (beta <= opt.tol) {
-            space.harvest(static_cast<int>(done.steps));
+            space.harvest(static_cast<int>(done.steps), 1.0);
             return finish(Status::ok);
         }
         if (space.kept() == 0) {

@@ -7,10 +7,11 @@
 //
 // Kept between cycles: C, orthonormal; X with A X = C; and U = M X, which only chooses what to keep. A cycle of s = m -
 // k steps, in float64, beyond the products and the preconditioner:
-//     Arnoldi with C projected out       sum over j of (16 (k + j) + 48) n bytes (solve/arnoldi.hpp)
+//     Arnoldi with C projected out       sum over j of (16 (k + j) + 48) n bytes (solve/arnoldi.hpp), or
+//                                        (8 (k + j) + 64) n (solve/arnoldi_step.hpp)
 //     x, r: C^H r, X C^H r, Z y, V H y   8 n (4 k + 2 s + 10)
 //     V^H U                              8 n (s + 1 + k)
-//     new C, U, X                        24 n (s + 3 k)
+//     new C, U, X                        24 n (s + 3 k), U from X item by item where M is diagonal
 #pragma once
 
 #include <vector>

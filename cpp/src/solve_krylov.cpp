@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 
 #include "solve.hpp"
@@ -61,7 +62,17 @@ RowsMap<T> CsrMap<T, I>::rows() {
     if (blocks_.used()) {
         return {};
     }
-    return {this, [](void* self, const T* x, T* y, index_t begin, index_t end) {
+    if (diagonals_.used()) {
+        reach_ = diagonals_.view.halo;
+    } else if (reach_ < 0) {
+        for (index_t i = 0; i < a_.rows; ++i) {
+            for (index_t k = a_.indptr[i]; k < a_.indptr[i + 1]; ++k) {
+                reach_ = std::max(reach_, std::abs(static_cast<index_t>(a_.indices[k]) - i));
+            }
+        }
+    }
+    return {this,
+            [](void* self, const T* x, T* y, index_t begin, index_t end) {
                 const CsrMap& map = *static_cast<const CsrMap*>(self);
                 const PassKernels<T>& k = pass_kernels<T>();
                 if constexpr (!ScalarTraits<T>::is_complex) {
@@ -75,7 +86,8 @@ RowsMap<T> CsrMap<T, I>::rows() {
                 } else {
                     k.csr_rows_i64(map.a_, x, y, begin, end);
                 }
-            }};
+            },
+            reach_};
 }
 
 template <class T>
@@ -86,9 +98,10 @@ ArnoldiRoom<T>::ArnoldiRoom(LinearMap<T>& a, index_t steps, int k) {
     rotation.resize(2 * m);
     g.resize(m + 1);
     y.resize(m);
-    dots.resize(2 * all + 1);
+    dots.resize(2 * (2 * all + 1));
     part.resize(static_cast<std::size_t>(chunk_count(a.size())) * (2 * all + 3));
     list.resize(all + 1);
+    cross.resize((all + 1) * (all + 1));
     cycle.steps = steps;
     cycle.k = k;
     cycle.triangle = triangle.data();
@@ -96,15 +109,23 @@ ArnoldiRoom<T>::ArnoldiRoom(LinearMap<T>& a, index_t steps, int k) {
     cycle.g = g.data();
     cycle.y = y.data();
     cycle.part = part.data();
+    cycle.cross = cross.data();
     cycle.rows = a.rows();
     cycle.products = pass_kernels<T>().delayed_products;
     cycle.update = pass_kernels<T>().delayed_update;
+    cycle.step = pass_kernels<T>().delayed_step;
 }
 
 template <class T>
 Vectors<T>::Vectors(index_t n, index_t halo, int count) {
     const index_t pad = whole_lines<T>(halo);
-    const index_t step = whole_lines<T>(n) + pad;
+    index_t step = whole_lines<T>(n) + pad;
+    // Vectors whose distance is a multiple of large powers of two meet in the same few sets of the caches: four of them
+    // share a page instead.
+    constexpr index_t page = 4096 / static_cast<index_t>(sizeof(T));
+    if (step >= 4 * page) {
+        step += ((page / 4 - step) % page + page) % page;
+    }
     work_ = aligned<T>(pad + step * count);
     // Only the zeros between the vectors: a vector is written before it is read.
     for (int i = 0; i < count; ++i) {
@@ -125,6 +146,7 @@ Bench<T>::Bench(LinearMap<T>& a, LinearMap<T>* m, const Executor& executor) {
     context.A = {&a, apply};
     if (m != nullptr) {
         context.M = {m, apply};
+        context.diagonal = m->diagonal();
     }
     context.fused = pass_kernels<T>().fused;
     part.resize(static_cast<std::size_t>(chunk_count(context.n)) * (max_terms + 1));

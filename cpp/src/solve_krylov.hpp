@@ -40,6 +40,8 @@ class LinearMap {
     virtual bool apply_panel(int /*width*/, const T* /*x*/, T* /*y*/, const Executor& /*ex*/) { return false; }
     // Entries read per product: what decides whether threads pay.
     virtual index_t entries() const { return size(); }
+    // (n) what it multiplies item by item, if that is all it does
+    virtual const T* diagonal() const { return nullptr; }
     // The same product by rows, from any worker; apply is null if the map has no such form.
     virtual RowsMap<T> rows() { return {}; }
     // Throws again what a callable threw.
@@ -63,6 +65,7 @@ class CsrMap : public LinearMap<T> {
     Diagonals<T> diagonals_;
     Blocks<T, I> blocks_;
     std::vector<double> part_;
+    index_t reach_ = -1;
 };
 
 template <class T>
@@ -74,6 +77,7 @@ class DiagonalMap : public LinearMap<T> {
         return true;
     }
     index_t size() const override { return n_; }
+    const T* diagonal() const override { return d_; }
 
    private:
     const T* d_;
@@ -120,6 +124,7 @@ struct ArnoldiRoom {
     ArnoldiCycle<T> cycle;
     std::vector<Wide<T>> triangle, rotation, g, y, dots, part;
     std::vector<const T*> list;
+    std::vector<double> cross;
 
     ArnoldiRoom(LinearMap<T>& a, index_t steps, int k);
 };

@@ -5,6 +5,7 @@
 
 #include "cpu.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/arnoldi_step.hpp"
 #include "kriss/solve/gram_schmidt.hpp"
 #include "kriss/solve/krylov.hpp"
 #include "kriss/solve/stencil.hpp"
@@ -23,6 +24,8 @@ struct PassKernels {
     void (*diagonal_rows)(const DiagonalView<T>& d, const T* x, T* y, index_t begin, index_t end);  // null if complex
     void (*delayed_products)(const DelayedPass<T>& f, Wide<T>* out, double* norms, Wide<T>* part, const Executor& ex);
     double (*delayed_update)(const DelayedPass<T>& f, Wide<T>* part, const Executor& ex);
+    double (*delayed_step)(const DelayedPass<T>& f, const DelayedPass<T>& g, const StepBetween<T>& between,
+                           Wide<T>* out, double* norms);
 };
 
 struct KrylovKernels {

@@ -45,13 +45,26 @@ def test_compiled_and_numba_agree_to_the_bit(name, M, rng):
 PROGRAM = """
 import hashlib, numpy as np
 from kriss._backend import core
-from kriss.solve import cg
-from kriss.testing import diffusion2d
+from kriss.solve import bicgstab, cg, fgmres, gcrodr, gmres, minres
+from kriss.testing import diffusion2d, helmholtz2d
 h = hashlib.sha256()
 for dtype in (np.float64, np.float32):
     A = diffusion2d(35, contrast=100.0).astype(dtype)
     for M in (None, "jacobi", "ssor"):
         h.update(cg(A, np.ones(1225, dtype), rtol=1e-5, M=M).x.tobytes())
+for dtype in (np.complex128, np.complex64):
+    A = helmholtz2d(35, 6.0).astype(dtype)  # products that could be fused, blocks with every kind of end
+    b = (np.arange(1225) % 17 - 8 + 1j * (np.arange(1225) % 11)).astype(dtype)
+    for M in (None, "jacobi"):
+        for solver in (gmres, fgmres, bicgstab):
+            h.update(solver(A, b, rtol=1e-4, M=M, maxiter=60).x.tobytes())
+        left = gcrodr(A, b, rtol=1e-4, M=M, maxiter=60)
+        h.update(left.x.tobytes())
+        h.update(gcrodr(A, b[::-1].copy(), rtol=1e-4, M=M, maxiter=60, space=left.recycled).x.tobytes())
+    h.update(minres(0.5 * (A + A.conj().T).tocsr(), b, rtol=1e-4, maxiter=40).x.tobytes())
+A = diffusion2d(35, contrast=100.0)
+left = gcrodr(A, np.ones(1225), rtol=1e-6, M="jacobi")
+h.update(gcrodr(A, np.arange(1225.0), rtol=1e-6, M="jacobi", space=left.recycled).x.tobytes())
 print(core().cpu_level(), h.hexdigest())
 """
 

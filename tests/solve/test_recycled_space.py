@@ -75,3 +75,19 @@ def test_columns_that_are_no_use():
     np.testing.assert_array_equal(nothing.x, gcrodr(A, b, rtol=1e-8).x)
     many = np.random.default_rng(1).standard_normal((196, 40))
     check(A, b, gcrodr(A, b, space=many, rtol=1e-8), 1e-8)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.complex128, np.complex64])
+def test_images_stay_orthonormal(dtype):
+    """C = A X after hundreds of cycles that orthogonalise once where they may; M as different from A as can be."""
+    A, b = problem(20)
+    n, eps = len(b), float(np.finfo(dtype).eps)
+    A = (A + 0.1j * sp.eye_array(n) if np.dtype(dtype).kind == "c" else A).astype(dtype)
+    b = b.astype(dtype)
+    M = sp.diags_array(np.logspace(0, 3, n)[np.random.default_rng(2).permutation(n)].astype(dtype))
+    result = gcrodr(A, b, M=M, rtol=0.0, maxiter=2000, restart=10, recycle=4)
+    C = A @ result.recycled.vectors
+    gram = C.conj().T @ C
+    assert result.iterations > 100 and result.recycled.k == 4
+    rounding = 100 * eps * np.linalg.norm(abs(A) @ abs(result.recycled.vectors), axis=0).max()
+    assert np.abs(gram - np.eye(4)).max() <= eps**0.5 + rounding

@@ -18,6 +18,7 @@ constexpr PassKernels<T> passes() {
     }
     k.delayed_products = &delayed_products<T>;
     k.delayed_update = &delayed_update<T>;
+    k.delayed_step = &delayed_step<T>;
     return k;
 }
 

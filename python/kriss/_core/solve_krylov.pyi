@@ -76,32 +76,32 @@ class MapC64:
     def storage(self) -> int:
         ...
 @typing.overload
-def arnoldi(a: MapF64, m: MapF64, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex, complete: bool = True, padded: bool = False) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.float64], int]:
+def arnoldi(a: MapF64, m: MapF64, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex, complete: bool = True, padded: bool = False, loss: typing.SupportsFloat | typing.SupportsIndex = 0.0) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.float64], int]:
     """
     One cycle of GMRES; v: steps + 1 vectors, v[0] of norm 1; z: steps vectors or none; c: orthonormal vectors.
     
-    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between as many zeros as the halo of a.
+    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between as many zeros as the halo of a. `loss`: products of vectors up to which the second orthogonalisation is left out.
     """
 @typing.overload
-def arnoldi(a: MapF32, m: MapF32, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex, complete: bool = True, padded: bool = False) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.float64], int]:
+def arnoldi(a: MapF32, m: MapF32, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex, complete: bool = True, padded: bool = False, loss: typing.SupportsFloat | typing.SupportsIndex = 0.0) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.float64], int]:
     """
     One cycle of GMRES; v: steps + 1 vectors, v[0] of norm 1; z: steps vectors or none; c: orthonormal vectors.
     
-    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between as many zeros as the halo of a.
+    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between as many zeros as the halo of a. `loss`: products of vectors up to which the second orthogonalisation is left out.
     """
 @typing.overload
-def arnoldi(a: MapC128, m: MapC128, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.complex128], b: numpy.typing.NDArray[numpy.complex128], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex, complete: bool = True, padded: bool = False) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.complex128], int]:
+def arnoldi(a: MapC128, m: MapC128, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.complex128], b: numpy.typing.NDArray[numpy.complex128], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex, complete: bool = True, padded: bool = False, loss: typing.SupportsFloat | typing.SupportsIndex = 0.0) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.complex128], int]:
     """
     One cycle of GMRES; v: steps + 1 vectors, v[0] of norm 1; z: steps vectors or none; c: orthonormal vectors.
     
-    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between as many zeros as the halo of a.
+    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between as many zeros as the halo of a. `loss`: products of vectors up to which the second orthogonalisation is left out.
     """
 @typing.overload
-def arnoldi(a: MapC64, m: MapC64, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.complex128], b: numpy.typing.NDArray[numpy.complex128], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex, complete: bool = True, padded: bool = False) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.complex128], int]:
+def arnoldi(a: MapC64, m: MapC64, left: bool, v: list[typing.Any], z: list[typing.Any], c: list[typing.Any], h: numpy.typing.NDArray[numpy.complex128], b: numpy.typing.NDArray[numpy.complex128], beta: typing.SupportsFloat | typing.SupportsIndex, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex, complete: bool = True, padded: bool = False, loss: typing.SupportsFloat | typing.SupportsIndex = 0.0) -> tuple[int, float, bool, bool, numpy.typing.NDArray[numpy.complex128], int]:
     """
     One cycle of GMRES; v: steps + 1 vectors, v[0] of norm 1; z: steps vectors or none; c: orthonormal vectors.
     
-    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between as many zeros as the halo of a.
+    Fills v, z, h (steps, steps + 1) and b (steps, k); returns (steps, residual, breakdown, finite, coefficients, matvecs). The last vector of v is orthonormal to the others only if `complete`. `padded`: v and z lie between as many zeros as the halo of a. `loss`: products of vectors up to which the second orthogonalisation is left out.
     """
 @typing.overload
 def bicgstab(a: MapF64, m: MapF64, b: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], zero_start: bool, tol: typing.SupportsFloat | typing.SupportsIndex, eps: typing.SupportsFloat | typing.SupportsIndex, maxiter: typing.SupportsInt | typing.SupportsIndex, scipy_rules: bool, callback: typing.Any, workers: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int, int, numpy.typing.NDArray[numpy.float64], int, int]:

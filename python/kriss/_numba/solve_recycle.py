@@ -11,6 +11,7 @@ import scipy.linalg as sl
 from numba import njit
 
 from kriss._numba import solve_krylov as _krylov
+from kriss._numba.solve_products import CROSS_ROUNDING
 
 BLOCK = 64
 
@@ -114,6 +115,21 @@ class _Space:
         self.wide = np.complex128 if dtype.kind == "c" else np.float64
         self.c, self.x, self.u = [], [], []
         self.cu = np.zeros((0, 0), self.wide)
+        self.inverse = None
+        if getattr(s.m, "diagonal", None) is not None:
+            with np.errstate(all="ignore"):
+                inverse = (1 / s.m.diagonal.astype(self.wide)).astype(dtype)
+                size = np.abs(inverse.astype(self.wide)) ** 2
+            if np.isfinite(size).all() and (size > 0).all():
+                self.inverse = inverse
+        self.loss = math.sqrt(eps)
+        self.rest = 0
+        self.fresh_gram()
+
+    def fresh_gram(self):
+        """C is orthonormal to rounding."""
+        rounding = CROSS_ROUNDING * self.eps
+        self.gram = np.full((self.capacity, self.capacity), rounding) * (1 - np.eye(self.capacity))
 
     @property
     def directions(self):
@@ -135,7 +151,9 @@ class _Space:
             before = after = _krylov._sqrt(_krylov.norm2(c))
             if not before > 0 or not math.isfinite(before):
                 continue
-            for _ in range(2 if self.c else 0):
+            for again in range(2 if self.c else 0):
+                if again and after > 0.5 * before:
+                    break
                 dots, _ = _krylov.fused(c, 1.0, [], [], self.c, 0)
                 _, square = _krylov.fused(c, 1.0, self.c, -dots, [], 0)
                 after = _krylov._sqrt(square)
@@ -146,7 +164,9 @@ class _Space:
             for v, to in ((c, self.c), (x, self.x), (u, self.u)):
                 _scale(v, 1 / after)
                 to.append(v)
-        if self.u and self.s.m is not None:
+        if self.inverse is not None:
+            self.u = self._divided()
+        elif self.u and self.s.m is not None:
             z = self.s.precondition(self.u[0].copy(), np.empty_like(self.u[0]))
             theirs = _krylov._sqrt(_krylov.norm2(z))
             ratio = _krylov._divide(_krylov._sqrt(_krylov.norm2(self.x[0])), theirs)
@@ -167,11 +187,15 @@ class _Space:
         self.c, self.x, self.u = [], [], []
         self.cu = np.zeros((0, 0), self.wide)
 
-    def harvest(self, v, z, h, b):
+    def harvest(self, v, z, h, b, cross, gain):
         rows, taken = h.shape
         if taken == 0 or self.capacity == 0:
             return
         kept = len(self.c)
+        short_of_steps = 4 * taken < self.restart - kept
+        if kept == self.capacity and gain >= 2 and (self.rest > 0 or short_of_steps):
+            self.rest -= 1
+            return
         units = []
         for u in self.directions:
             length = _krylov._sqrt(_krylov.norm2(u))
@@ -192,9 +216,41 @@ class _Space:
         self.cu = y.conj().T @ s @ d
         d[:kept] *= unit[:, None]
         self.c = self._changed(self.c, v[:rows], y)
-        if self.s.m is not None:
+        if self.s.m is not None and self.inverse is None:
             self.u = self._changed(self.u, v[:taken], d)
         self.x = self._changed(self.x, (z or v)[:taken], d)
+        if self.inverse is not None:
+            self.u = self._divided()
+        top = float(np.sum(np.abs(y[:kept]) ** 2))  # of the new C in the space of the old one
+        self.rest = 2 if top > 0.98 * y.shape[1] else 1 if top > 0.9 * y.shape[1] else 0
+        q = kept + rows
+        bound = np.abs(y).T @ cross[:q, :q] @ np.abs(y) + CROSS_ROUNDING * self.eps
+        np.fill_diagonal(bound, 0.0)
+        k = y.shape[1]
+        self.gram[:k, :k] = bound
+        if not bound.max(initial=0.0) <= 0.01 * self.loss:
+            self._orthogonal_again(k)
+
+    def _orthogonal_again(self, k):
+        """Measures C^H C = I + E and, where E is not small, takes it off: see cpp/src/solve_gcrodr.cpp."""
+        e = _products(self.c, self.c) - np.eye(k)
+        if np.abs(e).max(initial=0.0) <= 0.01 * self.loss:
+            bound = np.abs(e) + CROSS_ROUNDING * self.eps
+            np.fill_diagonal(bound, 0.0)
+            self.gram[:k, :k] = bound
+            return
+        t = np.eye(k) - np.triu(e, 1) - 0.5 * np.diag(np.diagonal(e))
+        self.c = self._changed(self.c, [], t)
+        self.x = self._changed(self.x, [], t)
+        if self.inverse is not None:
+            self.u = self._divided()
+        elif self.s.m is not None:
+            self.u = self._changed(self.u, [], t)
+        self.fresh_gram()
+
+    def _divided(self):
+        """M X where M^-1 is diagonal."""
+        return [self.inverse * x for x in self.x]
 
     def _changed(self, old, more, g):
         out = np.empty((g.shape[1], self.n), self.dtype)
@@ -262,9 +318,12 @@ def gcrodr(
         _krylov.combine(v[0], 0.0, [(1.0 / beta, r)], norm=False)
         h = np.zeros((most, most + 1), held.wide)
         along = np.zeros((most, kept), held.wide)
-        taken, _, breakdown, finite, y, matvecs = _krylov.arnoldi(
-            a, m, False, v[: most + 1], z[:most], held.c, h, along, beta, tol, eps, s.norms.append, workers
-        )
+        cross = np.zeros((kept + most + 1, kept + most + 1))
+        cross[:kept, :kept] = held.gram[:kept, :kept]
+        taken, last, breakdown, finite, y, matvecs = _krylov.arnoldi(
+            a, m, False, v[: most + 1], z[:most], held.c, h, along, beta, tol, eps, s.norms.append, workers,
+            loss=held.loss, cross=cross,
+        )  # fmt: skip
         s.matvecs += matvecs
         rows = taken + (0 if breakdown else 1)
         h, along = h[:taken, :rows].T, along[:taken].T
@@ -281,12 +340,12 @@ def gcrodr(
         if callback is not None:
             callback()
         if not breakdown:
-            held.harvest(v, z, h, along)
+            held.harvest(v, z, h, along, cross, _krylov._divide(previous, last))
             beta = held.correct(x, r)
             continue
         beta = known = _krylov._sqrt(s.first_residual(b, x, False, room, r))
         if beta <= tol:
-            held.harvest(v, z, h, along)
+            held.harvest(v, z, h, along, cross, 1.0)
             return end(_krylov.OK)
         if not held.c:
             return end(_krylov.BREAKDOWN)

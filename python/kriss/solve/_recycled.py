@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kriss import _validate as check
 from kriss.solve._system import ldexp, numbers, working_dtype
 
 Array = npt.NDArray[Any]
@@ -111,7 +112,7 @@ def columns(
     if recycled is not None and recycled.directions is not None:
         images = _rows(recycled.directions, n, dtype, finite, f"{name}.directions")
     for j, row in enumerate(rows):
-        size = float(np.abs(row).max(initial=0.0))
+        size = float(np.abs(row.view(row.real.dtype)).max(initial=0.0))
         if size > 0 and np.isfinite(size) and not 1e-9 < size < 1e9:  # squares must neither over- nor underflow
             shift = -int(np.frexp(size)[1])
             rows[j] = ldexp(row, shift)
@@ -127,6 +128,11 @@ def _rows(value: Any, n: int, dtype: np.dtype[Any], finite: bool, name: str) -> 
         raise ValueError(f"{name} cannot be made an array: {exc}") from None
     if found.kind == "c" and dtype.kind != "c":
         raise ValueError(f"{name} is complex, but the system is real: pass its real and imaginary parts as columns")
+    as_left = type(value) is np.ndarray and value.dtype == dtype and value.ndim == 2 and value.shape[0] == n
+    if as_left and value.flags.f_contiguous and value.flags.aligned:  # by another solve: nothing to be copied
+        if finite:
+            check.check_finite(value, name)
+        return list(value.T)
     raw = numbers(value, name, ndim=(1, 2), dtype=dtype, finite=finite)
     if raw.shape[0] != n:
         expected = f"({n},) or ({n}, k)" if raw.ndim == 1 else f"({n}, k)"

@@ -297,6 +297,9 @@ def padded_vectors(count: int, n: int, halo: int, dtype: np.dtype[Any]) -> list[
     line = 64 // dtype.itemsize
     pad = -(-halo // line) * line
     step = max(-(-n // line) * line + pad, line)  # no items: vectors of no length
+    page = 4096 // dtype.itemsize
+    if step >= 4 * page:  # four share a page: distances that are large powers of two meet in few sets of the caches
+        step += (page // 4 - step) % page
     room = np.empty(pad + step * count + line, dtype)
     first = -(room.ctypes.data // dtype.itemsize) % line
     room = room[first:]

@@ -1,5 +1,5 @@
-// One cycle of GMRES: Arnoldi's process with classical Gram-Schmidt, always done twice, the second time together with
-// the first of the next step (solve/gram_schmidt.hpp), and the least-squares problem by Givens rotations.
+// One cycle of GMRES: Arnoldi's process with classical Gram-Schmidt, done twice, the second time together with the
+// first of the next step (solve/gram_schmidt.hpp), and the least-squares problem by Givens rotations.
 //
 // Y. Saad, M. H. Schultz, "GMRES: a generalized minimal residual algorithm for solving nonsymmetric linear systems",
 // SIAM J. Sci. Stat. Comput. 7 (1986), section 3. Flexible: Y. Saad, "A flexible inner-outer preconditioned GMRES
@@ -14,13 +14,25 @@
 // = M_j^-1 u_j and needs no such step. Where little of w remains (cancel_most), it is orthogonalised again at once, so
 // that t and s stay small.
 //
+// With `loss` above 0 the second time is left out while it is not needed: where one orthogonalisation leaves |w'| of
+// |w|, the products of w' with the basis Q are those of I - Q^H Q with the coefficients h, and rounding, over |w'|. The
+// bound
+//     e_i <= (sum over l of E_il |h_l| + c eps |w|) / |w'|,  E_il >= |q_i^H q_l|,
+// goes along in the order of the basis, as the recurrence of H. D. Simon, "The Lanczos algorithm with partial
+// reorthogonalization", Math. Comp. 42 (1984), section 3, does for symmetric matrices. The criterion of J. W. Daniel,
+// W. B. Gragg, L. Kaufman, G. W. Stewart, "Reorthogonalization and stable algorithms for updating the Gram-Schmidt QR
+// factorization", Math. Comp. 30 (1976), section 4, looks at |w'| / |w| alone; with its constant of 1 / sqrt(2) nearly
+// every step of a restarted method is repeated, with a smaller one the loss grows from step to step unseen. The
+// relation A Z = C B + V H does not depend on it: coefficients and remainder make up w whatever the basis is.
+//
 // Bytes of step j in float64, beyond the preconditioner, with m = j + k: 16 n m + 48 n, 16 n m + 32 n and what the
-// product reads beside its vectors if the operator can be applied by rows; 8 n m flops.
+// product reads beside its vectors if the operator can be applied by rows; 8 n m flops, 4 n m without the second time.
 #pragma once
 
 #include <cmath>
 
 #include "kriss/config.hpp"
+#include "kriss/solve/arnoldi_step.hpp"
 #include "kriss/solve/gram_schmidt.hpp"
 #include "kriss/solve/loop.hpp"
 #include "kriss/solve/scalar.hpp"
@@ -43,11 +55,17 @@ struct ArnoldiCycle {
     Wide<T>* rotation = nullptr;  // (steps, 2) scratch
     Wide<T>* g = nullptr;         // (steps + 1) scratch
     Wide<T>* y = nullptr;         // (steps) out: the coefficients of the update
+    // Bound for the products of different vectors of [C, V] up to which the second time is left out; 0: it never is.
+    // Not heeded where what u has along C would be neglected (k > 0 without z).
+    double loss = 0.0;
+    double* cross = nullptr;  // (k + steps + 1) squared: E. In: among the columns of C. Null: loss is 0
     // From here to update: ArnoldiRoom of cpp/src/solve_krylov.hpp fills them in.
     Wide<T>* part = nullptr;  // (chunk_count(n), 2 (k + steps) + 3) scratch
     RowsMap<T> rows;          // A by rows, if it can be applied so
     void (*products)(const DelayedPass<T>& f, Wide<T>* out, double* norms, Wide<T>* part, const Executor& ex) = nullptr;
     double (*update)(const DelayedPass<T>& f, Wide<T>* part, const Executor& ex) = nullptr;
+    double (*step)(const DelayedPass<T>& f, const DelayedPass<T>& g, const StepBetween<T>& between, Wide<T>* out,
+                   double* norms) = nullptr;
     double beta = 0.0;  // norm of the residual at the start
     double tol = 0.0;   // stop once the norm is at most this
     double eps = 0.0;   // of the working precision
@@ -60,6 +78,7 @@ struct ArnoldiCycle {
 // neglected.
 inline constexpr double cancel_most = 1e-4;
 inline constexpr double cancel_most_beside_c = 1e-2;
+inline constexpr double cross_rounding = 4.0;  // units in the last place that one orthogonalisation leaves beside E h
 
 struct ArnoldiOutcome {
     index_t steps = 0;
@@ -202,6 +221,23 @@ bool arnoldi_image(KrylovContext<T>& s, const ArnoldiCycle<T>& a, index_t j, Del
     return true;
 }
 
+// Bounds for the products of vector `count` with those before it: its column and row of E. of_w: (count) coefficients
+// of the orthogonalisation, null after a second one; before, after: norms. Returns the largest.
+template <class W>
+double bound_cross(double* cross, index_t ld, int count, const W* of_w, double eps, double before, double after) {
+    double most = 0.0;
+    for (int i = 0; i < count; ++i) {
+        double sum = cross_rounding * eps * before;
+        for (int l = 0; of_w != nullptr && l < count; ++l) {
+            sum += l != i ? cross[i * ld + l] * std::sqrt(square_of(of_w[l])) : 0.0;
+        }
+        const double e = sum / after;
+        cross[i * ld + count] = cross[count * ld + i] = e;
+        most = e > most ? e : most;  // a NaN shows in the norms
+    }
+    return most;
+}
+
 // R y = g.  triangle: (steps, ld), row j is column j of R. A coefficient is left out (0) where its pivot is zero, and,
 // the smallest pivots first, while rounding in A z_j y_j, as large as A is, would outweigh a tenth of beta: A is then
 // singular on the space but for rounding, and the whole update would be noise.
@@ -249,9 +285,54 @@ void back_substitute(index_t steps, index_t ld, const Wide<T>* triangle, const W
     }
 }
 
+inline constexpr index_t reach_most = 1024;  // rows between those of one step and of the next that share the caches
+
+// Whether step j can end together with the products of the next one.
 template <class T>
-ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** list, Wide<T>* dots) {
-    // list: (k + steps) scratch; dots: (2 (k + steps) + 1) scratch
+bool joins(const KrylovContext<T>& s, const ArnoldiCycle<T>& a, index_t j) {
+    return a.step != nullptr && j + 1 < a.steps && a.k + j + 1 <= step_most && s.ex->workers <= 1 &&
+           a.rows.apply != nullptr && a.rows.reach >= 0 && a.rows.reach <= reach_most &&
+           (s.M.apply == nullptr || (!a.left && s.diagonal != nullptr));
+}
+
+// The end of step j (f) and the products of the next one, after its image; returns ||w||^2 of f.
+template <class T>
+double joined_step(KrylovContext<T>& s, const ArnoldiCycle<T>& a, index_t j, const DelayedPass<T>& f, Wide<T>* out,
+                   double* norms) {
+    DelayedPass<T> g;
+    g.n = f.n;
+    g.count = f.count + 1;
+    g.list = f.list;
+    g.u = a.v[j + 1];
+    g.w = a.v[j + 2];
+    g.once = true;
+    g.product = a.rows;
+    StepBetween<T> between;
+    between.diagonal = s.diagonal;
+    between.z = a.z != nullptr && !a.left ? a.z[j + 1] : s.M.apply != nullptr ? a.room : nullptr;
+    between.reach = a.rows.reach;
+    g.x = between.z != nullptr ? between.z : g.u;
+    ++s.matvecs;
+    return a.step(f, g, between, out, norms);
+}
+
+// ||r|| after step j if its remainder has the norm h1: the column h, as given, through the rotations. room: (j + 1)
+template <class T>
+double residual_ahead(const ArnoldiCycle<T>& a, index_t j, const Wide<T>* h, double h1, Wide<T>* room) {
+    using W = Wide<T>;
+    for (index_t i = 0; i <= j; ++i) {
+        room[i] = h[i];
+    }
+    for (index_t i = 0; i < j; ++i) {
+        const W n0 = room[i];
+        room[i + 1] = -conj_of(a.rotation[2 * i + 1]) * n0 + a.rotation[2 * i] * room[i + 1];
+    }
+    return std::sqrt(square_of(a.g[j]) / (square_of(room[j]) + h1 * h1)) * h1;
+}
+
+template <class T>
+ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** list, Wide<T>* room) {
+    // list: (k + steps) scratch; room: (2, 2 (k + steps) + 1) scratch
     using W = Wide<T>;
     ArnoldiOutcome out;
     const index_t ld = a.steps + 1;
@@ -266,10 +347,19 @@ ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** 
     const double most = a.k > 0 && a.z == nullptr ? cancel_most_beside_c : cancel_most;
     if (a.k > 0) {
         // A residual that has shrunk has more along C than rounding, by as much as it has shrunk.
-        project(s, list, a.k, a.v[0], dots);
-        subtract(s, list, a.k, dots, a.v[0], static_cast<W*>(nullptr));
+        project(s, list, a.k, a.v[0], room);
+        subtract(s, list, a.k, room, a.v[0], static_cast<W*>(nullptr));
     }
     double sigma = 0.0;  // u_j is the vector that column j - 1 left, divided by it
+    const index_t all = a.k + a.steps + 1;
+    const bool bounds = a.cross != nullptr && a.loss > 0.0;
+    const bool lax = bounds && (a.k == 0 || a.z != nullptr);
+    double lost = 0.0;    // bound for the products of u_j with the vectors before it
+    double square = 1.0;  // ||u_j||^2
+    bool ahead = false;   // the products of this step have been taken at the end of the last
+    double norms[2] = {};
+    Wide<T>* dots = room;
+    Wide<T>* other = room + 2 * (a.k + a.steps) + 1;
     DelayedPass<T> f;
     f.n = s.n;
     f.list = list;
@@ -289,13 +379,15 @@ ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** 
         f.count = count;
         f.u = a.v[j];
         f.w = a.v[j + 1];
-        if (!arnoldi_image(s, a, j, f)) {
-            break;
+        f.once = lax && j > 0 && lost <= a.loss;
+        if (!ahead) {
+            if (!arnoldi_image(s, a, j, f)) {
+                break;
+            }
+            a.products(f, dots, norms, a.part, *s.ex);
         }
         W* const of_u = dots;
         W* const of_w = dots + count;
-        double norms[2] = {};
-        a.products(f, dots, norms, a.part, *s.ex);
         if (s.ex->interrupted()) {
             s.trouble = Status::interrupted;
             break;
@@ -309,7 +401,7 @@ ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** 
             own = own - conj_of(of_u[i]) * of_w[i];
         }
         const double before = norms[1];
-        const double rho = std::sqrt(norms[0] - small);
+        const double rho = std::sqrt(f.once ? square : norms[0] - small);
         if (!std::isfinite(before) || !(rho > 0.0) || !std::isfinite(rho)) {
             out.finite = false;
             break;
@@ -324,12 +416,22 @@ ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** 
         f.cross = own;
         f.scale_u = 1.0 / rho;
         f.scale_w = scale > 0.0 ? 1.0 / std::sqrt(scale) : 1.0;
-        double after = a.update(f, a.part, *s.ex);
-        if (j > 0) {
+        list[count] = a.v[j];
+        of_w[count] = own;
+        if (bounds) {
+            if (!f.once) {
+                bound_cross<W>(a.cross, all, count, nullptr, a.eps, 1.0, 1.0);
+            }
+            lost = bound_cross(a.cross, all, count + 1, twice ? nullptr : of_w, a.eps, twice ? 1.0 : std::sqrt(before),
+                               twice ? 1.0 : std::sqrt(left_over));
+        }
+        ahead = lax && !twice && lost <= a.loss && joins(s, a, j) &&
+                residual_ahead(a, j, of_w + a.k, std::sqrt(left_over), a.triangle + j * ld) > 1.01 * a.tol;
+        double after = ahead ? joined_step(s, a, j, f, other, norms) : a.update(f, a.part, *s.ex);
+        if (j > 0 && !f.once) {
             correct(j, of_u, rho);
         }
         sigma = 1.0 / f.scale_w;
-        list[count] = a.v[j];
         W* const h = a.h + j * ld;
         W* const r = a.triangle + j * ld;
         for (int i = 0; i < a.k; ++i) {
@@ -350,6 +452,7 @@ ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** 
             }
         }
         double h1 = sigma * std::sqrt(after);
+        square = twice ? 1.0 : after;
         if (!std::isfinite(h1)) {
             out.finite = false;
             break;
@@ -398,13 +501,24 @@ ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** 
         if (out.residual <= a.tol || out.breakdown) {
             break;
         }
+        if (ahead) {
+            W* const last = dots;
+            dots = other;
+            other = last;
+        }
     }
     if (a.complete && out.steps > 0 && out.finite && !out.breakdown && s.trouble == Status::ok) {
         const int count = a.k + static_cast<int>(out.steps);
         T* const last = a.v[out.steps];
-        project(s, list, count, last, dots);
-        const double rho = std::sqrt(subtract(s, list, count, dots, last, static_cast<W*>(nullptr)));
-        correct(out.steps, dots, rho);
+        double rho = std::sqrt(square);
+        if (!lax || !(lost <= a.loss)) {
+            project(s, list, count, last, dots);
+            rho = std::sqrt(subtract(s, list, count, dots, last, static_cast<W*>(nullptr)));
+            correct(out.steps, dots, rho);
+            if (bounds) {
+                bound_cross<W>(a.cross, all, count, nullptr, a.eps, 1.0, 1.0);
+            }
+        }
         pass<T>(s, last, wide_from<T>(1.0 / rho), {}, {}, nullptr, false);
     }
     back_substitute<T>(out.steps, ld, a.triangle, a.g, a.beta, a.eps, a.y);

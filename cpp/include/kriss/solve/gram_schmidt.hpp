@@ -9,7 +9,7 @@
 // delayed reorthogonalization for Krylov solvers", Parallel Comput. 112 (2022), algorithm 2.
 //
 // Bytes in float64 for m vectors: 8 n (m + 2) in the first pass, 8 n (m + 4) in the second. They run in opposite
-// directions, so that the second begins where the caches still hold what the first has just read.
+// directions, over chunks and inside each, so that either begins where the caches still hold what the other has read.
 //
 // Sums and their order: as solve/krylov.hpp. Neither the direction nor the number of workers changes a bit.
 #pragma once
@@ -28,6 +28,7 @@ template <class T>
 struct RowsMap {
     void* self = nullptr;
     void (*apply)(void* self, const T* x, T* y, index_t begin, index_t end) = nullptr;
+    index_t reach = -1;  // the farthest column from the diagonal; -1 if not known
 };
 
 template <class T>
@@ -37,6 +38,7 @@ struct DelayedPass {
     const T* const* list = nullptr;  // (m) vectors of n items
     T* u = nullptr;                  // (n)
     T* w = nullptr;                  // (n)
+    bool once = false;               // u needs no second orthogonalisation: its products with the list are left out
     RowsMap<T> product;              // w = F x on the way; null: w is there
     const T* x = nullptr;            // (n)
     const Wide<T>* of_u = nullptr;   // (m) coefficients to take off u
@@ -102,28 +104,28 @@ KRISS_ALWAYS_INLINE void add_two_products(const double* x, const double* u, cons
     }
 }
 
-// lane += conj(x) u, then conj(x) w behind it, over a block: as add_conj_products, x read once
+// lane += conj(x) u, then conj(x) w behind it, over a block: x read once
 template <class T>
 KRISS_ALWAYS_INLINE void add_both_products(const T* x, const T* u, const T* w, index_t n, double* lane) {
-    if constexpr (!ScalarTraits<T>::is_complex) {
-        double room[3][solve_block];
-        add_two_products(as_double(x, n, room[0]), as_double(u, n, room[1]), as_double(w, n, room[2]), n, lane);
-    } else if constexpr (sizeof(T) == sizeof(Cplx<double>)) {
-        const T* const both[2] = {u, w};
-        add_conj_strands<2>(x, both, n, lane);
+    using W = Wide<T>;
+    constexpr index_t size = sizeof(T) == sizeof(W) ? 1 : solve_block;
+    W room[3][size];
+    const W* const from = as_wide(x, n, room[0]);
+    const W* const both[2] = {as_wide(u, n, room[1]), as_wide(w, n, room[2])};
+    if constexpr (ScalarTraits<T>::is_complex) {
+        add_conj_strands<1, 2>(&from, both, n, lane);
     } else {
-        add_conj_products(x, u, n, lane);
-        add_conj_products(x, w, n, lane + 2 * solve_lanes);
+        add_two_products(from, both[0], both[1], n, lane);
     }
 }
 
 inline constexpr int side_by_side = 32;  // vectors whose sums grow together, block after block of u and w
 
-// out: (2 m + 1): list_j^H u for all j, list_j^H w for all j, u^H w.  norms: ||u||^2, ||w||^2
-// part: (chunk_count(n), 2 m + 3) scratch
+// out: (2 m + 1): list_j^H u for all j (0 if `once`), list_j^H w for all j, u^H w.  norms: ||u||^2
+// (likewise), ||w||^2.  part: (chunk_count(n), 2 m + 3) scratch
 template <class T>
 void delayed_products(const DelayedPass<T>& f, Wide<T>* out, double* norms, Wide<T>* part, const Executor& ex) {
-    constexpr int width = ScalarTraits<T>::is_complex ? 2 * solve_lanes : solve_lanes;
+    constexpr int width = lane_width<T>;
     const int m = f.count;
     const int columns = 2 * m + 3;
     ex.parallel_for(f.n, solve_grain, [&f, part, m, columns](index_t begin, index_t end) {
@@ -134,30 +136,35 @@ void delayed_products(const DelayedPass<T>& f, Wide<T>* out, double* norms, Wide
         const T* const u = f.u;
         const T* const w = f.w;
         for (int from = 0; from < m; from += side_by_side) {
-            const int to = from + side_by_side < m ? from + side_by_side : m;
-            double lane[side_by_side][2 * width];
-            for (int j = 0; j < to - from; ++j) {
-                for (int l = 0; l < 2 * width; ++l) {
-                    lane[j][l] = 0.0;
-                }
+            const int some = from + side_by_side < m ? side_by_side : m - from;
+            double lane[side_by_side * 2 * width];
+            for (int l = 0; l < some * 2 * width; ++l) {
+                lane[l] = 0.0;
             }
             for (index_t b = begin; b < end; b += solve_block) {
                 const index_t size = b + solve_block < end ? solve_block : end - b;
-                for (int j = from; j < to; ++j) {
-                    add_both_products(f.list[j] + b, u + b, w + b, size, lane[j - from]);
+                if (f.once) {
+                    add_list_products(f.list + from, some, b, w + b, size, lane);
+                } else {
+                    for (int j = 0; j < some; ++j) {
+                        add_both_products(f.list[from + j] + b, u + b, w + b, size, lane + j * 2 * width);
+                    }
                 }
             }
-            for (int j = from; j < to; ++j) {
-                mine[j] = lanes_sum<T>(lane[j - from]);
-                mine[m + j] = lanes_sum<T>(lane[j - from] + width);
+            for (int j = 0; j < some; ++j) {
+                mine[from + j] = f.once ? Wide<T>{} : lanes_sum<T>(lane + 2 * j * width);
+                mine[m + from + j] = lanes_sum<T>(lane + (f.once ? j : 2 * j + 1) * width);
             }
         }
         double lane[3 * width] = {};
         for (index_t b = begin; b < end; b += solve_block) {
             const index_t size = b + solve_block < end ? solve_block : end - b;
-            add_conj_products(u + b, w + b, size, lane);
-            add_conj_products(u + b, u + b, size, lane + width);
-            add_conj_products(w + b, w + b, size, lane + 2 * width);
+            const T* const of[2] = {u + b, w + b};
+            add_conj_products<1>(of, w + b, size, lane);
+            if (!f.once) {
+                add_conj_products<1>(of, u + b, size, lane + width);
+            }
+            add_conj_products<1>(of + 1, w + b, size, lane + 2 * width);
         }
         for (int j = 0; j < 3; ++j) {
             mine[2 * m + j] = lanes_sum<T>(lane + j * width);
@@ -177,73 +184,58 @@ void delayed_products(const DelayedPass<T>& f, Wide<T>* out, double* norms, Wide
     }
 }
 
-// u -= sum of Count terms, w -= sum of Count terms, over n items; v read once
-template <class T, int Count>
-KRISS_ALWAYS_INLINE void take_off(const T* const* list, const Wide<T>* of_u, const Wide<T>* of_w, index_t at, index_t n,
-                                  T* KRISS_RESTRICT u, T* KRISS_RESTRICT w) {
-    const T* KRISS_RESTRICT v[Count];
-    T a[Count];
-    T c[Count];
-    for (int j = 0; j < Count; ++j) {
-        v[j] = list[j] + at;
-        a[j] = narrow<T>(of_u[j]);
-        c[j] = narrow<T>(of_w[j]);
-    }
-    index_t i = 0;
-    if constexpr (ScalarTraits<T>::is_complex) {
-        const T* from[Count];
-        for (int j = 0; j < Count; ++j) {
-            from[j] = v[j];
+// u -= sum of of_u_j list_j, w -= sum of of_w_j list_j over m items from `at` on; u and w: item `at` of their vectors
+template <class T>
+KRISS_ALWAYS_INLINE void take_off_both(const DelayedPass<T>& f, index_t at, index_t m, T* u, T* w) {
+    const T* from[4];
+    T a[4];
+    T c[4];
+    for (int k = 0; k < f.count; k += 4) {
+        const int some = f.count - k < 4 ? f.count - k : 4;
+        for (int j = 0; j < some; ++j) {
+            from[j] = f.list[k + j] + at;
+            a[j] = -narrow<T>(f.of_u[k + j]);
+            c[j] = -narrow<T>(f.of_w[k + j]);
         }
-        i = subtract_strands<typename ScalarTraits<T>::Real, Count>(from, a, c, n, u, w);
-    }
-    for (; i < n; ++i) {
-        T s = u[i];
-        T t = w[i];
-        for (int j = 0; j < Count; ++j) {
-            s = s - a[j] * v[j][i];
-            t = t - c[j] * v[j][i];
+        switch (some) {
+            case 4: add_terms_to_both<T, 4>(from, a, c, m, u, w); break;
+            case 3: add_terms_to_both<T, 3>(from, a, c, m, u, w); break;
+            case 2: add_terms_to_both<T, 2>(from, a, c, m, u, w); break;
+            default: add_terms_to_both<T, 1>(from, a, c, m, u, w); break;
         }
-        u[i] = s;
-        w[i] = t;
     }
 }
 
-// u = scale_u (u - sum of_u_j list_j), then w = scale_w (w - sum of_w_j list_j - cross u). Returns ||w||^2.
-// part: (chunk_count(n)) scratch
+// Rows [b, b + size) of delayed_update
+template <class T>
+KRISS_ALWAYS_INLINE void update_rows(const DelayedPass<T>& f, index_t b, index_t size) {
+    using R = typename ScalarTraits<T>::Real;
+    T* const u = f.u + b;
+    T* const w = f.w + b;
+    if (f.once) {
+        add_combination(f.list, f.of_w, f.count, true, b, size, w);
+    } else {
+        take_off_both(f, b, size, u, w);
+    }
+    finish_strands(static_cast<R>(f.scale_u), static_cast<R>(f.scale_w), narrow<T>(f.cross), size, u, w);
+}
+
+// u = scale_u (u - sum of_u_j list_j), then w = scale_w (w - sum of_w_j list_j - cross u); if `once`, of_u is 0.
+// Returns ||w||^2.  part: (chunk_count(n)) scratch
 template <class T>
 double delayed_update(const DelayedPass<T>& f, Wide<T>* part, const Executor& ex) {
-    constexpr int width = ScalarTraits<T>::is_complex ? 2 * solve_lanes : solve_lanes;
-    using R = typename ScalarTraits<T>::Real;
     const index_t chunks = chunk_count(f.n);
     ex.parallel_for(f.n, solve_grain, [&f, &ex, part, chunks](index_t first, index_t) {
         const index_t chunk = mirrored(first / solve_grain, chunks, ex.workers);
         const index_t begin = chunk * solve_grain;
         const index_t end = begin + solve_grain < f.n ? begin + solve_grain : f.n;
-        const R scale_u = static_cast<R>(f.scale_u);
-        const R scale_w = static_cast<R>(f.scale_w);
-        const T cross = narrow<T>(f.cross);
-        double lane[width] = {};
+        for (index_t b = begin + (end - begin - 1) / solve_block * solve_block; b >= begin; b -= solve_block) {
+            update_rows(f, b, b + solve_block < end ? solve_block : end - b);
+        }
+        double lane[lane_width<T>] = {};
         for (index_t b = begin; b < end; b += solve_block) {
-            const index_t size = b + solve_block < end ? solve_block : end - b;
-            T* KRISS_RESTRICT u = f.u + b;
-            T* KRISS_RESTRICT w = f.w + b;
-            int j = 0;
-            for (; j + 4 <= f.count; j += 4) {
-                take_off<T, 4>(f.list + j, f.of_u + j, f.of_w + j, b, size, u, w);
-            }
-            switch (f.count - j) {
-                case 3: take_off<T, 3>(f.list + j, f.of_u + j, f.of_w + j, b, size, u, w); break;
-                case 2: take_off<T, 2>(f.list + j, f.of_u + j, f.of_w + j, b, size, u, w); break;
-                case 1: take_off<T, 1>(f.list + j, f.of_u + j, f.of_w + j, b, size, u, w); break;
-                default: break;
-            }
-            for (index_t i = 0; i < size; ++i) {
-                const T s = scale_u * u[i];
-                u[i] = s;
-                w[i] = scale_w * (w[i] - cross * s);
-            }
-            add_conj_products(static_cast<const T*>(w), static_cast<const T*>(w), size, lane);
+            const T* const done = f.w + b;
+            add_conj_products<1>(&done, done, b + solve_block < end ? solve_block : end - b, lane);
         }
         part[chunk] = lanes_sum<T>(lane);
     });

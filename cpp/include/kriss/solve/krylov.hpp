@@ -56,34 +56,30 @@ KRISS_ALWAYS_INLINE bool is_one(Cplx<R> a) {
     return a.re == R(1) && a.im == R(0);
 }
 
-// y = (First: beta y or 0; else y) + sum of Count terms, over m items
-template <class T, int Count>
-KRISS_ALWAYS_INLINE void add_terms(const FusedPass<T>& f, int k, index_t at, index_t m, T* KRISS_RESTRICT y) {
-    const T* KRISS_RESTRICT v[Count];
-    T c[Count];
-    for (int j = 0; j < Count; ++j) {
-        v[j] = f.v[k + j] + at;
-        c[j] = f.c[k + j];
-    }
-    index_t i = 0;
-    if constexpr (ScalarTraits<T>::is_complex) {
-        const T* from[Count];
-        for (int j = 0; j < Count; ++j) {
-            from[j] = v[j];
+// y += sum of c_j v_j over m items from `at` on, with `minus` y -= sum. Four at a time, the terms in order.
+// c: (count) of T or of the type of sums; y: item `at` of its vector
+template <class T, class C>
+KRISS_ALWAYS_INLINE void add_combination(const T* const* v, const C* c, int count, bool minus, index_t at, index_t m,
+                                         T* y) {
+    const T* from[4];
+    T by[4];
+    for (int k = 0; k < count; k += 4) {
+        const int some = count - k < 4 ? count - k : 4;
+        for (int j = 0; j < some; ++j) {
+            from[j] = v[k + j] + at;
+            by[j] = minus ? -narrow<T>(widen(c[k + j])) : narrow<T>(widen(c[k + j]));
         }
-        i = add_strands<typename ScalarTraits<T>::Real, Count>(from, c, m, y);
-    }
-    for (; i < m; ++i) {
-        T s = y[i];
-        for (int j = 0; j < Count; ++j) {
-            s = s + c[j] * v[j][i];
+        switch (some) {
+            case 4: add_terms<T, 4>(from, by, m, y); break;
+            case 3: add_terms<T, 3>(from, by, m, y); break;
+            case 2: add_terms<T, 2>(from, by, m, y); break;
+            default: add_terms<T, 1>(from, by, m, y); break;
         }
-        y[i] = s;
     }
 }
 
 template <class T>
-KRISS_ALWAYS_INLINE void combine_block(const FusedPass<T>& f, index_t at, index_t m, T* KRISS_RESTRICT y) {
+KRISS_ALWAYS_INLINE void combine_block(const FusedPass<T>& f, index_t at, index_t m, T* y) {
     if (f.terms == 0 && is_one(f.beta)) {
         return;
     }
@@ -92,67 +88,74 @@ KRISS_ALWAYS_INLINE void combine_block(const FusedPass<T>& f, index_t at, index_
             y[i] = T{};
         }
     } else if (!is_one(f.beta)) {
-        const T beta = f.beta;
-        for (index_t i = 0; i < m; ++i) {
-            y[i] = beta * y[i];
-        }
+        scale_strands(f.beta, m, y);
     }
-    int k = 0;
-    for (; k + 4 <= f.terms; k += 4) {
-        add_terms<T, 4>(f, k, at, m, y);
+    add_combination(f.v, f.c, f.terms, false, at, m, y);
+}
+
+// x as numbers of the type of sums: x itself, or converted into room for solve_block items
+KRISS_ALWAYS_INLINE const double* as_wide(const double* x, index_t, double*) { return x; }
+KRISS_ALWAYS_INLINE const double* as_wide(const float* x, index_t m, double* room) { return as_double(x, m, room); }
+KRISS_ALWAYS_INLINE const Cplx<double>* as_wide(const Cplx<double>* x, index_t, Cplx<double>*) { return x; }
+KRISS_ALWAYS_INLINE const Cplx<double>* as_wide(const Cplx<float>* KRISS_RESTRICT x, index_t m,
+                                                Cplx<double>* KRISS_RESTRICT room) {
+    for (index_t i = 0; i < m; ++i) {
+        room[i] = {static_cast<double>(x[i].re), static_cast<double>(x[i].im)};
     }
-    switch (f.terms - k) {
-        case 3: add_terms<T, 3>(f, k, at, m, y); break;
-        case 2: add_terms<T, 2>(f, k, at, m, y); break;
-        case 1: add_terms<T, 1>(f, k, at, m, y); break;
-        default: break;
+    return room;
+}
+
+// Lanes of the sums of one product: see solve/strand.hpp.
+template <class T>
+inline constexpr int lane_width = ScalarTraits<T>::is_complex ? 2 * solve_lanes : solve_lanes;
+
+// lane += conj(x_p) y over a block of at most solve_block items, for `Count` vectors x_p.  lane: (Count, lane_width)
+template <int Count, class T>
+KRISS_ALWAYS_INLINE void add_conj_products(const T* const* x, const T* y, index_t m, double* lane) {
+    using W = Wide<T>;
+    constexpr index_t size = sizeof(T) == sizeof(W) ? 1 : solve_block;
+    W room[Count + 1][size];
+    const W* from[Count];
+    for (int p = 0; p < Count; ++p) {
+        from[p] = as_wide(x[p], m, room[p]);
+    }
+    const W* const to = as_wide(y, m, room[Count]);
+    if constexpr (ScalarTraits<T>::is_complex) {
+        add_conj_strands<Count, 1>(from, &to, m, lane);
+    } else {
+        add_product_strands<Count>(from, to, m, lane);
     }
 }
 
-// lane += conj(x) y over a block: lanes 0..7 hold real parts, 8..15 imaginary parts
+// lane += conj(list_j) y for all of a list, as many at a time as the registers take.  list_j: from item `at` on
 template <class T>
-KRISS_ALWAYS_INLINE void add_conj_products(const T* x, const T* y, index_t m, double* lane) {
-    if constexpr (ScalarTraits<T>::is_complex && sizeof(T) == sizeof(Cplx<double>)) {
-        add_conj_strands<1>(x, &y, m, lane);
-    } else if constexpr (ScalarTraits<T>::is_complex) {
-        double s[solve_lanes];
-        double t[solve_lanes];
-        for (int l = 0; l < solve_lanes; ++l) {
-            s[l] = lane[l];
-            t[l] = lane[solve_lanes + l];
+KRISS_ALWAYS_INLINE void add_list_products(const T* const* list, int count, index_t at, const T* y, index_t m,
+                                           double* lane) {
+    constexpr int abreast = ScalarTraits<T>::is_complex ? complex_abreast : reals_abreast;
+    const T* x[abreast];
+    int j = 0;
+    for (; j + abreast <= count; j += abreast) {
+        for (int p = 0; p < abreast; ++p) {
+            x[p] = list[j + p] + at;
         }
-        const auto one = [&](index_t i, int l) {
-            const double a = static_cast<double>(x[i].re);
-            const double b = static_cast<double>(x[i].im);
-            const double c = static_cast<double>(y[i].re);
-            const double d = static_cast<double>(y[i].im);
-            s[l] += a * c + b * d;
-            t[l] += a * d - b * c;
-        };
-        index_t i = 0;
-        for (; i + solve_lanes <= m; i += solve_lanes) {
-            for (int l = 0; l < solve_lanes; ++l) {
-                one(i + l, l);
-            }
-        }
-        for (int l = 0; i + l < m; ++l) {
-            one(i + l, l);
-        }
-        for (int l = 0; l < solve_lanes; ++l) {
-            lane[l] = s[l];
-            lane[solve_lanes + l] = t[l];
-        }
-    } else {
-        double wide_x[solve_block];
-        double wide_y[solve_block];
-        add_products(as_double(x, m, wide_x), as_double(y, m, wide_y), m, lane);
+        add_conj_products<abreast>(x, y, m, lane + j * lane_width<T>);
+    }
+    for (; j < count; ++j) {
+        x[0] = list[j] + at;
+        add_conj_products<1>(x, y, m, lane + j * lane_width<T>);
     }
 }
 
 template <class T>
 KRISS_ALWAYS_INLINE Wide<T> lanes_sum(const double* lane) {
     if constexpr (ScalarTraits<T>::is_complex) {
-        return {lane_sum(lane), lane_sum(lane + solve_lanes)};
+        double re[solve_lanes / 2];
+        double im[solve_lanes / 2];
+        for (int l = 0; l < solve_lanes / 2; ++l) {
+            re[l] = lane[2 * l] + lane[2 * l + 1];
+            im[l] = lane[solve_lanes + 2 * l] - lane[solve_lanes + 2 * l + 1];
+        }
+        return {(re[0] + re[2]) + (re[1] + re[3]), (im[0] + im[2]) + (im[1] + im[3])};
     } else {
         return lane_sum(lane);
     }
@@ -161,7 +164,7 @@ KRISS_ALWAYS_INLINE Wide<T> lanes_sum(const double* lane) {
 // out: (dots); part: (chunk_count(n), dots + 1) scratch. Returns ||y||^2 if wanted, else 0.
 template <class T>
 double fused_pass(const FusedPass<T>& f, Wide<T>* out, Wide<T>* part, const Executor& ex) {
-    constexpr int width = ScalarTraits<T>::is_complex ? 2 * solve_lanes : solve_lanes;
+    constexpr int width = lane_width<T>;
     const int columns = f.dots + 1;
     ex.parallel_for(f.n, solve_grain, [&f, part, columns](index_t begin, index_t end) {
         double lane[(max_terms + 1) * width];
@@ -171,12 +174,10 @@ double fused_pass(const FusedPass<T>& f, Wide<T>* out, Wide<T>* part, const Exec
         for (index_t b = begin; b < end; b += solve_block) {
             const index_t m = b + solve_block < end ? solve_block : end - b;
             combine_block(f, b, m, f.y + b);
-            for (int j = 0; j < f.dots; ++j) {
-                add_conj_products(f.w[j] + b, static_cast<const T*>(f.y + b), m, lane + j * width);
-            }
+            const T* const y = f.y + b;
+            add_list_products(f.w, f.dots, b, y, m, lane);
             if (f.norm) {
-                add_conj_products(static_cast<const T*>(f.y + b), static_cast<const T*>(f.y + b), m,
-                                  lane + f.dots * width);
+                add_conj_products<1>(&y, y, m, lane + f.dots * width);
             }
         }
         Wide<T>* mine = part + begin / solve_grain * columns;
@@ -202,12 +203,9 @@ double fused_pass(const FusedPass<T>& f, Wide<T>* out, Wide<T>* part, const Exec
 
 // z = d * r, item by item
 template <class T>
-void scale_items(index_t n, const T* KRISS_RESTRICT d, const T* KRISS_RESTRICT r, T* KRISS_RESTRICT z,
-                 const Executor& ex) {
+void scale_items(index_t n, const T* d, const T* r, T* z, const Executor& ex) {
     ex.parallel_for(n, solve_grain, [=](index_t begin, index_t end) {
-        for (index_t i = begin; i < end; ++i) {
-            z[i] = d[i] * r[i];
-        }
+        multiply_strands(d + begin, r + begin, end - begin, z + begin);
     });
 }
 
@@ -219,7 +217,7 @@ void any_csr_rows(const CsrView<T, I>& a, const T* x, T* y, index_t begin, index
         const index_t stop = a.indptr[i + 1];
         T s{};
         for (; k < stop; ++k) {
-            s = s + a.data[k] * x[a.indices[k]];
+            s = plus_product(s, a.data[k], x[a.indices[k]]);
         }
         y[i] = s;
     }

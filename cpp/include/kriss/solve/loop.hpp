@@ -25,7 +25,8 @@ template <class T>
 struct KrylovContext {
     index_t n = 0;
     VectorMap<T> A;
-    VectorMap<T> M;  // apply is null for the identity
+    VectorMap<T> M;               // apply is null for the identity
+    const T* diagonal = nullptr;  // (n) M is the product with this, if not null
     double (*fused)(const FusedPass<T>& f, Wide<T>* out, Wide<T>* part, const Executor& ex) = nullptr;
     Wide<T>* part = nullptr;  // (chunk_count(n), max_terms + 1)
     const Executor* ex = nullptr;

@@ -25,33 +25,36 @@ inline constexpr int max_panel = 64;  // vectors that a change of basis makes
 
 KRISS_NAMESPACE_BEGIN
 
-inline constexpr index_t staged_rows = 64;  // rows of a change of basis that are staged on the stack
+inline constexpr index_t panel_bytes = 4096;  // of a vector, in a block of products
+inline constexpr index_t staged_rows = 64;    // rows of a change of basis that are staged on the stack
 
 // out_ij = w_i^H u_j.  w: (p) vectors, u: (q) vectors, out: (p, q); part: (chunk_count(n), p q) scratch
 template <class T>
 void panel_products(index_t n, int p, const T* const* w, int q, const T* const* u, Wide<T>* out, Wide<T>* part,
                     const Executor& ex) {
-    constexpr int width = ScalarTraits<T>::is_complex ? 2 * solve_lanes : solve_lanes;
     const index_t pairs = static_cast<index_t>(p) * q;
     ex.parallel_for(n, solve_grain, [=](index_t begin, index_t end) {
         Wide<T>* const mine = part + begin / solve_grain * pairs;
         for (index_t k = 0; k < pairs; ++k) {
             mine[k] = {};
         }
-        for (index_t b = begin; b < end; b += solve_block) {
-            const index_t m = b + solve_block < end ? solve_block : end - b;
-            for (int i = 0; i < p; ++i) {
-                int j = 0;
-                for (; j + 2 <= q; j += 2) {
-                    double lane[2 * width] = {};
-                    add_both_products(w[i] + b, u[j] + b, u[j + 1] + b, m, lane);
-                    mine[i * q + j] = mine[i * q + j] + lanes_sum<T>(lane);
-                    mine[i * q + j + 1] = mine[i * q + j + 1] + lanes_sum<T>(lane + width);
-                }
-                if (j < q) {
-                    double lane[width] = {};
-                    add_conj_products(w[i] + b, u[j] + b, m, lane);
-                    mine[i * q + j] = mine[i * q + j] + lanes_sum<T>(lane);
+        constexpr index_t each = panel_bytes / static_cast<index_t>(sizeof(T));
+        constexpr index_t rows = each < solve_block ? each : solve_block;
+        constexpr int abreast = ScalarTraits<T>::is_complex ? complex_abreast : reals_abreast;
+        for (index_t b = begin; b < end; b += rows) {
+            const index_t m = b + rows < end ? rows : end - b;
+            for (int i = 0; i < p; i += abreast) {
+                const int some = i + abreast < p ? abreast : p - i;
+                for (int j = 0; j < q; ++j) {
+                    double lane[abreast * lane_width<T>];
+                    for (double& l : lane) {
+                        l = 0.0;
+                    }
+                    add_list_products(w + i, some, b, u[j] + b, m, lane);
+                    for (int t = 0; t < some; ++t) {
+                        Wide<T>& to = mine[static_cast<index_t>(i + t) * q + j];
+                        to = to + lanes_sum<T>(lane + t * lane_width<T>);
+                    }
                 }
             }
         }
@@ -66,70 +69,78 @@ void panel_products(index_t n, int p, const T* const* w, int q, const T* const* 
     }
 }
 
-// stage_j = sum over i of v_i g_ij, in the order of i, for `Count` columns of g: each number of v is loaded once for
-// all of them, and the sums stay in registers.  v: (p) vectors from row `at` on, g: (p, k), m: rows
-template <int Count, class T>
-KRISS_ALWAYS_INLINE void change_rows(index_t at, index_t m, int p, const T* const* v, int k, const T* g,
-                                     T (*stage)[staged_rows]) {
-    using R = typename ScalarTraits<T>::Real;
-    using S = Strand<R>;
+// stage_j = sum over i of v_i g_ij, in the order of i, for `Count` columns of g and `packs` registers of rows from real
+// number r of `all` on: each number of v is loaded once for all of them, and the sums stay in registers. v: (p) vectors
+// from row `at` on, g: (p, k)
+template <class S, int Count, int packs, class T>
+KRISS_ALWAYS_INLINE index_t change_rows_by(index_t at, index_t r, index_t all, int p, const T* const* v, int k,
+                                           const T* g, T (*stage)[staged_rows]) {
     constexpr bool pairs = ScalarTraits<T>::is_complex;
-    constexpr index_t step = pairs ? S::lanes / 2 : S::lanes;
-    constexpr index_t parts = pairs ? 2 : 1;  // real numbers of one of T
-    index_t r = 0;
-    if constexpr (step > 0) {
-        for (; r + 2 * step <= m; r += 2 * step) {
-            typename S::type acc[Count][2];
-            for (int j = 0; j < Count; ++j) {
-                acc[j][0] = acc[j][1] = typename S::type{};
+    for (; r + packs * S::lanes <= all; r += packs * S::lanes) {
+        typename S::type s[Count][packs];
+        typename S::type t[Count][packs];  // by imaginary parts of g
+        for (int j = 0; j < Count; ++j) {
+            for (int q = 0; q < packs; ++q) {
+                s[j][q] = t[j][q] = typename S::type{};
             }
-            for (int i = 0; i < p; ++i) {
-                const T* const from = v[i] + at + r;
-                const T* const c = g + static_cast<index_t>(i) * k;
-                const typename S::type x0 = S::load(from, 0);
-                const typename S::type x1 = S::load(from, S::lanes);
-                if constexpr (pairs) {
-                    const typename S::type y0 = S::swapped(x0) * S::signs();
-                    const typename S::type y1 = S::swapped(x1) * S::signs();
-                    for (int j = 0; j < Count; ++j) {
-                        acc[j][0] = acc[j][0] + (c[j].re * x0 + c[j].im * y0);
-                        acc[j][1] = acc[j][1] + (c[j].re * x1 + c[j].im * y1);
-                    }
-                } else {
-                    for (int j = 0; j < Count; ++j) {
-                        acc[j][0] = acc[j][0] + c[j] * x0;
-                        acc[j][1] = acc[j][1] + c[j] * x1;
+        }
+        for (int i = 0; i < p; ++i) {
+            const T* const c = g + static_cast<index_t>(i) * k;
+            typename S::type x[packs];
+            for (int q = 0; q < packs; ++q) {
+                x[q] = S::load(v[i] + at, r + q * S::lanes);
+            }
+            for (int j = 0; j < Count; ++j) {
+                for (int q = 0; q < packs; ++q) {
+                    if constexpr (pairs) {
+                        s[j][q] = s[j][q] + c[j].re * x[q];
+                        t[j][q] = t[j][q] + c[j].im * x[q];
+                    } else {
+                        s[j][q] = s[j][q] + c[j] * x[q];
                     }
                 }
             }
-            for (int j = 0; j < Count; ++j) {
-                S::store(stage[j], r * parts, acc[j][0]);
-                S::store(stage[j], r * parts + S::lanes, acc[j][1]);
-            }
         }
-    }
-    for (; r < m; ++r) {
         for (int j = 0; j < Count; ++j) {
-            T sum{};
-            for (int i = 0; i < p; ++i) {
-                sum = sum + g[static_cast<index_t>(i) * k + j] * v[i][at + r];
+            for (int q = 0; q < packs; ++q) {
+                if constexpr (pairs) {
+                    s[j][q] = S::joined(s[j][q], t[j][q]);
+                }
+                S::store(stage[j], r + q * S::lanes, s[j][q]);
             }
-            stage[j][r] = sum;
         }
     }
+    return r;
+}
+
+template <int Count, class T>
+KRISS_ALWAYS_INLINE void change_rows(index_t at, index_t m, int p, const T* const* v, int k, const T* g,
+                                     T (*stage)[staged_rows]) {
+    constexpr int packs = ScalarTraits<T>::is_complex ? 1 : 2;
+    const index_t all = ScalarTraits<T>::is_complex ? 2 * m : m;
+    const index_t r = change_rows_by<Strand<RealOf<T>>, Count, packs>(at, 0, all, p, v, k, g, stage);
+    change_rows_by<typename OneStrand<T>::type, Count, 1>(at, r, all, p, v, k, g, stage);
 }
 
 // out_j = sum over i of v_i g_ij.  v: (p) vectors, g: (p, k), out: (k) vectors, k <= max_panel; out may hold some of v
 template <class T>
 void panel_change(index_t n, int p, const T* const* v, int k, const T* g, T* const* out, const Executor& ex) {
     ex.parallel_for(n, solve_grain, [=](index_t begin, index_t end) {
-        T stage[max_panel][staged_rows];
-        for (index_t b = begin; b < end; b += staged_rows) {
-            const index_t m = b + staged_rows < end ? staged_rows : end - b;
-            constexpr int wide = ScalarTraits<T>::is_complex ? 4 : 6;  // columns whose sums fill the registers
+        alignas(64) unsigned char room[max_panel * staged_rows * sizeof(T)];  // as bytes: not to be filled with zeros
+        T(*const stage)[staged_rows] = reinterpret_cast<T(*)[staged_rows]>(room);
+        constexpr index_t each = 512 / static_cast<index_t>(sizeof(T));
+        constexpr index_t rows = each < staged_rows ? each : staged_rows;
+        for (index_t b = begin; b < end; b += rows) {
+            const index_t m = b + rows < end ? rows : end - b;
+            for (int i = 0; b + 2 * rows <= end && i < p; ++i) {  // runs too short for the processor to foresee
+                const char* const ahead = reinterpret_cast<const char*>(v[i] + b + rows);
+                for (int line = 0; line < 512; line += 64) {
+                    __builtin_prefetch(ahead + line);
+                }
+            }
             int j = 0;
-            for (; j + wide <= k; j += wide) {
-                change_rows<wide>(b, m, p, v, k, g + j, stage + j);
+            for (; j + 5 <= k; j += 5) {  // columns whose sums fill the registers
+                change_rows<5>(b, m, p, v, k, g + j, stage + j);
             }
             for (; j + 2 <= k; j += 2) {
                 change_rows<2>(b, m, p, v, k, g + j, stage + j);
@@ -138,10 +149,7 @@ void panel_change(index_t n, int p, const T* const* v, int k, const T* g, T* con
                 change_rows<1>(b, m, p, v, k, g + j, stage + j);
             }
             for (j = 0; j < k; ++j) {
-                T* KRISS_RESTRICT to = out[j] + b;
-                for (index_t r = 0; r < m; ++r) {
-                    to[r] = stage[j][r];
-                }
+                __builtin_memcpy(out[j] + b, stage[j], static_cast<std::size_t>(m) * sizeof(T));
             }
         }
     });

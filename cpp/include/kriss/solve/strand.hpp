@@ -1,6 +1,10 @@
-// Complex numbers in registers: what the compiler makes of the plain loops over them is shuffles of single numbers, at
-// a third to a tenth of the speed. Every result has the bits of the plain loop: (a + bi) c is formed as a c, b c and
-// one addition of each part, and sums run in the lanes of solve/reduce.hpp.
+// Vector passes with the registers spelt out. What the compiler makes of the plain loops over complex numbers is
+// shuffles of single numbers, at a third to a tenth of the speed, or products fused with sums, which -ffp-contract=off
+// does not stop and whose bits differ between instruction-set levels.
+//
+// A sum of complex products is kept as two sums of real ones: conj(a) b as (re a re b, im a im b) and (re a im b,
+// im a re b), c v as re c (re v, im v) and im c (re v, im v). Turning and signs come once, after the sum, instead of
+// with every product; what is left is a multiplication and an addition for each register of each.
 #pragma once
 
 #include "kriss/config.hpp"
@@ -9,16 +13,18 @@
 
 KRISS_NAMESPACE_BEGIN
 
-// Real numbers that go through a register together; of complex ones real and imaginary parts in turn.
-template <class R>
-struct Strand {
 #if defined(__AVX512F__)
-    static constexpr int bytes = 64;
+inline constexpr int strand_bytes = 64;
 #elif defined(__AVX2__)
-    static constexpr int bytes = 32;
+inline constexpr int strand_bytes = 32;
 #else
-    static constexpr int bytes = 16;
+inline constexpr int strand_bytes = 16;
 #endif
+
+// Real numbers that go through a register together; of complex ones real and imaginary parts in turn.
+template <class R, int Bytes = strand_bytes>
+struct Strand {
+    static constexpr int bytes = Bytes;
     static constexpr int lanes = bytes / static_cast<int>(sizeof(R));
     typedef R type __attribute__((vector_size(bytes)));
     typedef R stored __attribute__((vector_size(bytes), aligned(sizeof(R)), may_alias));
@@ -40,6 +46,30 @@ struct Strand {
             return __builtin_shufflevector(x, x, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
         }
     }
+    // (re, im, ...) -> (re, re, ...)
+    KRISS_ALWAYS_INLINE static type reals(type x) {
+        if constexpr (lanes == 2) {
+            return __builtin_shufflevector(x, x, 0, 0);
+        } else if constexpr (lanes == 4) {
+            return __builtin_shufflevector(x, x, 0, 0, 2, 2);
+        } else if constexpr (lanes == 8) {
+            return __builtin_shufflevector(x, x, 0, 0, 2, 2, 4, 4, 6, 6);
+        } else {
+            return __builtin_shufflevector(x, x, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14);
+        }
+    }
+    // (re, im, ...) -> (im, im, ...)
+    KRISS_ALWAYS_INLINE static type imaginaries(type x) {
+        if constexpr (lanes == 2) {
+            return __builtin_shufflevector(x, x, 1, 1);
+        } else if constexpr (lanes == 4) {
+            return __builtin_shufflevector(x, x, 1, 1, 3, 3);
+        } else if constexpr (lanes == 8) {
+            return __builtin_shufflevector(x, x, 1, 1, 3, 3, 5, 5, 7, 7);
+        } else {
+            return __builtin_shufflevector(x, x, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15);
+        }
+    }
     // (-1, 1, ...)
     KRISS_ALWAYS_INLINE static type signs() {
         type y{};
@@ -48,105 +78,249 @@ struct Strand {
         }
         return y;
     }
-    // (a0, b0, a2, b2, ...) + (a1, b1, a3, b3, ...)
-    KRISS_ALWAYS_INLINE static type pair_sums(type a, type b) {
-        if constexpr (lanes == 2) {
-            return __builtin_shufflevector(a, b, 0, 2) + __builtin_shufflevector(a, b, 1, 3);
-        } else if constexpr (lanes == 4) {
-            return __builtin_shufflevector(a, b, 0, 4, 2, 6) + __builtin_shufflevector(a, b, 1, 5, 3, 7);
-        } else {
-            static_assert(lanes == 8, "of double");
-            return __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14) +
-                   __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15);
-        }
+    // Complex numbers from the sums of re c (re v, im v) and im c (re v, im v).
+    KRISS_ALWAYS_INLINE static type joined(type by_real, type by_imaginary) {
+        return by_real + signs() * swapped(by_imaginary);
+    }
+    // The complex products a x, with the bits of the plain ones.
+    KRISS_ALWAYS_INLINE static type times(type a, type x) {
+        return reals(a) * x + (imaginaries(a) * signs()) * swapped(x);
     }
 };
 
-// lane[16 q + l] += Re conj(x) y_q, lane[16 q + 8 + l] += Im conj(x) y_q of items l mod 8, for `Count` vectors y_q: x
-// is loaded and turned once for all.  x, y_q: m items; lane: (Count, 2 solve_lanes)
+// One number of T: what the ends of a vector go through, and the products of sparse matrices.
+template <class T>
+struct OneStrand {
+    using type = Strand<T, static_cast<int>(sizeof(T))>;
+};
+template <class R>
+struct OneStrand<Cplx<R>> {
+    using type = Strand<R, 2 * static_cast<int>(sizeof(R))>;
+};
+template <class T>
+using RealOf = typename ScalarTraits<T>::Real;
+
+// s + a x with the bits of the plain expression.
+KRISS_ALWAYS_INLINE double plus_product(double s, double a, double x) { return s + a * x; }
+KRISS_ALWAYS_INLINE float plus_product(float s, float a, float x) { return s + a * x; }
+template <class R>
+KRISS_ALWAYS_INLINE Cplx<R> plus_product(Cplx<R> s, Cplx<R> a, Cplx<R> x) {
+    using S = typename OneStrand<Cplx<R>>::type;
+    S::store(&s, 0, S::load(&s, 0) + S::times(S::load(&a, 0), S::load(&x, 0)));
+    return s;
+}
+
+// Vectors whose products with one more fill the registers.
+inline constexpr int reals_abreast = strand_bytes / 8;
+inline constexpr int complex_abreast = strand_bytes == 64 ? 4 : strand_bytes == 32 ? 2 : 1;
+
+// lane[8 p + l] += x_p y of items l mod 8, for `Count` vectors x_p.  x_p, y: m items; lane: (Count, solve_lanes)
 template <int Count>
-KRISS_ALWAYS_INLINE void add_conj_strands(const Cplx<double>* x, const Cplx<double>* const* y, index_t m,
-                                          double* lane) {
+KRISS_ALWAYS_INLINE void add_product_strands(const double* const* x, const double* y, index_t m, double* lane) {
     using S = Strand<double>;
-    constexpr int each = S::lanes / 2;
-    constexpr int packs = solve_lanes / each;
+    constexpr int packs = solve_lanes / S::lanes;
     typename S::type s[Count][packs];
-    double room[2 * solve_lanes];
-    for (int q = 0; q < Count; ++q) {
-        for (int l = 0; l < solve_lanes; ++l) {
-            room[2 * l] = lane[2 * solve_lanes * q + l];
-            room[2 * l + 1] = lane[2 * solve_lanes * q + solve_lanes + l];
-        }
+    for (int p = 0; p < Count; ++p) {
         for (int k = 0; k < packs; ++k) {
-            s[q][k] = S::load(room, k * S::lanes);
+            s[p][k] = S::load(lane, p * solve_lanes + k * S::lanes);
         }
     }
     index_t i = 0;
     for (; i + solve_lanes <= m; i += solve_lanes) {
         for (int k = 0; k < packs; ++k) {
-            const typename S::type a = S::load(x, 2 * (i + k * each));
-            const typename S::type turned = S::swapped(a) * S::signs();
-            for (int q = 0; q < Count; ++q) {
-                const typename S::type b = S::load(y[q], 2 * (i + k * each));
-                s[q][k] = s[q][k] + S::pair_sums(a * b, turned * b);
+            const typename S::type b = S::load(y, i + k * S::lanes);
+            for (int p = 0; p < Count; ++p) {
+                s[p][k] = s[p][k] + S::load(x[p], i + k * S::lanes) * b;
             }
         }
     }
-    for (int q = 0; q < Count; ++q) {
-        double* const of = lane + 2 * solve_lanes * q;
+    for (int p = 0; p < Count; ++p) {
         for (int k = 0; k < packs; ++k) {
-            S::store(room, k * S::lanes, s[q][k]);
-        }
-        for (int l = 0; l < solve_lanes; ++l) {
-            of[l] = room[2 * l];
-            of[solve_lanes + l] = room[2 * l + 1];
+            S::store(lane, p * solve_lanes + k * S::lanes, s[p][k]);
         }
         for (int l = 0; i + l < m; ++l) {
-            const Cplx<double> a = x[i + l];
-            const Cplx<double> b = y[q][i + l];
-            of[l] += a.re * b.re + a.im * b.im;
-            of[solve_lanes + l] += a.re * b.im - a.im * b.re;
+            lane[p * solve_lanes + l] += x[p][i + l] * y[i + l];
         }
     }
 }
 
-// y += sum of c_j v_j, the terms in order, over the first items of m; returns how many, the caller does the rest.
-template <class R, int Count>
-KRISS_ALWAYS_INLINE index_t add_strands(const Cplx<R>* const* v, const Cplx<R>* c, index_t m, Cplx<R>* y) {
-    using S = Strand<R>;
-    constexpr index_t step = S::lanes / 2;
-    index_t i = 0;
-    for (; i + step <= m; i += step) {
-        typename S::type s = S::load(y, 2 * i);
-        for (int j = 0; j < Count; ++j) {
-            const typename S::type x = S::load(v[j], 2 * i);
-            s = s + (c[j].re * x + (c[j].im * S::signs()) * S::swapped(x));
+// The same for complex numbers, conj(x_p) y_q: of items l mod 4, lane[2 l] and lane[2 l + 1] += re re and im im,
+// lane[8 + 2 l] and lane[9 + 2 l] += re x im y and im x re y. One of the two counts is 1.
+// lane: (Xs, Ys, 2 solve_lanes)
+template <int Xs, int Ys>
+KRISS_ALWAYS_INLINE void add_conj_strands(const Cplx<double>* const* x, const Cplx<double>* const* y, index_t m,
+                                          double* lane) {
+    static_assert(Xs == 1 || Ys == 1, "that one is turned, once for all");
+    using S = Strand<double>;
+    constexpr int packs = solve_lanes / S::lanes;
+    constexpr int pairs = Xs * Ys;
+    typename S::type s[pairs][packs];
+    typename S::type t[pairs][packs];
+    for (int p = 0; p < pairs; ++p) {
+        for (int k = 0; k < packs; ++k) {
+            s[p][k] = S::load(lane, 2 * p * solve_lanes + k * S::lanes);
+            t[p][k] = S::load(lane, (2 * p + 1) * solve_lanes + k * S::lanes);
+            t[p][k] = Ys == 1 ? t[p][k] : S::swapped(t[p][k]);
         }
-        S::store(y, 2 * i, s);
+    }
+    index_t i = 0;
+    for (; i + solve_lanes / 2 <= m; i += solve_lanes / 2) {
+        for (int k = 0; k < packs; ++k) {
+            const index_t at = 2 * i + k * S::lanes;
+            if constexpr (Ys == 1) {
+                const typename S::type b = S::load(y[0], at);
+                const typename S::type turned = S::swapped(b);
+                for (int p = 0; p < Xs; ++p) {
+                    const typename S::type a = S::load(x[p], at);
+                    s[p][k] = s[p][k] + a * b;
+                    t[p][k] = t[p][k] + a * turned;
+                }
+            } else {
+                const typename S::type a = S::load(x[0], at);
+                const typename S::type turned = S::swapped(a);
+                for (int q = 0; q < Ys; ++q) {
+                    const typename S::type b = S::load(y[q], at);
+                    s[q][k] = s[q][k] + a * b;
+                    t[q][k] = t[q][k] + turned * b;
+                }
+            }
+        }
+    }
+    for (int p = 0; p < pairs; ++p) {
+        double* const of = lane + 2 * solve_lanes * p;
+        for (int k = 0; k < packs; ++k) {
+            S::store(of, k * S::lanes, s[p][k]);
+            S::store(of, solve_lanes + k * S::lanes, Ys == 1 ? t[p][k] : S::swapped(t[p][k]));
+        }
+        for (int l = 0; i + l < m; ++l) {
+            const Cplx<double> a = x[p / Ys][i + l];
+            const Cplx<double> b = y[p % Ys][i + l];
+            of[2 * l] += a.re * b.re;
+            of[2 * l + 1] += a.im * b.im;
+            of[solve_lanes + 2 * l] += a.re * b.im;
+            of[solve_lanes + 2 * l + 1] += a.im * b.re;
+        }
+    }
+}
+
+// s + sum of c_j v_j from real number `at` on, the terms in order.
+template <class S, class T, int Count>
+KRISS_ALWAYS_INLINE typename S::type with_terms(typename S::type s, const T* const* v, const T* c, index_t at) {
+    if constexpr (ScalarTraits<T>::is_complex) {
+        typename S::type x = S::load(v[0], at);
+        typename S::type p = c[0].re * x;
+        typename S::type q = c[0].im * x;
+        for (int j = 1; j < Count; ++j) {
+            x = S::load(v[j], at);
+            p = p + c[j].re * x;
+            q = q + c[j].im * x;
+        }
+        return s + S::joined(p, q);
+    } else {
+        for (int j = 0; j < Count; ++j) {
+            s = s + c[j] * S::load(v[j], at);
+        }
+        return s;
+    }
+}
+
+template <class S, class T, int Count>
+KRISS_ALWAYS_INLINE index_t add_terms_by(const T* const* v, const T* c, index_t i, index_t m, T* y) {
+    for (; i + S::lanes <= m; i += S::lanes) {
+        S::store(y, i, with_terms<S, T, Count>(S::load(y, i), v, c, i));
     }
     return i;
 }
 
-// The same for two vectors at once, with a minus: u -= sum of a_j v_j, w -= sum of c_j v_j.
-template <class R, int Count>
-KRISS_ALWAYS_INLINE index_t subtract_strands(const Cplx<R>* const* v, const Cplx<R>* a, const Cplx<R>* c, index_t m,
-                                             Cplx<R>* u, Cplx<R>* w) {
-    using S = Strand<R>;
-    constexpr index_t step = S::lanes / 2;
-    index_t i = 0;
-    for (; i + step <= m; i += step) {
-        typename S::type s = S::load(u, 2 * i);
-        typename S::type t = S::load(w, 2 * i);
-        for (int j = 0; j < Count; ++j) {
-            const typename S::type x = S::load(v[j], 2 * i);
-            const typename S::type y = S::swapped(x) * S::signs();
-            s = s - (a[j].re * x + a[j].im * y);
-            t = t - (c[j].re * x + c[j].im * y);
-        }
-        S::store(u, 2 * i, s);
-        S::store(w, 2 * i, t);
+// y += sum of c_j v_j over m items
+template <class T, int Count>
+KRISS_ALWAYS_INLINE void add_terms(const T* const* v, const T* c, index_t m, T* y) {
+    const index_t all = ScalarTraits<T>::is_complex ? 2 * m : m;
+    const index_t i = add_terms_by<Strand<RealOf<T>>, T, Count>(v, c, 0, all, y);
+    add_terms_by<typename OneStrand<T>::type, T, Count>(v, c, i, all, y);
+}
+
+template <class S, class T, int Count>
+KRISS_ALWAYS_INLINE index_t add_terms_to_both_by(const T* const* v, const T* a, const T* c, index_t i, index_t m, T* u,
+                                                 T* w) {
+    for (; i + S::lanes <= m; i += S::lanes) {
+        const typename S::type s = with_terms<S, T, Count>(S::load(u, i), v, a, i);
+        const typename S::type t = with_terms<S, T, Count>(S::load(w, i), v, c, i);
+        S::store(u, i, s);
+        S::store(w, i, t);
     }
     return i;
+}
+
+// u += sum of a_j v_j, w += sum of c_j v_j over m items, v read once
+template <class T, int Count>
+KRISS_ALWAYS_INLINE void add_terms_to_both(const T* const* v, const T* a, const T* c, index_t m, T* u, T* w) {
+    const index_t all = ScalarTraits<T>::is_complex ? 2 * m : m;
+    const index_t i = add_terms_to_both_by<Strand<RealOf<T>>, T, Count>(v, a, c, 0, all, u, w);
+    add_terms_to_both_by<typename OneStrand<T>::type, T, Count>(v, a, c, i, all, u, w);
+}
+
+template <class S, class T>
+KRISS_ALWAYS_INLINE index_t scale_by(T a, index_t i, index_t m, T* y) {
+    for (; i + S::lanes <= m; i += S::lanes) {
+        const typename S::type x = S::load(y, i);
+        if constexpr (ScalarTraits<T>::is_complex) {
+            S::store(y, i, S::joined(a.re * x, a.im * x));
+        } else {
+            S::store(y, i, a * x);
+        }
+    }
+    return i;
+}
+
+// y = a y over m items
+template <class T>
+KRISS_ALWAYS_INLINE void scale_strands(T a, index_t m, T* y) {
+    const index_t all = ScalarTraits<T>::is_complex ? 2 * m : m;
+    const index_t i = scale_by<Strand<RealOf<T>>, T>(a, 0, all, y);
+    scale_by<typename OneStrand<T>::type, T>(a, i, all, y);
+}
+
+template <class S, class T>
+KRISS_ALWAYS_INLINE index_t finish_by(RealOf<T> scale_u, RealOf<T> scale_w, T cross, index_t i, index_t m, T* u, T* w) {
+    for (; i + S::lanes <= m; i += S::lanes) {
+        const typename S::type s = scale_u * S::load(u, i);
+        S::store(u, i, s);
+        if constexpr (ScalarTraits<T>::is_complex) {
+            S::store(w, i, scale_w * (S::load(w, i) - S::joined(cross.re * s, cross.im * s)));
+        } else {
+            S::store(w, i, scale_w * (S::load(w, i) - cross * s));
+        }
+    }
+    return i;
+}
+
+// u = scale_u u, then w = scale_w (w - cross u), over m items
+template <class T>
+KRISS_ALWAYS_INLINE void finish_strands(RealOf<T> scale_u, RealOf<T> scale_w, T cross, index_t m, T* u, T* w) {
+    const index_t all = ScalarTraits<T>::is_complex ? 2 * m : m;
+    const index_t i = finish_by<Strand<RealOf<T>>, T>(scale_u, scale_w, cross, 0, all, u, w);
+    finish_by<typename OneStrand<T>::type, T>(scale_u, scale_w, cross, i, all, u, w);
+}
+
+template <class S, class T>
+KRISS_ALWAYS_INLINE index_t multiply_by(const T* d, const T* r, index_t i, index_t m, T* z) {
+    for (; i + S::lanes <= m; i += S::lanes) {
+        if constexpr (ScalarTraits<T>::is_complex) {
+            S::store(z, i, S::times(S::load(d, i), S::load(r, i)));
+        } else {
+            S::store(z, i, S::load(d, i) * S::load(r, i));
+        }
+    }
+    return i;
+}
+
+// z = d r, item by item
+template <class T>
+KRISS_ALWAYS_INLINE void multiply_strands(const T* d, const T* r, index_t m, T* z) {
+    const index_t all = ScalarTraits<T>::is_complex ? 2 * m : m;
+    const index_t i = multiply_by<Strand<RealOf<T>>, T>(d, r, 0, all, z);
+    multiply_by<typename OneStrand<T>::type, T>(d, r, i, all, z);
 }
 
 KRISS_NAMESPACE_END
