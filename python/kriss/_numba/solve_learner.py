@@ -11,8 +11,8 @@ from numba import njit
 N, CLOCK, OFFSET, TRACK, CHANGED, JUDGED, USUAL, MEAN, FAST, WEIGHT, READY, VIEW, ERROR = range(13)
 (
     T_EFFECT, T_LOCAL, T_LEAST, T_MOST, T_BONUS, T_BOLD, T_EVERY, T_NOISE, T_FORGET, T_SETTLED, T_FOLLOW, T_SURPRISE,
-    T_FAST,
-) = range(13)  # fmt: skip
+    T_FAST, T_WHOLE,
+) = range(14)  # fmt: skip
 V_LINEAR, V_LOG, V_OWN, V_AGE, V_SINCE, V_PRIOR, V_BELIEVE, V_DOUBT, V_TREND, V_FLOOR = range(10)
 R_ARM, R_TIME, R_COST, R_LEVEL, R_WEIGHT, R_TREND, R_PLACES = range(7)
 solve_grain = 4096
@@ -30,6 +30,9 @@ def _settle(tuning, table, numbers, errors):
         error = math.sqrt(errors[best] / numbers[JUDGED])
         floor = table[best, V_FLOOR]
         error = error if error > floor else floor
+        whole = tuning[T_WHOLE] * math.exp(-(numbers[OFFSET] + numbers[USUAL]))
+        blur = whole if whole < tuning[T_NOISE] else tuning[T_NOISE]
+        error = error if error > blur else blur
         error = error if error < tuning[T_MOST] else tuning[T_MOST]
     numbers[VIEW], numbers[ERROR] = best, error
 
@@ -215,10 +218,10 @@ def _choose(tuning, table, factor, kernel, numbers, totals, bounds, rows, guess,
             for i in range(r):
                 room[i] = factor[a, i] - (counts[i] if k == 0 else rest[i])
             _forward(behind if k == 0 else precision, room)
-            part = 0.0
+            square = 0.0
             for i in range(r):
-                part += room[i] * room[i]
-            spread += part if k == 0 else part * believe
+                square += room[i] * room[i]
+            spread += square if k == 0 else square * believe
         half = 0.0
         if ones > 0.0:
             up, down = 5.0 * squares / ones, 5.0

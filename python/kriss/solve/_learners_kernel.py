@@ -22,6 +22,7 @@ CUT = 1e-6  # eigenvalues of the kernel below that part of the largest are left 
 NOISE = 0.15  # most that observations are taken to err by: what is left beyond is for the views to explain
 SETTLED = 30  # systems after which the variance of costs is looked at
 FOLLOW = 0.25  # how fast the trend follows the costs
+WHOLE = 0.29  # of an iteration: what a cost errs by as it is a whole number of them
 SURPRISE, FAST = 3.0, 0.6  # a change: recent errors that many times the usual, and how fast the recent ones fade
 # what makes systems near: nothing, the context on a linear or a logarithmic scale, or what was seen in the matrix; the
 # width in parts of its range; memory in systems (0: those since the last change); prior scale of local effects; whether
@@ -48,15 +49,15 @@ _TABLE = np.array(
         _FLOOR.get(v[0], LEAST)] for v in VIEWS]
 )  # fmt: skip
 _TUNING = np.array(
-    [EFFECT, LOCAL, LEAST, MOST, BONUS, BOLD, EVERY, NOISE, FORGET, SETTLED, FOLLOW, SURPRISE, FAST], float
+    [EFFECT, LOCAL, LEAST, MOST, BONUS, BOLD, EVERY, NOISE, FORGET, SETTLED, FOLLOW, SURPRISE, FAST, WHOLE], float
 )
 # Places in the numbers of a learner, and in the columns that it remembers a system by (its places follow).
 _NUMBERS = (
     "n", "clock", "offset", "track", "changed", "judged", "usual", "mean", "fast", "weight", "ready", "view", "error",
 )  # fmt: skip
-_N, _CLOCK, _OFFSET, _TRACK, _CHANGED, _JUDGED, _MEAN, _READY, _VIEW, _ERROR = (
+_N, _CLOCK, _OFFSET, _TRACK, _CHANGED, _JUDGED, _MEAN, _READY, _USUAL, _VIEW, _ERROR = (
     _NUMBERS.index(name)
-    for name in ("n", "clock", "offset", "track", "changed", "judged", "mean", "ready", "view", "error")
+    for name in ("n", "clock", "offset", "track", "changed", "judged", "mean", "ready", "usual", "view", "error")
 )
 _ARM, _TIME, _Y, _LEVEL, _WEIGHT, _TREND, _PLACES = range(7)
 _HELD = ("numbers", "totals", "errors", "bounds")  # what a state is made of, beside the rows
@@ -155,7 +156,9 @@ class KernelLearner(Learner):
         view = int(((self._errors + 1e-4) * [v[5] for v in VIEWS]).argmin())
         error, judged = 0.1, float(self._numbers[_JUDGED])
         if judged > 0.0:
-            error = min(max(math.sqrt(self._errors[view] / judged), _FLOOR.get(VIEWS[view][0], LEAST)), MOST)
+            level = min(-float(self._numbers[_OFFSET] + self._numbers[_USUAL]), 700.0)
+            floor = max(_FLOOR.get(VIEWS[view][0], LEAST), min(WHOLE * math.exp(level), NOISE))
+            error = max(min(max(math.sqrt(self._errors[view] / judged), floor), MOST), floor)
         self._numbers[_VIEW], self._numbers[_ERROR] = view, error
 
     def _place(self, context: Array | None, own: float) -> Array:

@@ -443,9 +443,11 @@ class Sequence:
             named = [arm.precond for arm in self._chosen.arms if arm.precond not in (*self._chosen.makers, "none")]
             if named:
                 raise TypeError(f"precond {named[0]!r} needs the entries of A: A must be a real sparse matrix")
-        pattern = None if self._current is None else self._patterns[self._current]
-        if pattern is None or matrix is None or not pattern.fits(matrix):
+        known = None if self._current is None else self._patterns[self._current]
+        if known is None or matrix is None or not known.fits(matrix):
             pattern = self._switch(signature(matrix, int(operand.shape[0])))
+        else:
+            pattern = known
         if matrix is not None:
             return matrix, operand, pattern.take(matrix), pattern
         pattern.stamp += 1

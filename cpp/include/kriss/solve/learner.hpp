@@ -49,6 +49,7 @@ enum LearnerTuning {
     tuning_follow,
     tuning_surprise,
     tuning_fast,
+    tuning_whole,
     tuning_count
 };
 
@@ -117,6 +118,10 @@ inline void learner_settle(const LearnerView& l) {
         error = std::sqrt(l.errors[best] / l.numbers[learner_judged]);
         const double floor = l.table[best * view_columns + view_floor];
         error = error > floor ? error : floor;
+        // a cost is a whole number of iterations, which errs by that part of one however well it is foreseen
+        const double whole = l.tuning[tuning_whole] * std::exp(-(l.numbers[learner_offset] + l.numbers[learner_usual]));
+        const double blur = whole < l.tuning[tuning_noise] ? whole : l.tuning[tuning_noise];
+        error = error > blur ? error : blur;
         error = error < l.tuning[tuning_most] ? error : l.tuning[tuning_most];
     }
     l.numbers[learner_view] = static_cast<double>(best);
