@@ -91,7 +91,7 @@ class Sequence:
     processes over the parameters, one for each of ten views of which former systems are like this one: all, recent
     ones, those of similar context, and those whose matrix has a similar ratio of the sum of all entries to that of the
     diagonal. The view that has predicted best of late decides; the setting with the least lower confidence bound is
-    used. A step costs 0.02 to 0.05 ms for 20 settings and at most 500 remembered systems, in compiled loops.
+    used. A step costs about 0.1 ms for 20 settings and at most 500 remembered systems, in compiled loops.
 
     Beyond that a system costs one look at A where its pattern is that of before: 24 nnz bytes are read, and 8 nnz
     written if entries have changed.
