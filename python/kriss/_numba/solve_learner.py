@@ -40,7 +40,9 @@ def _settle(tuning, table, numbers, errors):
 @njit(cache=True, nogil=True)
 def _precision(factor, counts, ridge, chol):
     arms, r = factor.shape
-    chol[:] = 0.0
+    for i in range(r):
+        for j in range(r):
+            chol[i, j] = 0.0
     for a in range(arms):
         if counts[a] == 0.0:
             continue
@@ -73,7 +75,8 @@ def _forward(chol, x):
 def _posterior(factor, counts, rest, ridge, chol, room, mean):
     arms, r = factor.shape
     _precision(factor, counts, ridge, chol)
-    room[:] = 0.0
+    for i in range(r):
+        room[i] = 0.0
     for a in range(arms):
         if rest[a] != 0.0:
             for i in range(r):
@@ -122,7 +125,8 @@ def _distances(numbers, bounds, rows, place, near, known):
             known[part] = known[part] and math.isfinite(place[k])
         if not known[part]:
             continue
-        near[part, :n] = 0.0
+        for s in range(n):
+            near[part, s] = 0.0
         for k in range(first, last):
             low = bounds[0, k] if bounds[0, k] < place[k] else place[k]
             high = bounds[1, k] if bounds[1, k] > place[k] else place[k]
@@ -145,8 +149,8 @@ def _gather(numbers, rows, near, view, counts, costs):
     part = 0 if view[V_LINEAR] != 0.0 else 1 if view[V_LOG] != 0.0 else 2 if view[V_OWN] != 0.0 else -1
     sharp = 0.0 if part < 0 else view[part]
     fade = view[V_AGE]
-    counts[:] = 0.0
-    costs[:] = 0.0
+    for a in range(counts.size):
+        counts[a] = costs[a] = 0.0
     for s in range(int(numbers[N])):
         if since and rows[R_TIME, s] < changed:
             continue
@@ -179,7 +183,8 @@ def _choose(tuning, table, factor, kernel, numbers, totals, bounds, rows, guess,
         for part in range(3):
             there = there and (view[part] == 0.0 or known[part])
         if not there:
-            guess[v] = guess[0]
+            for a in range(m):
+                guess[v, a] = guess[0, a]
             continue
         _gather(numbers, rows, near, view, counts, rest)
         for a in range(m):
@@ -189,8 +194,11 @@ def _choose(tuning, table, factor, kernel, numbers, totals, bounds, rows, guess,
         for a in range(m):
             guess[v, a] += mean + (effects[a] - mean) * view[V_BELIEVE] + track
         if v in (0, believed):
-            seen[:] = counts
-            behind[:] = chol
+            for a in range(m):
+                seen[a] = counts[a]
+            for i in range(r):
+                for j in range(r):
+                    behind[i, j] = chol[i, j]
     numbers[READY] = 1.0
     if not choosing:
         return -1
@@ -271,7 +279,9 @@ def _update(tuning, table, numbers, totals, errors, bounds, rows, guess, arm, pl
         mine = guess[int(numbers[VIEW])]
         miss = (mine[arm] - y) * (mine[arm] - y)
         if numbers[CLOCK] >= tuning[T_SETTLED]:
-            totals[2:] *= 0.99
+            for a in range(totals.shape[1]):
+                totals[2, a] *= 0.99
+                totals[3, a] *= 0.99
             most = 4.0 * numbers[ERROR] * numbers[ERROR]
             totals[2, arm] += 1.0
             totals[3, arm] += miss if miss < most else most
@@ -347,7 +357,8 @@ def _entries(data, bits, kept, kept_bits, diagonal, finite, sums):
             top = np.inf if math.isnan(v) else v if v > top else top
         for k in range(b, e):
             if bits[k] != kept_bits[k]:
-                kept[b:e] = data[b:e]
+                for i in range(b, e):
+                    kept[i] = data[i]
                 out = 2
                 break
     middle = 0.0
