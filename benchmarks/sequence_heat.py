@@ -105,7 +105,7 @@ SOLVERS = {
     "ours, omega learned (Tsallis-INF)": {"learner": "tsallis"},
     "ours, omega learned without contexts": {"learner": "kernel", "blind": True},
     "ours, MIC, nothing learned": {"precond": "mic"},
-    "ours, MIC or SSOR, learned": {"precond": ["ssor", "mic"]},
+    "ours, MIC or SSOR, learned": {"precond": "auto"},
 }
 
 

@@ -26,6 +26,7 @@ def generate(into: Path) -> dict[str, str]:
         # Annotations of pybind11 arrays name flags that are of no use to a reader or a type checker.
         text = re.sub(r", ?\"?flags\.[a-z_]+\"?", "", text)
         text = re.sub(r"(: |\[|, )list(?=[,)=\]])", r"\1list[typing.Any]", text)
+        text = re.sub(r": tuple(?=[,)])", ": tuple[typing.Any, ...]", text)
         text = re.sub(r"-> tuple:", "-> tuple[typing.Any, ...]:", text)
         texts[path.name] = text
     if not texts:

@@ -10,6 +10,7 @@
 #include "sketch_scores_pymod.hpp"
 #include "solve_graph_pymod.hpp"
 #include "solve_learned_pymod.hpp"
+#include "solve_learner_pymod.hpp"
 #include "solve_recycle_pymod.hpp"
 #include "special_pymod.hpp"
 
@@ -73,6 +74,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve_fill(fill);
     py::module_ polynomial = m.def_submodule("solve_polynomial", "Polynomial preconditioners.");
     kriss::bind::add_solve_polynomial(polynomial);
+    py::module_ learner = m.def_submodule("solve_learner", "The learner of solver parameters.");
+    kriss::bind::add_solve_learner(learner);
     py::module_ learned = m.def_submodule("solve_learned", "Learned preconditioners.");
     kriss::bind::add_solve_learned(learned);
     py::module_ graph = m.def_submodule("solve_graph", "A network over the graph of a factor.");

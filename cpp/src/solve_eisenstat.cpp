@@ -143,11 +143,16 @@ void EisenstatPlan<T, I>::build_grid(const CsrView<T, I>& a, const T* pivot, con
     }
     bytes_ = size * static_cast<index_t>(sizeof(T)) * (shape_.nz > 1 ? 5 : 4);
     const index_t nx = shape_.nx;
-    const Aligned<T> over = aligned<T>(n_ + 1);  // E^-1/2
+    const bool deep = shape_.nz > 1;
+    const index_t plane = nx * shape_.ny;
+    const index_t sides = deep ? 7 : 5;
+    const Aligned<T> over = aligned<T>(2 * n_ + 1);  // E^-1/2 and E^1/2
     T* g = over.get();
+    T* roots = g + n_;
     ex.parallel_for(n_, solve_grain, [&](index_t first, index_t last) {
         for (index_t i = first; i < last; ++i) {
-            g[i] = T(1) / std::sqrt(unit_ * pivot[i]);
+            roots[i] = std::sqrt(unit_ * pivot[i]);
+            g[i] = T(1) / roots[i];
         }
     });
     ex.parallel_for(shape_.strips() * shape_.nz, 1, [&](index_t first, index_t last) {
@@ -157,18 +162,30 @@ void EisenstatPlan<T, I>::build_grid(const CsrView<T, I>& a, const T* pivot, con
             }
         }
         each_unknown(shape_, first, last, [&](index_t i, index_t at) {
-            const T root = std::sqrt(unit_ * pivot[i]);
-            scale_[static_cast<std::size_t>(at)] = root;
-            for (index_t k = a.indptr[i]; k < a.indptr[i + 1]; ++k) {
+            const auto to = static_cast<std::size_t>(at);
+            index_t k = a.indptr[i];
+            const index_t stop = a.indptr[i + 1];
+            scale_[to] = roots[i];
+            // a full row is so sorted
+            if (stop - k == sides && static_cast<index_t>(a.indices[k + sides / 2]) == i) {
+                if (deep) {
+                    below_[to] = unit_ * a.data[k++] * g[i] * g[i - plane];
+                }
+                south_[to] = unit_ * a.data[k++] * g[i] * g[i - nx];
+                west_[to] = unit_ * a.data[k++] * g[i] * g[i - 1];
+                rest_[to] = a.data[k] / pivot[i] - T(2);
+                return;
+            }
+            for (; k < stop; ++k) {
                 const index_t o = i - static_cast<index_t>(a.indices[k]);
                 if (o < 0) {
                     break;
                 }
                 if (o == 0) {
-                    rest_[static_cast<std::size_t>(at)] = a.data[k] / pivot[i] - T(2);
+                    rest_[to] = a.data[k] / pivot[i] - T(2);
                 } else {
                     Aligned<T>& v = o == 1 ? west_ : o == nx ? south_ : below_;
-                    v[static_cast<std::size_t>(at)] = unit_ * a.data[k] * g[i] * g[i - o];
+                    v[to] = unit_ * a.data[k] * g[i] * g[i - o];
                 }
             }
         });

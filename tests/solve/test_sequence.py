@@ -110,6 +110,50 @@ def test_arms_and_fixed_values():
     assert Sequence("cg", "mic").arms == ("mic",)
 
 
+def test_auto():
+    assert Sequence("cg", "auto").arms[:2] == ("mic", "ssor (omega 1)") and len(Sequence("cg", "auto").arms) == 21
+    assert Sequence("minres", "auto", ("relax",)).arms[0] == "mic (relax 0)"
+    assert Sequence("cg", "auto", ("omega",)).arms == Sequence().arms
+    assert Sequence("cg", "auto", ()).arms == ("mic",)
+    assert len(Sequence("cg", "auto", ("relax", "precond")).arms) == 11
+    assert Sequence("bicgstab", "auto").arms == ("ilu0", "jacobi")
+    assert Sequence("sor", "auto").arms == Sequence("sor").arms
+    with pytest.raises(ValueError, match="'auto' among others"):
+        Sequence("cg", ["auto", "ssor"])
+    D, b = poisson2d(40), np.ones(1600)
+    S = Sequence("cg", "auto", rtol=1e-8, rng=0)
+    paid = sum(S.solve(D, b).iterations for _ in range(80))
+    assert S.report().used[0] > 40  # MIC, of 21 settings
+    assert paid <= 1.2 * 80 * cg(D, b, rtol=1e-8, M="mic").iterations
+
+
+@pytest.mark.parametrize("precond", ["ssor", "mic", "jacobi"])
+def test_matrices_changed_in_place_are_noticed(precond):
+    S = Sequence("cg", precond, (), rtol=1e-9)
+    A, b, _ = system(0)
+    other = system(3)[0]
+    solved(A, b, S.solve(A, b), 1e-9)
+    A.data[:] = other.data
+    result = S.solve(A, b)
+    solved(other, b, result, 1e-9)
+    A.data[:] *= 4.0
+    assert np.array_equal(S.solve(A, 4.0 * b).x, result.x)
+    A.data[0] = np.nan
+    with pytest.raises(ValueError, match=r"A\.data contains nan"):
+        S.solve(A, b)
+    where = A.indptr[5] + np.flatnonzero(A.indices[A.indptr[5] : A.indptr[6]] == 5)[0]
+    A.data[:] = other.data
+    A.data[where] = 0.0
+    with pytest.raises(ValueError, match="row 5 is 0"):
+        S.solve(A, b)
+    A.data[where] = other.data[where]
+    A.indices[[where, where - 1]] = A.indices[[where - 1, where]]  # the same matrix, unsorted, in the same arrays
+    A.data[[where, where - 1]] = A.data[[where - 1, where]]
+    A.has_sorted_indices = False
+    before = S.systems
+    assert np.array_equal(S.solve(A, b).x, result.x) and S.systems == before + 1
+
+
 def test_fewer_iterations_than_the_best_fixed_omega():
     """Learning included, over 300 systems whose best omega depends on the context."""
     count = 300
@@ -451,7 +495,7 @@ def test_states_that_do_not_fit():
     run(Sequence(rtol=1e-8, rng=0), 2)
     state = S.state_dict()
     for change, text in (
-        ({"version": 0}, "state has version 0, expected 1"),
+        ({"version": 0}, "state has version 0, expected 2"),
         ({"settings": {**state["settings"], "arms": ["x"]}}, "state is of a sequence with arms"),
         ({"settings": {**state["settings"], "method": "minres"}}, "method 'minres', expected 'cg'"),
     ):

@@ -180,6 +180,10 @@ class Jacobi(_Preconditioner):
         LinearOperator.__init__(made, matrix.data.dtype, matrix.shape)
         return made
 
+    def _renew(self, matrix: check.Csr) -> None:
+        """`_set` where the pattern is known to be that of before."""
+        self._set(matrix)
+
     def _set(self, matrix: check.Csr) -> None:
         self.inverse = _diagonal(matrix, "A")[1]
         self.is_spd = bool((self.inverse > 0).all())
@@ -229,6 +233,10 @@ class Sweeps(_Preconditioner):
 
     def _set(self, matrix: check.Csr) -> None:
         raise NotImplementedError
+
+    def _renew(self, matrix: check.Csr) -> None:
+        """`_set` where the pattern is known to be that of before."""
+        self._set(matrix)
 
     @property
     def nbytes(self) -> int:
@@ -370,6 +378,14 @@ class SSOR(Sweeps):
         self._where, self.inverse = _diagonal(matrix, "A")
         self._matrix = matrix
         self.is_spd = bool((self.inverse > 0).all())
+
+    def _renew(self, matrix: check.Csr) -> None:
+        with np.errstate(all="ignore"):
+            inverse = 1.0 / matrix.data[self._where]
+        if not inverse.min(initial=1.0) > 0.0 or not inverse.max(initial=1.0) < np.inf:
+            self._set(matrix)  # which finds out what is wrong
+            return
+        self._plan, self.inverse, self._matrix, self.is_spd = None, inverse, matrix, True
 
     @property
     def nbytes(self) -> int:

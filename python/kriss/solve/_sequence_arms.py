@@ -60,6 +60,11 @@ SCALES: dict[str, Callable[[float], float]] = {
     "restart": lambda v: float(np.log2(v)),
     "recycle": lambda v: float(np.log2(1.0 + v)),
 }
+# What "auto" stands for, the likeliest first.
+AUTO: dict[str, tuple[str, ...]] = {
+    "cg": ("mic", "ssor"), "fcg": ("mic", "ssor"), "minres": ("mic", "ssor"), "gmres": ("ilu0", "jacobi"),
+    "fgmres": ("ilu0", "jacobi"), "bicgstab": ("ilu0", "jacobi"),
+}  # fmt: skip
 START = {"omega": 1.5, "relax": 0.99, "degree": 4.0, "restart": 30.0, "recycle": 10.0}
 
 
@@ -94,7 +99,7 @@ class Choices:
 
 def choices(method: str, precond: Any, learn: Any, params: Any, grids: Any, recycle: int) -> Choices:
     """The arguments of a sequence, checked, as settings to choose from."""
-    kinds, makers = _kinds(precond)
+    kinds, makers = _kinds(_auto(method, learn) if isinstance(precond, str) and precond == "auto" else precond)
     if method in ("sor", "ssor"):
         if kinds not in (["ssor"], ["none"]):
             raise ValueError(f"method {method!r} has no preconditioner: precond must be None, not {precond!r}")
@@ -131,6 +136,17 @@ def choices(method: str, precond: Any, learn: Any, params: Any, grids: Any, recy
     return Choices(tuple(arms), _kernel(arms), _start(arms), fixed, makers)
 
 
+def _auto(method: str, learn: Any) -> Any:
+    """Which preconditioners ``"auto"`` stands for: all, or those that have what is to be learned, or the likeliest."""
+    every = AUTO.get(method)
+    if every is None:
+        return None
+    wanted = None if learn is None else [learn] if isinstance(learn, str) else list(learn)
+    if wanted is None or "precond" in wanted:
+        return list(every)
+    return [kind for kind in every if set(OPTIONS.get(kind, ())) & set(wanted)] or every[0]
+
+
 def _kinds(precond: Any) -> tuple[list[str], dict[str, Make]]:
     items = list(precond) if isinstance(precond, Sequence) and not isinstance(precond, str) else [precond]
     kinds: list[str] = []
@@ -138,8 +154,10 @@ def _kinds(precond: Any) -> tuple[list[str], dict[str, Make]]:
     for item in items:
         if item is None:
             name = "none"
+        elif item == "auto":
+            raise ValueError("precond names 'auto' among others, expected it alone")
         elif isinstance(item, str):
-            name = check.choice(item, "precond", tuple(CLASSES))
+            name = check.choice(item, "precond", (*CLASSES, "auto"))
         elif callable(item):
             name = getattr(item, "__name__", type(item).__name__)
             makers[name] = item
@@ -217,7 +235,7 @@ class Built:
                     for name, value in options.items():
                         setattr(M, name, value)
                     if matrix is not None and isinstance(M, (Jacobi, Sweeps)) and M.dtype == matrix.data.dtype:
-                        M._set(matrix)  # no copy: when the entries have changed it is set anew before it is used
+                        M._renew(matrix)  # no copy: when the entries have changed it is set anew before it is used
                     else:
                         M.update(A)
                 else:

@@ -38,7 +38,7 @@ class Record:
         self.events: list[tuple[int, str]] = []
         self.missing = 0
         self.rest_arm = 0
-        self._recent: deque[Array] = deque(maxlen=recent)
+        self._recent: deque[tuple[float, Array, int]] = deque(maxlen=recent)
 
     def add(
         self, arm: int, cost: float, iterations: int, seconds: float, learning: float, total: float,
@@ -58,13 +58,13 @@ class Record:
         self.abandoned.append(abandoned)
         self.failed += not converged
         if foreseen is not None:
-            self._recent.append(np.append(_others(cost, foreseen, arm), cost))
+            self._recent.append((cost, foreseen, arm))
 
     def lately(self) -> tuple[int, float]:
         """The setting that would have cost least of late, and how many times that the recent systems cost."""
-        sums = np.sum(self._recent, axis=0)
-        best = int(np.argmin(sums[:-1]))
-        return best, float(sums[-1] / sums[best])
+        sums = np.sum([_others(*one) for one in self._recent], axis=0)
+        best = int(np.argmin(sums))
+        return best, float(sum(one[0] for one in self._recent) / sums[best])
 
 
 def _others(cost: float, predicted: Array, arm: int) -> Array:

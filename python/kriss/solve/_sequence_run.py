@@ -18,7 +18,7 @@ from kriss.solve._precond import Sweeps
 from kriss.solve._result import STATUS, SolveResult
 from kriss.solve._sequence_arms import METHODS, RECYCLING, Arm, Choices, traffic
 from kriss.solve._sequence_state import Pattern
-from kriss.solve._storage import shift_of
+from kriss.solve._storage import exponent
 
 Array = npt.NDArray[Any]
 
@@ -35,9 +35,11 @@ class Start(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a system: the result, its cost, the seconds it took and what was given up."""
+    """What became of a system: its result, what it took with all attempts, and what was given up."""
 
     result: SolveResult
+    iterations: int
+    matvecs: int
     cost: float
     seconds: float
     abandoned: list[str]
@@ -64,18 +66,15 @@ class Runner:
         n = int(operand.shape[0])
         most = 10 * n if self.maxiter is None else self.maxiter
         order = [arm]
-        if pattern.safe is not None and pattern.safe != arm:
-            order.append(pattern.safe)
-        rates = (pattern.succeeded + 1.0) / (pattern.succeeded + pattern.failed + 2.0)
-        order += [int(k) for k in np.argsort(-rates, kind="stable") if k not in order][:2]
+        others = len(self.chosen.arms) > 1
         abandoned: list[str] = []
         tried: list[SolveResult] = []
         start, cost, iterations, matvecs = begin.x, float(begin.products), 0, begin.products
         trouble: Exception | None = None
-        for k, index in enumerate(order):
+        for k, index in enumerate(order):  # which grows when the first one fails
             setting = self.chosen.arms[index]
             limit = most
-            if len(order) > k + 1 and index != pattern.safe and pattern.longest:
+            if others and index != pattern.safe and pattern.longest:
                 limit = min(most, PATIENCE * max(pattern.longest) + 20)
             try:
                 M = pattern.built.get(setting, operand, matrix, pattern.stamp)
@@ -87,6 +86,7 @@ class Runner:
                 pattern.failed[index] += 1
                 abandoned.append(f"{setting.label}: {exc}")
                 self.event(f"{setting.label} could not be used: {exc}")
+                others = self._more(pattern, order, k)
                 continue
             if pattern.unit is None:
                 pattern.unit = self._traffic(M, matrix, 0, False)
@@ -100,6 +100,7 @@ class Runner:
                 pattern.longest = [*pattern.longest[-19:], max(result.iterations, 1)]
                 break
             pattern.failed[index] += 1
+            others = self._more(pattern, order, k)
             if k + 1 < len(order):
                 abandoned.append(f"{setting.label}: {result.status}")
                 self.event(f"{setting.label} abandoned after {result.iterations} iterations: {result.status}")
@@ -110,11 +111,21 @@ class Runner:
             raise trouble
         best = tried[-1] if tried[-1].converged else min(tried, key=lambda r: _order(r.residual_norm))
         seconds = time.perf_counter() - began
-        best = dataclasses.replace(best, iterations=iterations, matvecs=matvecs)
         if not self.counts:
             cost = seconds * 1e6
         # what a setting that failed made others do is charged to it, and then some
-        return Outcome(best, max(cost, 1.0) * (1.5 if abandoned else 1.0), seconds, abandoned)
+        cost = max(cost, 1.0) * (1.5 if abandoned else 1.0)
+        return Outcome(best, iterations, matvecs, cost, seconds, abandoned)
+
+    @staticmethod
+    def _more(pattern: Pattern, order: list[int], k: int) -> bool:
+        """Append the settings that come after the first one; whether any comes after the next."""
+        if k == 0:
+            if pattern.safe is not None and pattern.safe != order[0]:
+                order.append(pattern.safe)
+            rates = (pattern.succeeded + 1.0) / (pattern.succeeded + pattern.failed + 2.0)
+            order += [int(j) for j in np.argsort(-rates, kind="stable") if j not in order][:2]
+        return len(order) > k + 2
 
     def _run(
         self, pattern: Pattern, setting: Arm, M: Any, matrix: Any, operand: Any, rhs: Array, start: Array | None,
@@ -139,24 +150,29 @@ class Runner:
             extra = 0 if space is None else space.k
             result = RECYCLING[self.method](operand, rhs, start, M=M, recycle=count, space=space, **options)
         else:
-            swept = self._swept(M, matrix, rhs, start, limit) if self.method == "cg" else None
+            swept = self._swept(pattern, M, matrix, rhs, start, limit) if self.method == "cg" else None
             result = swept or METHODS[self.method](operand, rhs, start, M=M, **options)
         return result, self._traffic(M, matrix, count, recycling), extra
 
     def _swept(
-        self, M: Any, matrix: check.Csr | None, rhs: Array, start: Array | None, limit: int
+        self, pattern: Pattern, M: Any, matrix: check.Csr | None, rhs: Array, start: Array | None, limit: int
     ) -> SolveResult | None:
         """The loop that `cg` runs in Eisenstat's form, without checking again what has been checked; None elsewhere."""
         began = time.perf_counter()
         if matrix is None or not (isinstance(M, Sweeps) and M.swept and M._matrix is matrix):
             return None
-        if rhs.dtype != np.float64 or matrix.data.dtype != np.float64 or shift_of(matrix) or exponent_of(rhs):
+        if rhs.dtype != np.float64 or matrix.data.dtype != np.float64:
+            return None
+        if exponent(float(pattern.sums[2]), matrix.data.dtype):
             return None
         threads = check.workers(self.workers)
+        size = math.sqrt(kernels("solve").dot(rhs, rhs, threads))
+        # the largest entry lies between that over sqrt(n) and that: near enough to 1 not to be scaled
+        if not 1e-29 * math.sqrt(rhs.size) < size < 1e29 and exponent_of(rhs):
+            return None
         plan = M.eisenstat(matrix, 0, threads)
         if plan is None:
             return None
-        size = math.sqrt(kernels("solve").dot(rhs, rhs, threads))
         x = np.zeros(rhs.size) if start is None or size == 0.0 else np.array(start, np.float64)
         tol = max(self.rtol * size, self.atol)
         params = {
@@ -168,7 +184,8 @@ class Runner:
         if size != 0.0:  # also where it is NaN: the loop says so
             with np.errstate(all="ignore"):
                 code, iterations, matvecs, norm, _ = kernels("solve_factor").eisenstat_solve(
-                    plan, matrix.indptr, matrix.indices, matrix.data, rhs, x, tol, limit, not x.any(), False, threads
+                    plan, matrix.indptr, matrix.indices, matrix.data, rhs, x, tol, limit,
+                    x[-1] == 0.0 and not x.any(), False, threads,
                 )  # fmt: skip
         return SolveResult(
             x, STATUS[code], iterations, norm, None, matvecs, solving - began, time.perf_counter() - solving, backend(),

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import scipy.sparse as sps
 
 from kriss import _validate as check
+from kriss._backend import kernels
 from kriss.solve._learners import Learner, Tsallis
 from kriss.solve._learners_chebyshev import ChebCB
 from kriss.solve._learners_kernel import KernelLearner
@@ -60,6 +61,7 @@ class Pattern:
         self.indices: Array | None = None
         self.entries: Array | None = None
         self.diagonal: Array | None = None
+        self.sums = np.empty(3)  # of its entries and the diagonal ones; the largest magnitude
         self.stamp = 0
         self.unit: float | None = None  # traffic of an iteration, which that of other settings is relative to
 
@@ -80,13 +82,44 @@ class Pattern:
         if self.indptr is None:
             self.indptr, self.indices = matrix.indptr.copy(), matrix.indices.copy()
             rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-            self.diagonal = np.flatnonzero(matrix.indices == rows)
-        if self.entries is None or not np.array_equal(self.entries, matrix.data):
+            self.diagonal = np.flatnonzero(matrix.indices == rows).astype(np.int64)
+        if self.entries is None or self.entries.dtype != matrix.data.dtype:
             self.entries = matrix.data.copy()
             self.stamp += 1
-        assert self.diagonal is not None
+        if self._renew(matrix.indptr, matrix.indices, matrix.data, False) == 0:
+            return self._coupling()
+        if not np.array_equal(self.entries, matrix.data):
+            self.entries = matrix.data.copy()
+            self.stamp += 1
         with np.errstate(all="ignore"):
-            total, diagonal = float(matrix.data.sum()), float(matrix.data[self.diagonal].sum())
+            self.sums[:] = matrix.data.sum(), matrix.data[self.diagonal].sum(), np.abs(matrix.data).max(initial=0.0)
+        return self._coupling()
+
+    def again(self, A: Any, finite: bool) -> tuple[check.Csr, float] | None:
+        """What `take` returns, and the matrix, after one look at it; None if A is no CSR matrix of this pattern."""
+        if self.indptr is None or self.entries is None or A.format != "csr" or A.shape[0] != A.shape[1]:
+            return None
+        if self._renew(A.indptr, A.indices, A.data, finite) != 0:
+            return None
+        return check.Csr(A.shape, A.indptr, A.indices, A.data), self._coupling()
+
+    def _renew(self, indptr: Any, indices: Any, data: Any, finite: bool) -> int:
+        """0 if these are arrays of float64 entries with this pattern: then they are noted."""
+        kept = (self.indptr, self.indices, self.entries)
+        for a, b in zip((indptr, indices, data), kept, strict=True):
+            if type(a) is not np.ndarray or b is None or a.dtype != b.dtype or a.shape != b.shape:
+                return -1
+            if not (a.flags.c_contiguous and a.flags.aligned):
+                return -1
+        if data.dtype != np.float64:
+            return -1
+        code = kernels("solve_learner").renew(indptr, indices, data, *kept, self.diagonal, finite, self.sums)
+        if code == 2:
+            self.stamp += 1
+        return 0 if code == 2 else int(code)
+
+    def _coupling(self) -> float:
+        total, diagonal = float(self.sums[0]), float(self.sums[1])
         ratio = total / diagonal if diagonal > 0.0 else 0.0
         return round(math.log(ratio), 6) if 0.0 < ratio < math.inf else math.nan
 

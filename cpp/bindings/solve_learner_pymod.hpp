@@ -1,0 +1,10 @@
+// The learner of solver parameters: what solve_learner_pymod.cpp adds to the module.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace kriss::bind {
+
+void add_solve_learner(pybind11::module_& m);
+
+}  // namespace kriss::bind
