@@ -214,6 +214,13 @@ def orthonormal_range(source: Source, gen: np.random.Generator, workers: int) ->
     return complete(source, _decomposed(source, None) if found is None else found, workers)
 
 
+def range_of(source: Source, rank: object, gen: np.random.Generator, workers: int) -> Range:
+    """All of the range, or what the caller's `rank` leaves of it."""
+    if rank is None:
+        return orthonormal_range(source, gen, workers)
+    return truncated_range(source, _validate.integer(rank, "rank", low=1), True, gen, workers)
+
+
 def complete(source: Source, p: Array, workers: int) -> Range:
     """For a P that is nearly right: the squares of A·P and its Gram matrix, a pass; T makes it exact."""
     return _finished(source, *row_squares(source, p, workers, True, "Gram matrix"), workers)
