@@ -1,7 +1,8 @@
 """Error of least-squares approximations against the number of points: repeated DPP, volume and independent sampling.
 
-For each number of points the median error over draws, each drawn until its Gram matrix is stable (at most 200 times),
-relative to that of the best approximation, and the share of first tries that were stable.
+For each number of points the median error over draws, relative to that of the best approximation: of one try, and of
+what is drawn until its Gram matrix is stable (at most 200 times); and the share of first tries that were stable. What
+is called theory is the default number of points of each method: for independent ones k log(2 k / eta) / c.
 
     python -m benchmarks.optimal_ls [--quick] [--out DIR]
 """
@@ -17,6 +18,8 @@ from benchmarks.figure import run
 from kriss.sketch import PolynomialBasis, optimal_least_squares
 
 METHODS = ("iid", "volume", "repeated-dpp")
+TRIES = 200
+LEVEL = 1.5
 PROBLEMS: dict[str, tuple[Any, PolynomialBasis]] = {
     "1/(1+25x²), d = 1, k = 21": (lambda x: 1 / (1 + 25 * x[:, 0] ** 2), PolynomialBasis("legendre", 20)),
     "exp(-|x|²) cos, d = 2, k = 28": (
@@ -30,34 +33,56 @@ PROBLEMS: dict[str, tuple[Any, PolynomialBasis]] = {
 }
 
 
+def errors(f: Any, basis: PolynomialBasis, tests: tuple[np.ndarray, np.ndarray], draws: int, **options: Any) -> Any:
+    """(errors in the mean square, numbers of points, whether the first try was stable), one for each draw."""
+    phi, values = tests
+    fits = [optimal_least_squares(f, basis, rng=seed, **options) for seed in range(draws)]
+    rows = [(np.sqrt(np.mean((phi @ fit.coefficients - values) ** 2)), len(fit.points), fit.tries == 1) for fit in fits]
+    return np.array(rows, dtype=float).T
+
+
+def reach(times: np.ndarray, error: list[float], level: float) -> float:
+    """Points over k at which a falling curve comes down to a level; NaN if it does not."""
+    low = np.log(np.minimum.accumulate(error))
+    if not low[-1] <= np.log(level):
+        return float("nan")
+    return float(np.exp(np.interp(-np.log(level), -low, np.log(times))))
+
+
 def measure(quick: bool) -> dict[str, Any]:
     """All curves."""
     draws = 5 if quick else 40
-    times = (1, 2, 4, 8) if quick else (1, 2, 3, 4, 6, 8, 12, 16, 24)
+    times = (1, 2, 4, 8) if quick else (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24)
     out: dict[str, Any] = {"times": times, "draws": draws, "problems": {}}
     for name, (f, basis) in PROBLEMS.items():
         d, k = basis.dimension, len(basis)
-        x = np.random.default_rng(1).uniform(-1, 1, (20_000 if quick else 100_000, d))
+        x = np.random.default_rng(1).uniform(-1, 1, (20_000, d))
         values, phi = f(x), basis(x)
         best = float(np.sqrt(np.mean((values - phi @ np.linalg.lstsq(phi, values)[0]) ** 2)))
         lines: dict[str, Any] = {"k": k, "best": best}
         for method in METHODS:
-            error, first = [], []
+            line: dict[str, Any] = {"error": [], "error of one try": [], "stable at once": []}
             for t in times:
-                fits = [
-                    optimal_least_squares(f, basis, n_samples=t * k, method=method, rng=seed, maxtries=200)
-                    for seed in range(draws)
-                ]
-                error.append(float(np.median([np.sqrt(np.mean((fit(x) - values) ** 2)) for fit in fits])) / best)
-                first.append(float(np.mean([fit.tries == 1 for fit in fits])))
-            lines[method] = {"error": error, "stable at once": first}
-            print(f"{name}, {method}: {', '.join(f'{e:.2f}' for e in error)} times the best", flush=True)
+                common = {"n_samples": round(t * k), "method": method}
+                found, _, first = errors(f, basis, (phi, values), draws, maxtries=TRIES, **common)
+                once = errors(f, basis, (phi, values), draws, maxtries=1, **common)[0]
+                line["error"].append(float(np.median(found)) / best)
+                line["error of one try"].append(float(np.median(once)) / best)
+                line["stable at once"].append(float(np.mean(first)))
+            found, points, _ = errors(f, basis, (phi, values), draws, method=method)
+            line["theory"] = {"points": float(np.median(points)), "error": float(np.median(found)) / best,
+                              "worst": float(found.max()) / best}  # fmt: skip
+            for key in ("error", "error of one try"):
+                line[f"points/k for {LEVEL} times the best, {key}"] = reach(np.array(times), line[key], LEVEL)
+            lines[method] = line
+            print(f"{name}, {method}: {', '.join(f'{e:.2f}' for e in line['error'])} times the best", flush=True)
+            print(f"   {', '.join(f'{key}: {value}' for key, value in line.items() if key[0] in 'tp')}", flush=True)
         out["problems"][name] = lines
     return out
 
 
 def plot(data: dict[str, Any], path: Path) -> None:
-    """Errors above, stability below."""
+    """Errors above (dashed: the first stable sample of many; stars: default sizes), stability below."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -66,10 +91,15 @@ def plot(data: dict[str, Any], path: Path) -> None:
     problems = data["problems"]
     fig, axes = plt.subplots(2, len(problems), figsize=(4 * len(problems), 5.5), sharex=True, layout="constrained")
     for column, (name, lines) in enumerate(problems.items()):
-        for method in METHODS:
-            axes[0, column].loglog(data["times"], lines[method]["error"], "o-", ms=3, label=method)
-            axes[1, column].semilogx(data["times"], lines[method]["stable at once"], "o-", ms=3)
+        for i, method in enumerate(METHODS):
+            line, color = lines[method], f"C{i}"
+            axes[0, column].loglog(data["times"], line["error of one try"], "o-", ms=3, color=color, label=method)
+            axes[0, column].loglog(data["times"], line["error"], "--", lw=1, color=color)
+            theory = line["theory"]
+            axes[0, column].plot(theory["points"] / lines["k"], theory["error"], "*", ms=9, color=color)
+            axes[1, column].semilogx(data["times"], line["stable at once"], "o-", ms=3, color=color)
         axes[0, column].axhline(2.0, color="k", lw=0.8, ls=":")
+        axes[0, column].set_ylim(0.95, 20.0)
         axes[0, column].set_title(name, fontsize=9)
         axes[1, column].set_xlabel("points / k")
     axes[0, 0].set_ylabel("error / best error")

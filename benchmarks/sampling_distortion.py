@@ -4,7 +4,7 @@ For each rule, p in {1, 1.5, 3} and sample size: the largest relative error of n
 geometric mean over draws. The x are random, the worst of them is then pushed uphill by a few steps of gradient ascent,
 so that the figure is that of a bad direction and not of a typical one. The lines are the published rates,
 n^(p/2)/eps^2-like, up to constants: eps ~ k^(-1/2). From the curves: how many rows each rule needs for a distortion
-that lies on all of them, relative to the best rule.
+that lies on all of them, relative to Lewis weights, with standard errors from resampled draws.
 
     python -m benchmarks.sampling_distortion [--quick] [--out DIR]
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figure import run
-from kriss.sketch import leverage_scores, lewis_weights, lp_sensitivities, sample_rows
+from kriss.sketch import RowSample, leverage_scores, lewis_weights, lp_sensitivities, sample_rows
 from kriss.sketch._sampling import combined_scores
 
 POWERS = (1.0, 1.5, 3.0)
@@ -38,71 +38,94 @@ def scores(A: np.ndarray, p: float) -> dict[str, np.ndarray]:
     return {"sensitivity": sigma, "root-leverage": tau ** (p / 2), "lewis": w, "combined": combined}
 
 
-def norms(A: np.ndarray, X: np.ndarray, p: float) -> np.ndarray:
-    """norm(A x)^p for the columns of X."""
-    return np.asarray(np.sum(np.abs(A @ X) ** p, axis=0))
+def powers(t: np.ndarray, p: float) -> np.ndarray:
+    """|t|^p."""
+    size = np.abs(t)
+    return {1.0: lambda: size, 1.5: lambda: size * np.sqrt(size), 3.0: lambda: size * t * t}[p]()
 
 
-def distortion(A: np.ndarray, S: np.ndarray, p: float, X: np.ndarray, truth: np.ndarray) -> float:
-    """The largest | norm(S x)^p / norm(A x)^p - 1 | that ascent from the worst of the columns of X finds."""
-    ratio = norms(S, X, p) / truth
-    best = 0.0
-    for x in (X[:, ratio.argmax()], X[:, ratio.argmin()]):
-        sign = 1.0 if np.sum(np.abs(S @ x) ** p) > np.sum(np.abs(A @ x) ** p) else -1.0
-        value, step = -np.inf, 0.3
-        kept, direction = x, np.zeros_like(x)
-        for _ in range(60):
+def slopes(t: np.ndarray, p: float) -> np.ndarray:
+    """Its derivative over p."""
+    return {1.0: lambda: np.sign(t), 1.5: lambda: np.copysign(np.sqrt(np.abs(t)), t), 3.0: lambda: np.abs(t) * t}[p]()
+
+
+def distortions(A: np.ndarray, samples: list[RowSample], p: float, X: np.ndarray) -> np.ndarray:
+    """For each sample the largest | sum w |a x|^p / norm(A x)^p - 1 | that ascent from the worst columns of X finds."""
+    P = powers(A @ X, p)
+    truth, out = P.sum(axis=0), []
+    for first in range(0, len(samples), 12):
+        part = samples[first : first + 12]
+        ratio = np.array([s.weights @ P[s.rows] for s in part]) / truth
+        kept = X[:, np.column_stack([ratio.argmax(axis=1), ratio.argmin(axis=1)]).ravel()]
+        W = np.zeros((len(A), 2 * len(part)))
+        for j, s in enumerate(part):
+            W[s.rows, 2 * j] = W[s.rows, 2 * j + 1] = s.weights
+        value, step, direction = np.full(W.shape[1], -np.inf), np.full(W.shape[1], 0.3), np.zeros_like(kept)
+        sign = np.where(np.arange(W.shape[1]) % 2 == 0, 1.0, -1.0)
+        for _ in range(40):
             x = kept + step * direction
-            s, a = S @ x, A @ x
-            fs, fa = np.sum(np.abs(s) ** p), np.sum(np.abs(a) ** p)
+            T = A @ x
+            F = powers(T, p)
+            fa, fs = F.sum(axis=0), np.einsum("ij,ij->j", W, F)
             now = sign * (fs / fa - 1)
-            if now <= value:
-                step /= 2
+            better = now > value
+            step, value, kept = np.where(better, step, step / 2), np.maximum(value, now), np.where(better, x, kept)
+            if not better.any():
                 continue
-            value, kept = now, x
-            slope = S.T @ (np.sign(s) * np.abs(s) ** (p - 1)) / fs - A.T @ (np.sign(a) * np.abs(a) ** (p - 1)) / fa
-            direction = sign * slope / (np.linalg.norm(slope) + 1e-300) * np.linalg.norm(x)
-        best = max(best, value)
-    return best
+            G, wide = slopes(T[:, better], p), np.linalg.norm(x[:, better], axis=0)
+            slope = A.T @ (W[:, better] * G) / fs[better] - A.T @ G / fa[better]
+            direction[:, better] = sign[better] * wide * slope / (np.linalg.norm(slope, axis=0) + 1e-300)
+        out.extend(value.reshape(-1, 2).max(axis=1).tolist())
+    return np.array(out)
 
 
 def measure(quick: bool) -> dict[str, object]:
     """All curves."""
     m, n = (5_000, 8) if quick else (20_000, 10)
     sizes = [100, 200, 400, 800] if quick else [100, 200, 400, 800, 1600, 3200, 6400]
-    draws = 5 if quick else 60
+    draws = 12 if quick else 48
     rng = np.random.default_rng(0)
     A = matrix(m, n, rng)
-    q = np.linalg.qr(A)[1]
-    X = np.linalg.solve(q, rng.standard_normal((n, 400)))
-    curves: dict[str, dict[str, list[float]]] = {}
+    X = np.linalg.solve(np.linalg.qr(A)[1], rng.standard_normal((n, 400)))
+    curves: dict[str, dict[str, object]] = {}
     for p in POWERS:
-        given, truth = scores(A, p), norms(A, X, p)
-        curves[str(p)] = {"sizes": [float(k) for k in sizes]}
+        given = scores(A, p)
+        logs = {}
         for rule in RULES:
-            line = []
-            for k in sizes:
-                found = [
-                    distortion(A, sample_rows(A, k, rule, rng=s, p=p, scores=given[rule]).scaled(A), p, X, truth)
-                    for s in range(draws)
-                ]
-                line.append(float(np.exp(np.mean(np.log(found)))))
-            curves[str(p)][rule] = line
+            # Rules with the same scores draw the same rows.
+            same = [one for one in logs if np.allclose(given[one], given[rule], rtol=1e-4)]
+            logs[rule] = logs[same[0]] if same else np.array([
+                np.log(distortions(
+                    A, [sample_rows(A, k, rule, rng=s, p=p, scores=given[rule]) for s in range(draws)], p, X
+                ))
+                for k in sizes
+            ])  # fmt: skip
+            line = np.exp(logs[rule].mean(axis=1))
             print(f"p = {p}, {rule}: {', '.join(f'{x:.3f}' for x in line)}", flush=True)
-        needs = rows_needed(curves[str(p)])
-        curves[str(p)]["needs"] = list(needs.values())
-        print(f"p = {p}, rows for equal distortion: {', '.join(f'{r} {x:.2f}' for r, x in needs.items())}", flush=True)
+        needs, error = rows_needed(sizes, logs), {}
+        again = []
+        for _ in range(100):
+            some = rng.integers(draws, size=draws)
+            again.append(list(rows_needed(sizes, {rule: log[:, some] for rule, log in logs.items()}).values()))
+        error = dict(zip(RULES, np.std(again, axis=0).tolist(), strict=True))
+        curves[str(p)] = {
+            "sizes": sizes,
+            **{rule: np.exp(log.mean(axis=1)).tolist() for rule, log in logs.items()},
+            "rows over those of lewis": needs,
+            "standard errors": error,
+        }
+        told = ", ".join(f"{rule} {needs[rule]:.3f} ({error[rule]:.3f})" for rule in RULES)
+        print(f"p = {p}, rows for equal distortion over those of lewis (standard error): {told}", flush=True)
     return {"m": m, "n": n, "draws": draws, "curves": curves}
 
 
-def rows_needed(curve: dict[str, list[float]]) -> dict[str, float]:
-    """Rows of each rule over those of the best one, the geometric mean over the distortions that all reach."""
-    sizes = np.log(curve["sizes"])
-    lines = {rule: np.minimum.accumulate(np.log(curve[rule])) for rule in RULES}
+def rows_needed(sizes: list[int], logs: dict[str, np.ndarray]) -> dict[str, float]:
+    """Rows of each rule over those of Lewis weights, the geometric mean over the distortions that all reach."""
+    lines = {rule: np.minimum.accumulate(log.mean(axis=1)) for rule, log in logs.items()}
     high, low = min(line[0] for line in lines.values()), max(line[-1] for line in lines.values())
-    levels = np.linspace(low, high, 41) if low < high else np.array([high])
-    rows = np.array([np.interp(-levels, -line, sizes) for line in lines.values()])
-    return dict(zip(RULES, np.exp((rows - rows.min(axis=0)).mean(axis=1)).tolist(), strict=True))
+    levels = np.linspace(low, high, 41)
+    rows = {rule: np.interp(-levels, -line, np.log(sizes)) for rule, line in lines.items()}
+    return {rule: float(np.exp((row - rows["lewis"]).mean())) for rule, row in rows.items()}
 
 
 def plot(data: dict[str, object], path: Path) -> None:

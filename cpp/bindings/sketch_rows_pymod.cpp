@@ -56,6 +56,19 @@ void add_sketch_rows(py::module_& m) {
         "Squared norms of the rows of a precond, in single precision.");
 
     m.def(
+        "pick_rows",
+        [](const array<double>& weights, const array<double>& marks, array<std::int64_t>& rows, int workers) {
+            expect(weights.ndim() == 1 && weights.shape(0) > 0, "weights must be (m), m at least 1");
+            expect(marks.ndim() == 1 && rows.ndim() == 1 && rows.shape(0) == marks.shape(0), "rows must be as marks");
+            const index_t size = static_cast<index_t>(weights.shape(0)), count = static_cast<index_t>(marks.shape(0));
+            std::int64_t* out = rows.mutable_data();
+            call(workers,
+                 [&](const Executor&) { sketch_rows_kernels().pick(weights.data(), size, marks.data(), count, out); });
+        },
+        py::arg("weights").noconvert(), py::arg("marks").noconvert(), py::arg("rows").noconvert(), py::arg("workers"),
+        "For ascending marks the rows at which the running sum of the weights passes them.");
+
+    m.def(
         "lewis_step",
         [](const py::array_t<double, 0>& a, const array<double>& precond, array<double>& logw, array<double>& gram,
            double p, double relax, int workers) {

@@ -1,6 +1,8 @@
 // Passes over the rows of tall matrices, one table per instruction-set level.
 #pragma once
 
+#include <cstdint>
+
 #include "cpu.hpp"
 #include "kriss/executor.hpp"
 #include "kriss/view.hpp"
@@ -34,6 +36,7 @@ struct LossArgs {
 struct SketchRowsKernels {
     index_t (*single_scratch)(index_t m, index_t n);
     void (*single)(const SingleScoreArgs& args, double* scratch, const Executor& ex);
+    void (*pick)(const double* weights, index_t m, const double* marks, index_t count, std::int64_t* rows);
     index_t (*lewis_scratch)(index_t m, index_t n);
     double (*lewis)(const LewisArgs& args, double* scratch, const Executor& ex);
     index_t (*loss_scratch)(index_t m, index_t n);

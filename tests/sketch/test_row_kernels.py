@@ -176,3 +176,12 @@ def test_bad_numbers_in_one_row_are_named(rng, place, bad):
     A[place, 1] = bad
     with pytest.raises(ValueError, match=f"a contains {bad}.* at index \\({place}, 1\\)"):
         leverage_scores(A, rng=0)
+
+
+def test_rows_are_picked_where_the_running_sum_passes_marks(rng):
+    weights = np.where(rng.random(5000) < 0.3, 0.0, rng.pareto(0.8, 5000))
+    total = np.cumsum(weights)
+    marks = np.sort(np.concatenate([[0.0, total[-1], 2 * total[-1]], rng.random(800) * total[-1], total[:50]]))
+    rows = np.empty(len(marks), np.int64)
+    kernel("pick_rows")(weights, marks, rows, 1)
+    assert np.array_equal(rows, np.minimum(np.searchsorted(total, marks, side="right"), 4999))

@@ -130,6 +130,9 @@ def test_fixed_rank(method, shape, rng):
     if m * n < 1 << 22:
         score = leverage_scores(A, method=method, rank=5, rng=0)
         assert_allclose(score, np.sum(u[:, :5] ** 2, axis=1), rtol=1e-8, atol=1e-12)
+        for p in (1.0, 3.0):
+            assert_allclose(lewis_weights(A, p, rank=5, rng=0), lewis_weights(u[:, :5], p), rtol=1e-5)
+            assert_allclose(lp_sensitivities(A, p, rank=5), lp_sensitivities(u[:, :5], p), rtol=1e-5)
         with pytest.raises(ValueError, match="rank is 9, above the rank 8 of a"):
             leverage_scores(A, method=method, rank=9)
     else:

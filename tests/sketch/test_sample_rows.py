@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 
 from kriss.sketch import leverage_scores, lewis_weights, lp_sensitivities, sample_rows
 from kriss.sketch._dpp import choose_vectors, projection_dpp, vector_shares
-from kriss.sketch._sampling import draw_without, inclusion
+from kriss.sketch._sampling import combined_scores, draw_without, inclusion
 
 METHODS = ("leverage", "lewis", "sensitivity", "root-leverage", "combined", "dpp", "volume", "repeated-dpp")
 DRAWS = 600
@@ -105,7 +105,7 @@ def test_scored_methods_with_replacement(method, rng):
         "lewis": lewis,
         "sensitivity": lp_sensitivities(A, 1.0),
         "root-leverage": np.sqrt(lever),
-        "combined": lp_sensitivities(A, 1.0) + lever + 1 / 30,
+        "combined": lewis / 3 + np.sqrt(lever) / np.sqrt(lever).sum(),
     }[method]
     share = score / score.sum()
     sample = sample_rows(A, 6000, method, rng=1, replace=True, p=1.0)
@@ -276,8 +276,13 @@ def test_fixed_rank(rng):
     assert_allclose(sample.probabilities, lever[sample.rows] / 3, rtol=1e-8)
     with pytest.raises(ValueError, match="rank is 7, above the rank 6 of A"):
         sample_rows(A, 3, "dpp", rank=7)
-    with pytest.raises(ValueError, match="does not go with method 'lewis'"):
-        sample_rows(A, 3, "lewis", rank=3)
+    for p in (1.0, 3.0):
+        w, sigma = lewis_weights(u[:, :3], p), lp_sensitivities(u[:, :3], p)
+        for method, score in (("lewis", w), ("sensitivity", sigma), ("combined", combined_scores(sigma, lever, w, p))):
+            sample = sample_rows(A, 40, method, rng=0, rank=3, p=p, replace=True)
+            assert_allclose(sample.probabilities, (score / score.sum())[sample.rows], rtol=3e-3)
+            with pytest.raises(ValueError, match="rank is 7, above the rank 6 of A"):
+                sample_rows(A, 3, method, rank=7, p=p)
 
 
 def test_given_scores(rng):
@@ -357,6 +362,11 @@ def test_plot_and_progress(rng, capsys):
     A = rng.standard_normal((100, 2))
     sample = sample_rows(A, 10, rng=0, progress=True)
     assert "rows" in capsys.readouterr().err
+    for method, k in (("dpp", 1), ("dpp", 2), ("volume", 9), ("repeated-dpp", 9)):
+        sample_rows(A, k, method, rng=0, progress=True)
+        assert "determinantal rows: 100%" in capsys.readouterr().err
+    sample_rows(A, 9, "lewis", p=1.0, rng=0, progress=True)
+    assert "Lewis weights" in capsys.readouterr().err
     ax = sample.plot(A)
     assert len(ax.collections) == 2 and len(ax.collections[1].get_offsets()) == 10
     assert sample.plot(A, ax=ax) is ax

@@ -1,20 +1,25 @@
 #include "sketch_rows_kernels.hpp"
 
 #include "kriss/sketch/lewis.hpp"
+#include "kriss/sketch/pick.hpp"
 #include "kriss/sketch/row_losses.hpp"
 #include "kriss/sketch/single_scores.hpp"
 
 namespace kriss::tables::KRISS_ISA {
 namespace {
 
-index_t single_scratch(index_t m, index_t n) { return row_slots(m, n) * SingleScores::scratch(n); }
+index_t single_scratch(index_t m, index_t n) { return single_scores_scratch(m, n); }
 
 void single(const SingleScoreArgs& args, double* scratch, const Executor& ex) {
     SingleScores p;
     p.a = args.a;
     p.precond = args.precond;
     p.squares = args.squares;
-    row_rounds(p, scratch, ex);
+    single_scores(p, scratch, ex);
+}
+
+void pick(const double* weights, index_t m, const double* marks, index_t count, std::int64_t* rows) {
+    pick_rows(weights, m, marks, count, rows);
 }
 
 index_t lewis_scratch(index_t m, index_t n) { return row_slots(m, n) * LewisProblem::scratch(n); }
@@ -51,6 +56,7 @@ void loss(const LossArgs& args, double* scratch, const Executor& ex) {
 
 }  // namespace
 
-const SketchRowsKernels sketch_rows_kernels = {&single_scratch, &single, &lewis_scratch, &lewis, &loss_scratch, &loss};
+const SketchRowsKernels sketch_rows_kernels = {&single_scratch, &single,       &pick, &lewis_scratch,
+                                               &lewis,          &loss_scratch, &loss};
 
 }  // namespace kriss::tables::KRISS_ISA

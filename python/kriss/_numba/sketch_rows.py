@@ -17,6 +17,11 @@ def single_scores(a, precond, squares, workers):
             squares[begin : begin + _CHUNK] = np.einsum("ij,ij->i", part, part)
 
 
+def pick_rows(weights, marks, rows, workers):
+    found = np.searchsorted(np.cumsum(weights), marks, side="right")
+    np.minimum(found, len(weights) - 1, out=rows)
+
+
 def lewis_step(a, precond, logw, gram, p, relax, workers):
     m, n = a.shape
     triangle = np.triu(precond)[:n]

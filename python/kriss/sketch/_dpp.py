@@ -12,7 +12,8 @@ section 3.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,21 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 # count -> (points, x (count, r), bound (count,)), the points independent with density proportional to the bound.
 Propose = Callable[[int], tuple[npt.NDArray[Any], Array, Array]]
+Tick = Callable[[int], object]  # told of points that were found
 LEAST, MOST = 64, 512  # proposals of a block
 NOTHING = 1e-12  # a share of |x|² that is rounding
+
+
+@contextmanager
+def ticking(progress: bool, total: int) -> Iterator[Tick]:
+    """A bar over points of samples, if that is wanted."""
+    if not progress:
+        yield lambda count: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, desc="determinantal rows", unit=" rows") as bar:
+        yield bar.update
 
 
 class Ahead:
@@ -47,7 +61,9 @@ class Ahead:
         return place[:count], x[:count], bound[:count]
 
 
-def projection_dpp(propose: Propose, rank: int, gen: np.random.Generator) -> tuple[npt.NDArray[Any], Array]:
+def projection_dpp(
+    propose: Propose, rank: int, gen: np.random.Generator, tick: Tick | None = None
+) -> tuple[npt.NDArray[Any], Array]:
     """`rank` points of the process, in the order in which they were found, and their x.
 
     About 2 H r³ flops, H = 1 + 1/2 + ... + 1/r, if the bound is tight, in products of matrices.
@@ -79,6 +95,8 @@ def projection_dpp(propose: Propose, rank: int, gen: np.random.Generator) -> tup
             w[j], kept[j] = v, x[first]
             points.append(place[first])
             j += 1
+            if tick is not None:
+                tick(1)
             first += 1
             left[first:] -= (x[first:] @ v) ** 2
     return np.asarray(points), kept

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import scipy.linalg as sla
 import scipy.sparse as sps
 
-from kriss import _device, _validate
+from kriss import _backend, _device, _validate
 from kriss._validate import RngLike
 from kriss.sketch._cuda_lstsq import DeviceMatrix, device_left
 from kriss.sketch._input import Left, left_side
@@ -229,13 +229,14 @@ def _from_rows(source: Source, gen: np.random.Generator, workers: int) -> npt.ND
     p, squares = guess.p, single_squares(source, guess.p, guess.skeel, workers)
     if squares is None:
         p, squares, _ = row_squares(source, p, workers)
-    total = np.cumsum(squares)
-    if not np.isfinite(total[-1]):
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = squares.sum()
+    if not np.isfinite(total):
         return None
-    rows = np.searchsorted(total, np.sort(gen.random(count)) * total[-1], side="right")
-    rows = np.minimum(rows, source.m - 1)
+    rows = np.empty(count, np.int64)
+    _backend.kernels("sketch_rows").pick_rows(squares, np.sort(gen.random(count)) * total, rows, workers)
     x = source.take(rows)
-    x *= np.sqrt(total[-1] / count / np.maximum(squares[rows], 1e-300))[:, None]
+    x *= np.sqrt(total / count / np.maximum(squares[rows], 1e-300))[:, None]
     # As in `from_rows`, no BLAS: PᵀXᵀX P in the variables that a triangle P makes of X.
     if compiled(source, p):
         _, _, gram = row_squares(Source(x), p, workers, want_gram=True)

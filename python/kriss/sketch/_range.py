@@ -129,6 +129,9 @@ def single_squares(source: Source, p: Array, skeel: float, workers: int) -> Arra
     squares = np.empty(source.m)
     _backend.kernels("sketch_rows").single_scores(source.array, padded, squares, workers)
     # Rows of a size at which single precision ends, or that are not finite, once more.
+    if squares.min() > 1e-20 and squares.max() < 1e20:
+        source.checked = True
+        return squares
     with np.errstate(invalid="ignore"):
         odd = np.flatnonzero(~((squares > 1e-20) & (squares < 1e20)))
     if len(odd) > source.m // 8:
@@ -159,13 +162,21 @@ def from_rows(source: Source, count: int, gen: np.random.Generator, workers: int
     """
     rows = source.take(np.sort(gen.integers(source.m, size=count)))
     with np.errstate(over="ignore", invalid="ignore"):
-        largest = np.maximum(rows.max(axis=0), -rows.min(axis=0))
-        if not (np.isfinite(largest).all() and largest.min() >= 1e-290):
-            return None
-        scale = np.ldexp(1.0, -np.frexp(largest)[1])
-    # Not by BLAS, whose threads would go on spinning into the pass over A.
-    nothing, right = np.zeros((source.n, 1)), np.broadcast_to(np.zeros((1, 1)), (count, 1))
-    u = _dense.cholesky(tall_pass(rows, right, scale, np.ones(1), nothing, want_gram=True, workers=workers).gram)
+        # Not by BLAS, whose threads would go on spinning into the pass over A.
+        nothing, right = np.zeros((source.n, 1)), np.broadcast_to(np.zeros((1, 1)), (count, 1))
+        scale = np.ones(source.n)
+        gram = tall_pass(rows, right, scale, np.ones(1), nothing, want_gram=True, workers=workers).gram
+        norm = np.diagonal(gram)
+        if norm.min() > 1e-200 and norm.max() < 1e200:
+            scale = np.ldexp(1.0, -np.frexp(np.sqrt(norm / count))[1])
+            gram = gram * scale * scale[:, None]
+        else:
+            largest = np.maximum(rows.max(axis=0), -rows.min(axis=0))
+            if not (np.isfinite(largest).all() and largest.min() >= 1e-290):
+                return None
+            scale = np.ldexp(1.0, -np.frexp(largest)[1])
+            gram = tall_pass(rows, right, scale, np.ones(1), nothing, want_gram=True, workers=workers).gram
+    u = _dense.cholesky(gram)
     if u is None:
         return None
     size = np.abs(np.diag(u))
@@ -212,6 +223,13 @@ def orthonormal_range(source: Source, gen: np.random.Generator, workers: int) ->
                 return _finished(source, p, squares, gram, workers)
     found = sketched(source, d, 8, gen, workers)
     return complete(source, _decomposed(source, None) if found is None else found, workers)
+
+
+def range_of(source: Source, rank: object, gen: np.random.Generator, workers: int) -> Range:
+    """All of the range, or what the caller's `rank` leaves of it."""
+    if rank is None:
+        return orthonormal_range(source, gen, workers)
+    return truncated_range(source, _validate.integer(rank, "rank", low=1), True, gen, workers)
 
 
 def complete(source: Source, p: Array, workers: int) -> Range:

@@ -18,6 +18,16 @@ ENTRIES = 1 << 17  # of a dense block that is worked on: 1 MiB
 READ = 1 << 22  # entries that are read from a file at once
 
 
+def counted(steps: Iterable[int], progress: bool, what: str, unit: str) -> Iterable[int]:
+    """The steps, under a bar if that is wanted."""
+    if not progress:
+        return steps
+    from tqdm.auto import tqdm
+
+    bar: Iterable[int] = tqdm(steps, desc=what, unit=unit)
+    return bar
+
+
 def is_lazy(a: object) -> bool:
     """Whether `a` is read block by block: a function, or rows of something like a file; memory maps are arrays."""
     if isinstance(a, np.ndarray) or sps.issparse(a) or hasattr(a, "matvec"):

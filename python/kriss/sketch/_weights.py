@@ -11,8 +11,8 @@ from kriss import _backend, _validate
 from kriss._validate import RngLike
 from kriss.sketch import _dense
 from kriss.sketch._leverage import scores_of
-from kriss.sketch._range import Range, orthonormal_range
-from kriss.sketch._source import Source
+from kriss.sketch._range import Range, range_of
+from kriss.sketch._source import Source, counted
 
 Array = npt.NDArray[np.float64]
 WIDEST = 512  # columns up to which the compiled pass is used; its sums need 32 of their squares
@@ -92,6 +92,7 @@ def lewis_weights(
     *,
     tol: float = 1e-6,
     maxiter: int = 200,
+    rank: int | None = None,
     rng: RngLike = None,
     workers: int | None = None,
     progress: bool = False,
@@ -108,24 +109,26 @@ def lewis_weights(
         Relative change of every weight at which the iteration stops.
     maxiter : int
         Most iterations, each a pass over A.
+    rank : int, optional
+        Weights of the best approximation of this rank; see `leverage_scores`.
     rng : int, SeedSequence, Generator or None
         The seed of the first sketch, which changes the weights by rounding only.
     workers : int, optional
         Threads of the sketch and of compiled passes.
     progress : bool
-        Show a bar for each pass over A that is not a compiled one: rows that are read, sparse ones.
+        Show a bar over the iterations, and for each pass over rows that are read or sparse.
 
     Returns
     -------
     ndarray, shape (m,)
-        Weights between 0 and 1 whose sum is the rank of A.
+        Weights between 0 and 1 whose sum is the rank of A, or `rank`.
 
     Raises
     ------
     TypeError
         If A is not real.
     ValueError
-        If A is empty, zero, or holds NaN or infinity, or if p is below 1 or not finite.
+        If A is empty, zero, or holds NaN or infinity, p is below 1 or not finite, or rank above that of A.
     RuntimeError
         If the weights still change by more than `tol` after `maxiter` iterations.
 
@@ -157,7 +160,7 @@ def lewis_weights(
     power = check_p(p)
     tol = _validate.scalar(tol, "tol", low=0.0, strict=True)
     maxiter = _validate.integer(maxiter, "maxiter", low=1)
-    base = orthonormal_range(Source(A, "A", progress), _validate.generator(rng), _validate.workers(workers))
+    base = range_of(Source(A, "A", progress), rank, _validate.generator(rng), _validate.workers(workers))
     return lewis(base, power, tol, maxiter)
 
 
@@ -174,7 +177,7 @@ def lewis(base: Range, p: float, tol: float, maxiter: int) -> Array:
     bend, relax, before = p / 2.0 - 1.0, 1.0 if p < 4.0 else safe, np.inf
     gram, change = passes.step(q, None)
     worst = np.inf
-    for _ in range(maxiter):
+    for _ in counted(range(maxiter), base.source.progress and fast, "Lewis weights", " iterations"):
         u = _dense.cholesky(gram)
         if u is None:
             raise RuntimeError(
@@ -284,6 +287,7 @@ def lp_sensitivities(
     p: float,
     *,
     method: str = "bound",
+    rank: int | None = None,
     rng: RngLike = None,
     tol: float = 1e-8,
     workers: int | None = None,
@@ -301,6 +305,8 @@ def lp_sensitivities(
         ``"bound"``: upper bounds from Lewis weights and leverage, some passes over A, whose sum is at most n for
         p <= 2 and n**(p/2) beyond. ``"exact"``: a linear (p = 1) or convex programme for each row, m n² flops per row
         and iteration.
+    rank : int, optional
+        Of the best approximation of this rank; see `leverage_scores`.
     rng : int, SeedSequence, Generator or None
         The seed of the sketch, which changes the scores by rounding only.
     tol : float
@@ -320,7 +326,7 @@ def lp_sensitivities(
     TypeError
         If A is not real.
     ValueError
-        If A is empty, zero, or holds NaN or infinity, or if p is below 1 or not finite.
+        If A is empty, zero, or holds NaN or infinity, p is below 1 or not finite, or rank above that of A.
     RuntimeError
         If a programme of ``"exact"`` does not reach `tol`.
 
@@ -347,7 +353,7 @@ def lp_sensitivities(
     power = check_p(p)
     exact = _validate.choice(method, "method", ("bound", "exact")) == "exact"
     tol = _validate.scalar(tol, "tol", low=0.0, strict=True)
-    base = orthonormal_range(Source(A, "A", progress), _validate.generator(rng), _validate.workers(workers))
+    base = range_of(Source(A, "A", progress), rank, _validate.generator(rng), _validate.workers(workers))
     if power == 2.0:
         return base.leverage
     if not exact:
@@ -374,11 +380,7 @@ def _by_programmes(q: Array, p: float, tol: float, progress: bool) -> Array:
     out = np.zeros(m)
     some = np.flatnonzero(np.einsum("ij,ij->i", q, q) > 0.0)
     step = 1 if p == 1.0 else max(1, BATCH // m)
-    starts: Any = range(0, len(some), step)
-    if progress:
-        from tqdm.auto import tqdm
-
-        starts = tqdm(starts, desc="sensitivities", unit=" programmes")
+    starts = counted(range(0, len(some), step), progress, "sensitivities", " programmes")
     # Distinct products q_k q_l, for Gram matrices of many weights at once.
     outer = np.einsum("ij,ik->ijk", q, q).reshape(m, r * r) if p != 1.0 else q
     for first in starts:
