@@ -25,11 +25,16 @@ def count(module: bytes) -> Counter[int]:
     found: Counter[int] = Counter()
     at = 0
     while (at := module.find(MAGIC, at)) >= 0:
-        _, header, size = HEADER.unpack_from(module, at + len(MAGIC))
+        version, header, size = HEADER.unpack_from(module, at + len(MAGIC))
+        if at % 8 or version != 1 or header != len(MAGIC) + HEADER.size or at + header + size > len(module):
+            at += 1  # the same four bytes in other code or data
+            continue
         entry = at + header
         at = entry + size
         while entry < at:
             kind, _, entry_header, entry_size, _, _, _, architecture = ENTRY.unpack_from(module, entry)
+            if entry_header < ENTRY.size:
+                raise ValueError(f"the entry at byte {entry} has a header of {entry_header} bytes")
             if kind == MACHINE_CODE:
                 found[architecture] += 1
             entry += entry_header + entry_size
@@ -44,10 +49,10 @@ def main() -> int:
     sources = len(list(args.sources.glob("*.cu")))
     found = count(args.module.read_bytes())
     print(f"{sources} sources; machine code: {', '.join(f'{found[a]} for sm_{a}' for a in ARCHITECTURES)}")
-    missing = [a for a in ARCHITECTURES if found[a] < sources]
-    for architecture in missing:
+    wrong = [a for a in ARCHITECTURES if found[a] != sources]
+    for architecture in wrong:
         print(f"sm_{architecture}: {found[architecture]} of {sources} sources compiled", file=sys.stderr)
-    return 1 if missing or sources == 0 else 0
+    return 1 if wrong or sources == 0 else 0
 
 
 if __name__ == "__main__":

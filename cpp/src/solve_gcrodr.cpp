@@ -15,6 +15,8 @@ namespace {
 
 std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
 
+constexpr int harvests_unmeasured = 32;  // from one look at C^H C to the next, at most
+
 // C, X and U of one solve, and the vectors of its cycles.
 template <class T>
 class Recycling {
@@ -258,7 +260,9 @@ class Recycling {
             }
         }
         rest_ = top > 0.98 * k ? 2 : top > 0.9 * k ? 1 : 0;
-        if (!(bound_gram(y.data(), q, held_.cycle.cross, all) <= 0.01 * loss_)) {
+        // The bounds are for products of different vectors: how far lengths have drifted from 1 is only measured.
+        const bool bounded = bound_gram(y.data(), q, held_.cycle.cross, all) <= 0.01 * loss_;
+        if (!bounded || ++unmeasured_ >= harvests_unmeasured) {
             orthogonal_again();
         }
     }
@@ -298,10 +302,12 @@ class Recycling {
         return most;
     }
 
-    // Measures C^H C = I + E and, where E is not small, multiplies C, X and U by I - F with F + F^H = E: E^2 is left.
+    // Measures C^H C = I + E and, where E is not small, multiplies C, X and U by T = I - F with F + F^H = E: E^2 is
+    // left.
     void orthogonal_again() {
         const auto k = at(kept_);
         std::vector<W> g(k * k), t(k * k);
+        unmeasured_ = 0;
         pair_products(kept_, c_.data(), kept_, c_.data(), g.data());
         double most = 0.0;
         for (std::size_t i = 0; i < k; ++i) {
@@ -321,6 +327,23 @@ class Recycling {
             }
             directions_by_division();
             std::fill(gram_.begin(), gram_.end(), cross_rounding * opt_.eps);
+            // C^H U becomes T^H (C^H U) T, T = I - F by columns in t
+            for (std::size_t i = 0; i < k; ++i) {
+                for (std::size_t j = 0; j < k; ++j) {
+                    g[i * k + j] = W{};
+                    for (std::size_t l = 0; l < k; ++l) {
+                        g[i * k + j] = g[i * k + j] + cu_[i * k + l] * t[j * k + l];
+                    }
+                }
+            }
+            for (std::size_t i = 0; i < k; ++i) {
+                for (std::size_t j = 0; j < k; ++j) {
+                    cu_[i * k + j] = W{};
+                    for (std::size_t l = 0; l < k; ++l) {
+                        cu_[i * k + j] = cu_[i * k + j] + conj_of(t[i * k + l]) * g[l * k + j];
+                    }
+                }
+            }
         }
     }
 
@@ -425,6 +448,7 @@ class Recycling {
     std::vector<W> h_, b_, part_;
     ArnoldiRoom<T> held_;
     int rest_ = 0;              // cycles without new directions still to come
+    int unmeasured_ = 0;        // harvests since the last look at C^H C
     double loss_;               // of orthogonality, that a cycle may leave
     std::vector<double> gram_;  // (capacity, capacity): bounds for |C^H C - I|
     std::vector<W> cu_;         // (kept, kept): C^H U

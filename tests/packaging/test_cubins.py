@@ -33,7 +33,7 @@ def check(tmp_path, module, sources):
 
 
 def test_whole_module(tmp_path):
-    code, said = check(tmp_path, b"other code" + WHOLE + b"padding" + WHOLE, 2)
+    code, said = check(tmp_path, b"other code here!\x50\xed\x55\xba" + bytes(28) + WHOLE + bytes(8) + WHOLE, 2)
     assert code == 0, said
     assert "2 sources; machine code: 2 for sm_80, 2 for sm_90, 2 for sm_120" in said
 
@@ -45,6 +45,7 @@ def test_whole_module(tmp_path):
         (container(entry(MACHINE_CODE, 80), entry(PTX, 90), entry(MACHINE_CODE, 120)), 1, "sm_90: 0 of 1 sources"),
         (b"no container at all", 1, "sm_80: 0 of 1 sources"),
         (WHOLE, 0, "0 sources"),
+        (WHOLE + container(entry(MACHINE_CODE, 90)), 1, "sm_90: 2 of 1 sources"),
     ],
 )
 def test_what_is_missing_is_named(tmp_path, module, sources, said):

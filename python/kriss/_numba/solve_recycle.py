@@ -14,6 +14,7 @@ from kriss._numba import solve_krylov as _krylov
 from kriss._numba.solve_products import CROSS_ROUNDING
 
 BLOCK = 64
+HARVESTS_UNMEASURED = 32  # from one look at C^H C to the next, at most
 
 
 @njit(cache=True, nogil=True)
@@ -124,6 +125,7 @@ class _Space:
                 self.inverse = inverse
         self.loss = math.sqrt(eps)
         self.rest = 0
+        self.unmeasured = 0  # harvests since the last look at C^H C
         self.fresh_gram()
 
     def fresh_gram(self):
@@ -225,14 +227,17 @@ class _Space:
         self.rest = 2 if top > 0.98 * y.shape[1] else 1 if top > 0.9 * y.shape[1] else 0
         q = kept + rows
         bound = np.abs(y).T @ cross[:q, :q] @ np.abs(y) + CROSS_ROUNDING * self.eps
-        np.fill_diagonal(bound, 0.0)
         k = y.shape[1]
+        self.unmeasured += 1
+        measure = not bound.max(initial=0.0) <= 0.01 * self.loss or self.unmeasured >= HARVESTS_UNMEASURED
+        np.fill_diagonal(bound, 0.0)
         self.gram[:k, :k] = bound
-        if not bound.max(initial=0.0) <= 0.01 * self.loss:
+        if measure:
             self._orthogonal_again(k)
 
     def _orthogonal_again(self, k):
         """Measures C^H C = I + E and, where E is not small, takes it off: see cpp/src/solve_gcrodr.cpp."""
+        self.unmeasured = 0
         e = _products(self.c, self.c) - np.eye(k)
         if np.abs(e).max(initial=0.0) <= 0.01 * self.loss:
             bound = np.abs(e) + CROSS_ROUNDING * self.eps
@@ -246,6 +251,7 @@ class _Space:
             self.u = self._divided()
         elif self.s.m is not None:
             self.u = self._changed(self.u, [], t)
+        self.cu = t.conj().T @ self.cu @ t
         self.fresh_gram()
 
     def _divided(self):

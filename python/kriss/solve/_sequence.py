@@ -41,8 +41,9 @@ class Sequence:
     method : {"cg", "fcg", "minres", "gmres", "fgmres", "bicgstab", "sor", "ssor"}
         The iteration: the function of that name.
     precond : str, None, callable, or several of these in a list
-        ``"auto"`` (for symmetric methods MIC and SSOR, of which the better is learned, else ILU(0) and Jacobi; of these
-        what has the parameters that `learn` names), ``"jacobi"``, ``"ssor"``, ``"ic0"``, ``"mic"``, ``"ict"``,
+        ``"auto"`` (MIC and SSOR for symmetric methods, else ILU(0) and Jacobi, and none at all where A may be
+        indefinite, of which the best is learned; of these what has the parameters that `learn` names; A must be
+        sparse), ``"jacobi"``, ``"ssor"``, ``"ic0"``, ``"mic"``, ``"ict"``,
         ``"chebyshev"``, ``"ilu0"``, ``"ilut"``, None for none, or a function that makes a
         preconditioner from A; with an attribute ``update`` it is made only once. Of several the best is learned.
     learn : tuple of str, optional
@@ -397,7 +398,8 @@ class Sequence:
         if isinstance(context, float):
             value = np.array([context])
         else:
-            value = np.atleast_1d(check.real_array(context, "context", ndim=(0, 1), dtype=np.float64, finite=False))
+            given = check.real_array(context, "context", ndim=(0, 1), dtype=np.float64, finite=False)
+            value = np.array(given, ndmin=1)  # a copy: the record keeps it, and callers fill one array again and again
         if value.size == 0:
             raise ValueError("context has no numbers, expected at least one")
         if self._dimension is not None and value.size != self._dimension:

@@ -60,10 +60,10 @@ SCALES: dict[str, Callable[[float], float]] = {
     "restart": lambda v: float(np.log2(v)),
     "recycle": lambda v: float(np.log2(1.0 + v)),
 }
-# What "auto" stands for, the likeliest first.
-AUTO: dict[str, tuple[str, ...]] = {
-    "cg": ("mic", "ssor"), "fcg": ("mic", "ssor"), "minres": ("mic", "ssor"), "gmres": ("ilu0", "jacobi"),
-    "fgmres": ("ilu0", "jacobi"), "bicgstab": ("ilu0", "jacobi"),
+# What "auto" stands for, the likeliest first. None last where a matrix may have a diagonal that all others refuse.
+AUTO: dict[str, tuple[str | None, ...]] = {
+    "cg": ("mic", "ssor"), "fcg": ("mic", "ssor"), "minres": ("mic", "ssor", None), "gmres": ("ilu0", "jacobi", None),
+    "fgmres": ("ilu0", "jacobi", None), "bicgstab": ("ilu0", "jacobi", None),
 }  # fmt: skip
 START = {"omega": 1.5, "relax": 0.99, "degree": 4.0, "restart": 30.0, "recycle": 10.0}
 
@@ -144,7 +144,7 @@ def _auto(method: str, learn: Any) -> Any:
     wanted = None if learn is None else [learn] if isinstance(learn, str) else list(learn)
     if wanted is None or "precond" in wanted:
         return list(every)
-    return [kind for kind in every if set(OPTIONS.get(kind, ())) & set(wanted)] or every[0]
+    return [kind for kind in every if kind and set(OPTIONS.get(kind, ())) & set(wanted)] or every[0]
 
 
 def _kinds(precond: Any) -> tuple[list[str], dict[str, Make]]:

@@ -117,14 +117,20 @@ class Runner:
         cost = max(cost, 1.0) * (1.5 if abandoned else 1.0)
         return Outcome(best, iterations, matvecs, cost, seconds, abandoned)
 
-    @staticmethod
-    def _more(pattern: Pattern, order: list[int], k: int) -> bool:
+    def _more(self, pattern: Pattern, order: list[int], k: int) -> bool:
         """Append the settings that come after the first one; whether any comes after the next."""
         if k == 0:
             if pattern.safe is not None and pattern.safe != order[0]:
                 order.append(pattern.safe)
             rates = (pattern.succeeded + 1.0) / (pattern.succeeded + pattern.failed + 2.0)
-            order += [int(j) for j in np.argsort(-rates, kind="stable") if j not in order][:2]
+            ranked = [int(j) for j in np.argsort(-rates, kind="stable") if j not in order]
+            order += ranked[:2]
+            # where every setting of a preconditioner fails, as on a diagonal of zeros, another one may do
+            seen = {self.chosen.arms[j].precond for j in order}
+            for j in ranked[2:]:
+                if self.chosen.arms[j].precond not in seen:
+                    seen.add(self.chosen.arms[j].precond)
+                    order.append(j)
         return len(order) > k + 2
 
     def _run(

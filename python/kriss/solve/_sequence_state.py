@@ -97,7 +97,9 @@ class Pattern:
 
     def again(self, A: Any, finite: bool) -> tuple[check.Csr, float] | None:
         """What `take` returns, and the matrix, after one look at it; None if A is no CSR matrix of this pattern."""
-        if self.indptr is None or self.entries is None or A.format != "csr" or A.shape[0] != A.shape[1]:
+        if self.indptr is None or self.entries is None or A.format != "csr":
+            return None
+        if A.ndim != 2 or A.shape[0] != A.shape[1]:
             return None
         if self._renew(A.indptr, A.indices, A.data, finite) != 0:
             return None
