@@ -89,9 +89,9 @@ def gcrodr(
     Step j of a cycle: a product, an application of M, and 16 n (k + j) + 48 n bytes and 4 n (k + j) flops; half of the
     bytes where the rows of A reach at most 1024 columns from the diagonal, M is diagonal, and one thread works. With M,
     or while nothing is recycled, the basis is orthogonalised once, and again where a bound for the products of its
-    vectors, which is carried along, passes ``sqrt(eps)``; that step then costs up to twice as much, as all do without M.
-    A cycle of s steps adds about 56 n (s + 2 k) bytes
-    and 6 n k (s + k) flops for choosing and forming new directions. One or two cycles go without, if the last choice
+    vectors, which is carried along, passes ``sqrt(eps)``: that step then costs up to twice as much, as all do without
+    M. A cycle of s steps adds about 56 n (s + 2 k) bytes and 6 n k (s + k) flops for choosing and forming new
+    directions. One or two cycles go without, if the last choice
     has hardly changed the space and they at least halve the residual.
     Memory: restart + 3 recycle + 4 vectors, with M twice as many.
 
