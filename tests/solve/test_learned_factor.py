@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import shutil
 
 import numpy as np
@@ -228,6 +229,34 @@ def test_the_better_factor_is_kept(rng):
     assert GraphFactor(bad).setup(A, validate=False).params["iterations"] is None
 
 
+def test_a_factor_that_breaks_down_does_not_beat_one_that_works(monkeypatch, rng):
+    monkeypatch.setattr(_factor, "PROBE_STEPS", 3)
+
+    def broken(self, A, factor, workers):
+        return factor._replace(diagonal=np.full_like(factor.diagonal, 1e-200), data=factor.data * 1e-200)
+
+    monkeypatch.setattr(GraphFactor, "correct", broken)
+    M = MODEL.setup(draw("constant", 400, rng))
+    assert M.params["kept"] == "ICT"  # which has not converged either
+    assert M.params["iterations"] == (0, 3)
+    assert M.params["reason"] == "with the corrected factor the iteration ended: non_finite"
+
+
+def test_nan_is_not_rectified_away(rng):
+    A = reordered(draw("heat", 30, rng))
+    g = network.graph(A, GraphFactor.start(A)[0])
+    g.nodes[11, 2] = np.nan
+    node, edge = network.outputs(network.packed(random_weights(rng)), g, 1)
+    assert np.isnan(node[11])
+    assert np.isnan(edge[(g.row == 11) | (g.column == 11)]).all()
+
+
+def test_the_network_does_not_run_in_single_precision(monkeypatch):
+    monkeypatch.setattr(GraphFactor, "correct", lambda *args: pytest.fail("the network ran"))
+    M = MODEL.setup(mesh_diffusion(50).astype(np.float32))
+    assert M.params["reason"] == "the learned factor is in double precision"
+
+
 def test_nan_of_the_network_falls_back(rng):
     weights = {k: v.copy() for k, v in MODEL.weights.items()}
     weights["node_w"][:] = 3e38
@@ -266,12 +295,19 @@ def test_small_matrices():
 @pytest.mark.parametrize("place", [0, 20, 39])
 def test_bad_entries_are_named(place):
     A = mesh_diffusion(40, 0.1).tolil()
+    M = MODEL.setup(A.tocsr(), validate=False)
     B = A.copy()
     B[place, place] = np.nan
     with pytest.raises(ValueError, match="nan"):
         MODEL.setup(B.tocsr())
-    B[place, place] = -1.0
-    with pytest.raises(ValueError, match=r"diagonal entry in row .* is -1.0, expected a positive number"):
+    for value in (-1.0, -1e300):  # the row is the caller's, and the value is not scaled
+        B[place, place] = value
+        message = rf"diagonal entry in row {place} is {re.escape(str(value))}, expected a positive number"
+        for setup in (MODEL.setup, M.update):
+            with pytest.raises(ValueError, match=message):
+                setup(B.tocsr())
+    B[place, place] = 0.0  # which this format does not store
+    with pytest.raises(ValueError, match=f"diagonal entry in row {place} is not stored"):
         MODEL.setup(B.tocsr())
     B = A.copy()
     j = next(int(j) for j in A.tocsr()[[place]].indices if j != place)
@@ -301,6 +337,47 @@ def test_arguments_are_named():
     assert len(MODEL.setup(A, order="natural")._device_triangles()) == 2
 
 
+def test_the_row_of_an_unsound_pivot_is_named_as_the_caller_numbers_it(monkeypatch):
+    A = poisson2d(6)
+    M = MODEL.setup(A, validate=False)
+
+    def fail(A):
+        raise np.linalg.LinAlgError(f"the pivot of row {M._turn[7]} stays unsound with the diagonal enlarged 2.0 times")
+
+    assert M._turn[7] != 7
+    monkeypatch.setattr(GraphFactor, "start", staticmethod(fail))
+    for setup in (MODEL.setup, M.update):
+        with pytest.raises(np.linalg.LinAlgError, match="the pivot of row 7 stays unsound"):
+            setup(A)
+
+
+def arrow(n):
+    """The hub first, so that the first column of the factor is full."""
+    edge = np.arange(1, n)
+    rows = np.concatenate([np.arange(n), edge, np.zeros(n - 1, int)])
+    columns = np.concatenate([np.arange(n), np.zeros(n - 1, int), edge])
+    values = np.concatenate([[float(n)], np.full(n - 1, 2.0), np.full(2 * n - 2, -1.0)])
+    return sps.coo_array((values, (rows, columns)), shape=(n, n)).tocsr()
+
+
+def test_a_full_column_does_not_take_quadratic_memory(monkeypatch):
+    monkeypatch.setattr(network, "graph", lambda *args: pytest.fail("the error of the factor was formed"))
+    M = MODEL.setup(arrow(20_000), order="natural")
+    assert M.params["kept"] == "ICT"
+    assert re.fullmatch(
+        r"L L' takes 4000\d* products, expected at most 8388608: the fullest column of the factor has 20000 entries",
+        M.params["reason"],
+    )
+
+
+def test_columns_of_meshes_are_not_too_full(rng):
+    A = reordered(draw("turning", 2000, rng))
+    base, _ = GraphFactor.start(A)
+    longest = 1 + np.bincount(base.indices, minlength=2000)
+    assert longest @ longest < 0.25 * network.PRODUCTS * longest.sum()
+    assert network.too_full(GraphFactor.start(arrow(2000))[0]) is None  # 4e6 products are few
+
+
 @pytest.mark.parametrize("exponent", [-990, -300, 300, 990])
 def test_scales(exponent, rng):
     A = draw("turning", 200, rng)
@@ -317,15 +394,19 @@ def test_scales(exponent, rng):
 
 
 def test_rows_of_very_different_size(rng):
-    A = draw("constant", 300, rng)
-    s = 10.0 ** rng.uniform(-60, 60, 300)
+    A = reordered(draw("constant", 300, rng))
+    s = np.ldexp(1.0, rng.integers(-200, 201, 300))
     B = sps.csr_array(sps.diags_array(s) @ A @ sps.diags_array(s))
-    B = sps.csr_array(0.5 * (B + B.T))
-    M = GraphFactor(MODEL.weights).setup(B)
-    L, one = M._parts[1] * s[np.argsort(M._turn)], MODEL.setup(A)._parts[1]
+    base, _ = GraphFactor.start(A)
+    one = network.graph(A, base)
+    two = network.graph(B, base._replace(data=base.data * s[one.row], diagonal=base.diagonal * s))
+    scale_free = [k for k in range(network.NODES) if k not in (1, 4)]  # those two are row sums
+    assert_allclose(two.nodes[:, scale_free], one.nodes[:, scale_free], rtol=1e-5, atol=1e-6)
+    assert not np.allclose(two.nodes[:, 4], one.nodes[:, 4])
+    assert_allclose(two.edges, one.edges, rtol=1e-6)
+    M = MODEL.setup(B)
+    assert M.params["kept"] == "ICT"  # the row sums are far from those of any training matrix
     assert np.isfinite(M._parts[1]).all()
-    if M.params["kept"] == "learned":  # the features do not see the scale but for row sums
-        assert np.median(np.abs(np.log(L / one))) < 1.0
 
 
 def wide(A):

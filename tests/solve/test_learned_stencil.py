@@ -43,6 +43,11 @@ def turning(shape, rng, epsilon=0.05):
     return sps.csr_array(A[keep.ravel()][:, keep.ravel()])
 
 
+def five(shape):
+    one, two = (2.0 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1) for n in shape)
+    return sps.csr_array(np.kron(one, np.eye(shape[1])) + np.kron(np.eye(shape[0]), two))
+
+
 def lower(M):
     (indptr, indices, data), inverse, _, _ = M._parts
     return sps.csr_array((data, indices, indptr), shape=M.shape).toarray() + np.diag(1.0 / inverse)
@@ -71,8 +76,23 @@ def test_network_is_the_textbook_one(shape, rng):
     weights = random_weights(rng)
     found = network.outputs(weights, channels, 1)
     assert_allclose(found, textbook(weights, channels), rtol=1e-4, atol=1e-5)
+
+
+def test_workers_do_not_change_a_bit(rng):
+    """Six chunks of lines: a chunk has 1024 points."""
+    channels = rng.standard_normal((40, 140, network.CHANNELS)).astype(np.float32)
+    weights = random_weights(rng)
+    found = network.outputs(weights, channels, 1)
     for workers in (2, 4):
         assert_array_equal(network.outputs(weights, channels, workers), found)
+
+
+def test_nan_is_not_rectified_away(rng):
+    channels = rng.standard_normal((7, 9, network.CHANNELS)).astype(np.float32)
+    channels[3, 4, 5] = np.nan
+    found = network.outputs(random_weights(rng), channels, 1)
+    assert np.isnan(found[:, 1:8]).all()  # three layers reach three points
+    assert np.isfinite(found[:, [0, 8]]).all()
 
 
 def test_backends_agree_to_the_bit(rng):
@@ -97,24 +117,27 @@ def test_sizes_that_disagree_are_refused():
             run(*change[:3], True, change[3], 1)
 
 
+@pytest.mark.parametrize("shape", [(6, 7), (5, 1), (1, 5), (5, 2), (2, 3)])
 @pytest.mark.parametrize("kind", ["five", "nine"])
-def test_channels_are_the_textbook_ones(kind, rng):
-    shape = (6, 7)
-    A = turning(shape, rng) if kind == "nine" else sps.csr_array(poisson2d(7)[:42, :42])
+def test_channels_are_the_textbook_ones(kind, shape, rng):
+    """Also where the grid is so narrow that two neighbours lie at the same distance in memory."""
+    n = shape[0] * shape[1]
+    A = turning(shape, rng) if kind == "nine" else five(shape)
     base, _, _ = classical_factor(A)
     found = network.image(A, shape, base).reshape(-1, network.CHANNELS)
     A = A.toarray()
     L = lower(StencilFactor(nothing()).setup(sps.csr_array(A), shape, validate=False))
     s = 1.0 / np.sqrt(np.diag(A))
     error = (L @ L.T - A).sum(axis=1)
-    for i in range(42):
+    for i in range(n):
         expected = np.zeros(network.CHANNELS)
         expected[0] = np.log(L[i, i] * s[i])
-        for k, step in enumerate((-1, -8, -7, -6)):
-            inside = i + step >= 0 and abs((i + step) % 7 - i % 7) <= 1
-            if inside:
-                expected[1 + k] = L[i, i + step] * s[i]
-                expected[5 + k] = A[i, i + step] * s[i] * s[i + step]
+        for k, (down, right) in enumerate(((0, -1), (-1, -1), (-1, 0), (-1, 1))):
+            line, place = i // shape[1] + down, i % shape[1] + right
+            if line >= 0 and 0 <= place < shape[1]:
+                j = line * shape[1] + place
+                expected[1 + k] = L[i, j] * s[i]
+                expected[5 + k] = A[i, j] * s[i] * s[j]
         expected[9] = A[i].sum() / A[i, i]
         expected[10] = np.arcsinh(error[i] / A[i, i])
         assert_allclose(found[i], expected, rtol=1e-5, atol=1e-6)

@@ -1,6 +1,7 @@
 """Training of learned preconditioners: the command line, and where PyTorch is installed, training itself."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -119,10 +120,10 @@ def test_training(tmp_path):
 
 def test_a_run_that_was_cut_short_resumes(tmp_path):
     pytest.importorskip("torch")
-    from kriss.train import _multigrid
+    from kriss.train import _multigrid, _run
 
     whole = _multigrid.train(MultigridConfig(**TINY), tmp_path / "whole.npz", progress=False)
-    save, kept = _multigrid._save, []
+    save, kept = _run.save, []
 
     def stop(*args):
         save(*args)
@@ -131,8 +132,8 @@ def test_a_run_that_was_cut_short_resumes(tmp_path):
 
     part = MultigridConfig(**TINY)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_multigrid, "EVERY", 4)
-        patch.setattr(_multigrid, "_save", stop)
+        patch.setattr(_run, "EVERY", 4)
+        patch.setattr(_run, "save", stop)
         with pytest.raises(KeyboardInterrupt):
             _multigrid.train(part, tmp_path / "part.npz", progress=False)
     resumed = _multigrid.train(part, tmp_path / "part.npz", resume=True, progress=False)
@@ -141,6 +142,27 @@ def test_a_run_that_was_cut_short_resumes(tmp_path):
     one, two = (LearnedMultigrid.load(tmp_path / f"{name}.npz").weights for name in ("whole", "part"))
     for name in one:
         assert_array_equal(one[name], two[name])
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, capsys):
+    pytest.importorskip("torch")
+    out, file = tmp_path / "m.npz", tmp_path / "m.checkpoint.npz"
+    (tmp_path / "c.json").write_text(json.dumps(TINY))
+    np.savez(tmp_path / "other.npz", config=1)
+    other = (tmp_path / "other.npz").read_bytes()
+    for held in (b"", b"PK\x03\x04", other[:-30], other):
+        file.write_bytes(held)
+        assert main(["multigrid", "--config", str(tmp_path / "c.json"), "--quiet", "--out", str(out), "--resume"]) == 2
+        assert f"{file} is no checkpoint: " in capsys.readouterr().out
+
+
+def test_an_error_of_the_training_is_not_taken_for_one_of_the_configuration(monkeypatch):
+    monkeypatch.setattr(_command, "NEEDED", ())
+    monkeypatch.setattr(
+        _command.importlib, "import_module", lambda name: SimpleNamespace(train=lambda *args, **options: int("x"))
+    )
+    with pytest.raises(ValueError, match="invalid literal"):
+        main(["graph"])
 
 
 SMALL = {"low": 30, "high": 50, "samples": 4, "steps": 6, "batch": 2, "vectors": 3, "tests": 1}
@@ -201,20 +223,20 @@ def test_losses_are_those_of_dense_matrices(kind):
 
 def test_training_of_the_graph_network_resumes(tmp_path, monkeypatch):
     pytest.importorskip("torch")
-    from kriss.train import _graph
+    from kriss.train import _graph, _run
 
     monkeypatch.setattr(_graph, "SIZES", (60,))
     config = GraphConfig(**SMALL)
     whole = _graph.train(config, tmp_path / "whole.npz", progress=False)
-    save = _graph.save
+    save = _run.save
 
     def stop(*args):
         save(*args)
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_graph, "EVERY", 4)
-        patch.setattr(_graph, "save", stop)
+        patch.setattr(_run, "EVERY", 4)
+        patch.setattr(_run, "save", stop)
         with pytest.raises(KeyboardInterrupt):
             _graph.train(config, tmp_path / "part.npz", progress=False)
     resumed = _graph.train(config, tmp_path / "part.npz", resume=True, progress=False)
@@ -227,7 +249,7 @@ def test_training_of_the_graph_network_resumes(tmp_path, monkeypatch):
 def test_training_of_the_convolutions(tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
     from kriss.solve.learned import _stencil_network
-    from kriss.train import _stencil
+    from kriss.train import _run, _stencil
 
     monkeypatch.setattr(_stencil, "SIZES", (9,))
     small = {"points": 8, "samples": 5, "steps": 4, "batch": 2, "vectors": 3, "tests": 1}
@@ -249,14 +271,14 @@ def test_training_of_the_convolutions(tmp_path, monkeypatch):
     assert again["losses"] == model.card["losses"]
     part = tmp_path / "part.npz"
     with pytest.MonkeyPatch.context() as patch:
-        save = _stencil.save
+        save = _run.save
 
         def stop(*args):
             save(*args)
             raise KeyboardInterrupt
 
-        patch.setattr(_stencil, "EVERY", 3)
-        patch.setattr(_stencil, "save", stop)
+        patch.setattr(_run, "EVERY", 3)
+        patch.setattr(_run, "save", stop)
         with pytest.raises(KeyboardInterrupt):
             _stencil.train(config, part, progress=False)
     assert _stencil.train(config, part, resume=True, progress=False)["losses"] == again["losses"]

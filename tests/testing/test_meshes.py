@@ -67,6 +67,11 @@ def test_arguments_are_named():
         ({"angle": lambda x, y: np.ones(3)}, r"angle has shape \(3,\)"),
         ({"angle": np.nan}, "angle contains nan"),
         ({"mass": -1.0}, "mass must be"),
+        (
+            {"scale": 1e308},
+            r"an entry overflows: scale is up to 1e\+308, epsilon up to 1.0, mass 0.0",
+        ),
+        ({"mass": 1e308, "scale": 1e307}, r"an entry overflows: .*, mass 1e\+308"),
     ):
         with pytest.raises(ValueError, match=message):
             mesh_diffusion(20, **options)

@@ -22,7 +22,7 @@ def _rectify(out):
     zero = np.float32(0)
     for r in range(out.shape[0]):
         for h in range(WIDTH):
-            out[r, h] = out[r, h] if out[r, h] > zero else zero
+            out[r, h] = zero if out[r, h] < zero else out[r, h]  # NaN stays
 
 
 @njit(cache=True, nogil=True)
@@ -141,7 +141,7 @@ def _convolve(x, w, b, rectify, out):
         if rectify:
             for j in range(n1):
                 for h in range(WIDTH):
-                    to[j, h] = to[j, h] if to[j, h] > zero else zero
+                    to[j, h] = zero if to[j, h] < zero else to[j, h]
 
 
 def convolve(x, w, b, rectify, out, workers):

@@ -45,7 +45,7 @@ def mesh_diffusion(
     Raises
     ------
     TypeError, ValueError
-        If an argument has a wrong type, shape or sign.
+        If an argument has a wrong type, shape or sign, or an entry overflows.
 
     Notes
     -----
@@ -94,16 +94,24 @@ def mesh_diffusion(
     across = np.stack([-axis[:, 1], axis[:, 0]], axis=1)
     along = np.einsum("tid,td->ti", gradient, axis)
     beside = np.einsum("tid,td->ti", gradient, across)
-    element = along[:, :, None] * along[:, None, :] + ratio[:, None, None] * (beside[:, :, None] * beside[:, None, :])
-    element *= (0.5 * double * strong)[:, None, None]
-    element += (mass / 24.0 * double)[:, None, None] * (np.ones((3, 3)) + np.eye(3))
+    with np.errstate(over="ignore", invalid="ignore"):  # found below
+        element = along[:, :, None] * along[:, None, :]
+        element = element + ratio[:, None, None] * (beside[:, :, None] * beside[:, None, :])
+        element *= (0.5 * double * strong)[:, None, None]
+        element += (mass / 24.0 * double)[:, None, None] * (np.ones((3, 3)) + np.eye(3))
     rows = np.repeat(triangles, 3, axis=1).ravel()
     columns = np.tile(triangles, (1, 3)).ravel()
     keep = (rows < n) & (columns < n)
     full = sps.coo_array((element.ravel()[keep], (rows[keep], columns[keep])), shape=(n, n)).tocsr()
     full.sort_indices()
     # elements are added in the order of the triangles on one side of the diagonal and on the other
-    return sps.csr_array(0.5 * (full + full.T))
+    full = sps.csr_array(0.5 * (full + full.T))
+    if not np.isfinite(full.data).all():
+        raise ValueError(
+            f"an entry overflows: scale is up to {strong.max()}, epsilon up to {ratio.max()}, mass {mass}, expected "
+            "smaller ones"
+        )
+    return full
 
 
 def _values(value: Any, name: str, x: Array, y: Array) -> Array:

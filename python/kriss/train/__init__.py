@@ -19,7 +19,8 @@ def main(argv: list[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if the model was written, 2 if a package is missing or the configuration is wrong.
+        0 if the model was written, 2 if a package is missing, the configuration is wrong, or the checkpoint is damaged
+        or of another run.
 
     Raises
     ------
@@ -28,11 +29,13 @@ def main(argv: list[str] | None = None) -> int:
 
     Notes
     -----
-    The time is that of the model: minutes on one core for ``multigrid``.
+    The time is that of the model, ``training_seconds`` in its card: 5 to 30 minutes on one core for ``multigrid``,
+    ``graph`` and ``stencil``.
 
     References
     ----------
-    See `kriss.solve.learned.LearnedMultigrid`.
+    See `kriss.solve.learned.LearnedMultigrid`, `kriss.solve.learned.GraphFactor` and
+    `kriss.solve.learned.StencilFactor`.
 
     Examples
     --------

@@ -10,7 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from kriss.train._config import GraphConfig, MultigridConfig, StencilConfig
+from kriss.solve.learned import _model
+from kriss.train._config import CheckpointError, GraphConfig, MultigridConfig, StencilConfig
 
 NEEDED = ("torch", "numba", "tqdm")
 # Name -> (configuration, module, file of the model)
@@ -46,7 +47,7 @@ def run(argv: list[str] | None) -> int:
     train: Any = importlib.import_module(f"kriss.train.{module}").train
     try:
         card = train(config, out, resume=args.resume, progress=not args.quiet, plot=args.plot)
-    except ValueError as error:  # a checkpoint of another run
+    except CheckpointError as error:
         print(error)
         return 2
     print(json.dumps(card["test"], indent=2))
@@ -56,14 +57,7 @@ def run(argv: list[str] | None) -> int:
 def _options(path: Path | None, kind: Any) -> dict[str, Any]:
     if path is None:
         return {}
-    if not path.is_file():
-        raise ValueError(f"{path} cannot be read: there is no such file")
-    try:
-        options = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON: {error}") from None
-    if not isinstance(options, dict):
-        raise ValueError(f"{path} holds {type(options).__name__}, expected an object")
+    options = _model.json_object(path, ValueError)
     known = {f.name for f in fields(kind)}
     unknown = sorted(set(options) - known)
     if unknown:

@@ -7,6 +7,10 @@ from dataclasses import dataclass, fields
 from kriss import _validate as check
 
 
+class CheckpointError(ValueError):
+    """A checkpoint is damaged or of another run."""
+
+
 @dataclass(frozen=True)
 class MultigridConfig:
     """Options of ``python -m kriss.train multigrid``; the defaults made the model in the package.

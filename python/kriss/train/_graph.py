@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,15 @@ import scipy.linalg as sl
 import scipy.sparse as sps
 
 from kriss.solve import ICT, MIC, cg, rcm_order
-from kriss.solve.learned import GraphFactor, _model
+from kriss.solve.learned import GraphFactor
 from kriss.solve.learned import _graph_network as network
-from kriss.train._checkpoint import Tensor, restore, save, torch
-from kriss.train._checkpoint import plot as picture
+from kriss.train._checkpoint import Tensor, torch
 from kriss.train._config import GraphConfig
 from kriss.train._meshes import KINDS, draw
+from kriss.train._run import Run
 
 Array = npt.NDArray[Any]
 
-EVERY = 100  # steps between checkpoints
 SIZES = (1000, 4000)  # of held-out meshes
 
 
@@ -154,51 +152,26 @@ def train(
     with tqdm(total=config.samples, desc="matrices", disable=not progress) as bar:
         samples = data(config, bar)
     weights = first_weights(config.seed, samples)
-    optimiser = torch.optim.Adam(list(weights.values()), lr=config.rate)
-    losses: list[float] = []
-    spent = 0.0
-    checkpoint = out.with_suffix(".checkpoint.npz")
-    if resume and checkpoint.is_file():
-        spent = restore(checkpoint, config, weights, optimiser, losses)
-    else:
-        checkpoint.unlink(missing_ok=True)
-    with tqdm(total=config.steps, desc="steps", disable=not progress) as bar:
-        bar.update(len(losses))
-        while len(losses) < config.steps:
-            step = len(losses)
-            for group in optimiser.param_groups:
-                group["lr"] = 0.5 * config.rate * (1.0 + math.cos(math.pi * step / config.steps))
-            chosen = np.random.default_rng([config.seed, 3, step]).choice(len(samples), config.batch)
-            g = Batch([samples[k] for k in chosen])
-            optimiser.zero_grad()
-            before = loss(g.diagonal, g.entries, g, config.loss)
-            value = (loss(*corrected(*outputs(weights, g), g), g, config.loss) - before).mean()
-            value.backward()
-            torch.nn.utils.clip_grad_norm_(list(weights.values()), 1.0)
-            optimiser.step()
-            losses.append(float(value.detach()))
-            bar.update()
-            bar.set_postfix(loss=f"{np.mean(losses[-50:]):.4f}")
-            if len(losses) % EVERY == 0 or len(losses) == config.steps:
-                save(checkpoint, config, weights, optimiser, losses, spent + time.perf_counter() - started)
-    arrays = {k: v.detach().numpy().copy() for k, v in weights.items()}
-    card = {
-        "name": "graph_mesh2d",
-        "what": "correction of incomplete Cholesky factors (ICT at the fill of A, reverse Cuthill-McKee order)",
-        "data": "kriss.train._meshes.draw: linear elements on Delaunay meshes of random points, conductivities with a "
+    run = Run(config, out, weights, config.steps, started=started, resume=resume)
+
+    def backward(chosen: Array) -> float:
+        g = Batch([samples[k] for k in chosen])
+        before = loss(g.diagonal, g.entries, g, config.loss)
+        value = (loss(*corrected(*outputs(weights, g), g), g, config.loss) - before).mean()
+        value.backward()
+        return float(value.detach())
+
+    run.go(config.steps, len(samples), backward, progress=progress)
+    return run.finish(
+        "graph_mesh2d",
+        "correction of incomplete Cholesky factors (ICT at the fill of A, reverse Cuthill-McKee order)",
+        "kriss.train._meshes.draw: linear elements on Delaunay meshes of random points, conductivities with a "
         f"ratio of 0.3 to 1e-3; {', '.join(KINDS)}",
-        "config": {k: getattr(config, k) for k in config.__dataclass_fields__},
-        "loss": config.loss,
-        "losses": [round(float(np.mean(losses[k : k + 50])), 4) for k in range(0, len(losses), 50)],
-        "training_seconds": round(spent + time.perf_counter() - started, 1),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-        "test": test(arrays, config),
-    }
-    _model.write(out, arrays, card)
-    if plot is not None:
-        picture(losses, plot, "loss, less that of the classical factor")
-    return card
+        config.loss,
+        lambda arrays: test(arrays, config),
+        plot,
+        "loss, less that of the classical factor",
+    )
 
 
 def test(arrays: dict[str, Array], config: GraphConfig) -> list[dict[str, Any]]:

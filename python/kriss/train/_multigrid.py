@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import math
-import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -14,21 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss.solve import black_box_mg, cg
-from kriss.solve.learned import LearnedMultigrid, _model, _network
+from kriss.solve.learned import LearnedMultigrid, _network
 from kriss.solve.learned._multigrid import BOTH, MIRRORED, NATURAL, rotation
-from kriss.train._checkpoint import plot as _plot
-from kriss.train._checkpoint import restore as _restore
-from kriss.train._checkpoint import save as _save
+from kriss.train._checkpoint import Tensor, torch
+from kriss.train._checkpoint import arrays as _arrays
 from kriss.train._config import MultigridConfig
 from kriss.train._problems import KINDS, draw, prolongation, streams
+from kriss.train._run import Run
 
 Array = npt.NDArray[Any]
-
-# The command line says so if it is missing.
-torch: Any = importlib.import_module("torch") if importlib.util.find_spec("torch") is not None else None
-Tensor = Any  # torch.Tensor; not typed where the linters run
-
-EVERY = 100  # steps between checkpoints
 
 
 def smoother(stencil: Array, order: int) -> Array:
@@ -208,16 +199,10 @@ def train(
     started = time.perf_counter()
     torch.manual_seed(config.seed)
     weights = first_weights(config.seed)
-    optimiser = torch.optim.Adam(list(weights.values()), lr=config.rate)
-    total = config.stages * config.steps
-    losses: list[float] = []
-    spent = 0.0
-    checkpoint = out.with_suffix(".checkpoint.npz")
-    if resume and checkpoint.is_file():
-        spent = _restore(checkpoint, config, weights, optimiser, losses)
-    else:  # what an earlier run has left belongs to another one
-        for file in (checkpoint, *(checkpoint.with_suffix(f".stage{k}.npz") for k in range(config.stages))):
-            file.unlink(missing_ok=True)
+    run = Run(config, out, weights, config.stages * config.steps, started=started, resume=resume)
+    if not run.resumed:  # what an earlier run has left belongs to another one
+        for k in range(config.stages):
+            run.checkpoint.with_suffix(f".stage{k}.npz").unlink(missing_ok=True)
     n, m = config.points, config.points // 2
     i, j = np.indices((m, m))
     places = torch.tensor(
@@ -225,47 +210,32 @@ def train(
             [((2 * i + k // 3) * n + 2 * j + k % 3) * m * m + i * m + j for k in range(9)]
         ).reshape(-1)
     )  # fmt: skip
-    for stage in range(len(losses) // config.steps, config.stages):
-        start = _base(checkpoint, weights, stage, config)
-        with tqdm(total=config.samples, desc=f"stage {stage + 1}: matrices", disable=not progress) as bar:
-            samples = data(config, stage, start, bar)
-        with tqdm(total=config.steps, desc=f"stage {stage + 1}: steps", disable=not progress) as bar:
-            bar.update(len(losses) - stage * config.steps)
-            while len(losses) < (stage + 1) * config.steps:
-                step = len(losses)
-                for group in optimiser.param_groups:
-                    group["lr"] = 0.5 * config.rate * (1.0 + math.cos(math.pi * step / total))
-                chosen = np.random.default_rng([config.seed, 3, step]).choice(len(samples), config.batch)
-                optimiser.zero_grad()
-                value = 0.0
-                for k in chosen:
-                    loss = torch.log(two_grid(weights, samples[k], config.powers, places)) / config.batch
-                    loss.backward()
-                    value += float(loss.detach())
-                torch.nn.utils.clip_grad_norm_(list(weights.values()), 1.0)
-                optimiser.step()
-                losses.append(value)
-                bar.update()
-                bar.set_postfix(loss=f"{np.mean(losses[-50:]):.4f}")
-                if len(losses) % EVERY == 0 or len(losses) == total:
-                    _save(checkpoint, config, weights, optimiser, losses, spent + time.perf_counter() - started)
-    arrays = {k: v.detach().numpy().copy() for k, v in weights.items()}
-    card = {
-        "name": "multigrid2d",
-        "what": "interpolation of nine-point stencils on two-dimensional grids",
-        "data": f"kriss.train._problems.draw: rotated anisotropy, ratios 0.2 to 6e-4, {', '.join(KINDS)}",
-        "config": {k: getattr(config, k) for k in config.__dataclass_fields__},
-        "loss": "mean logarithm of the two-grid contraction of the energy of the slowest errors",
-        "losses": [round(float(np.mean(losses[k : k + 50])), 4) for k in range(0, len(losses), 50)],
-        "training_seconds": round(spent + time.perf_counter() - started, 1),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-        "test": test(arrays, config),
-    }
-    _model.write(out, arrays, card)
-    if plot is not None:
-        _plot(losses, plot, "log of the two-grid contraction")
-    return card
+    samples: list[Sample] = []
+
+    def backward(chosen: Array) -> float:
+        value = 0.0
+        for k in chosen:
+            loss = torch.log(two_grid(weights, samples[k], config.powers, places)) / config.batch
+            loss.backward()
+            value += float(loss.detach())
+        return value
+
+    for stage in range(len(run.losses) // config.steps, config.stages):
+        start = _base(run.checkpoint, weights, stage, config)
+        label = f"stage {stage + 1}"
+        with tqdm(total=config.samples, desc=f"{label}: matrices", disable=not progress) as bar:
+            samples[:] = data(config, stage, start, bar)
+        last = (stage + 1) * config.steps
+        run.go(last, len(samples), backward, progress=progress, label=f"{label}: steps")
+    return run.finish(
+        "multigrid2d",
+        "interpolation of nine-point stencils on two-dimensional grids",
+        f"kriss.train._problems.draw: rotated anisotropy, ratios 0.2 to 6e-4, {', '.join(KINDS)}",
+        "mean logarithm of the two-grid contraction of the energy of the slowest errors",
+        lambda arrays: test(arrays, config),
+        plot,
+        "log of the two-grid contraction",
+    )
 
 
 def test(arrays: dict[str, Array], config: MultigridConfig) -> list[dict[str, Any]]:
@@ -290,8 +260,7 @@ def _base(checkpoint: Path, weights: dict[str, Tensor], stage: int, config: Mult
     """The weights at the start of a stage, which its coarse operators are made with, also after a resumption."""
     file = checkpoint.with_suffix(f".stage{stage}.npz")
     if file.is_file() and stage > 0:
-        with np.load(file, allow_pickle=False) as held:
-            return {name: held[name] for name in weights}
+        return _arrays(file, weights)
     arrays = {k: v.detach().numpy().copy() for k, v in weights.items()}
     if stage > 0 or config.stages > 1:
         np.savez(file, **arrays)

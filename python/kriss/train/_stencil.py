@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,20 @@ import scipy.linalg as sl
 import scipy.sparse as sps
 
 from kriss.solve import IC0, MIC, cg
-from kriss.solve.learned import StencilFactor, _model
+from kriss.solve.learned import StencilFactor
 from kriss.solve.learned import _stencil_network as network
 from kriss.solve.learned._graph_network import MOST
 from kriss.solve.learned._stencil import classical_factor
 from kriss.testing import random_diffusion
 from kriss.train import _problems
-from kriss.train._checkpoint import Tensor, restore, save, torch
-from kriss.train._checkpoint import plot as picture
+from kriss.train._checkpoint import Tensor, torch
 from kriss.train._config import StencilConfig
 from kriss.train._graph import loss
+from kriss.train._run import Run
 
 Array = npt.NDArray[Any]
 
 KINDS = (*_problems.KINDS, "isotropic")
-EVERY = 100  # steps between checkpoints
 SIZES = (64, 128)  # of held-out grids
 
 
@@ -128,50 +126,25 @@ def train(
     with tqdm(total=config.samples, desc="matrices", disable=not progress) as bar:
         samples = data(config, bar)
     weights = first_weights(config.seed)
-    optimiser = torch.optim.Adam(list(weights.values()), lr=config.rate)
-    losses: list[float] = []
-    spent = 0.0
-    checkpoint = out.with_suffix(".checkpoint.npz")
-    if resume and checkpoint.is_file():
-        spent = restore(checkpoint, config, weights, optimiser, losses)
-    else:
-        checkpoint.unlink(missing_ok=True)
-    with tqdm(total=config.steps, desc="steps", disable=not progress) as bar:
-        bar.update(len(losses))
-        while len(losses) < config.steps:
-            step = len(losses)
-            for group in optimiser.param_groups:
-                group["lr"] = 0.5 * config.rate * (1.0 + math.cos(math.pi * step / config.steps))
-            chosen = np.random.default_rng([config.seed, 3, step]).choice(len(samples), config.batch)
-            g = Batch([samples[k] for k in chosen])
-            optimiser.zero_grad()
-            before = loss(g.diagonal, g.entries, g, "likelihood")
-            value = (loss(*corrected(outputs(weights, g), g), g, "likelihood") - before).mean()
-            value.backward()
-            torch.nn.utils.clip_grad_norm_(list(weights.values()), 1.0)
-            optimiser.step()
-            losses.append(float(value.detach()))
-            bar.update()
-            if len(losses) % EVERY == 0 or len(losses) == config.steps:
-                bar.set_postfix(loss=f"{np.mean(losses[-50:]):.4f}")
-                save(checkpoint, config, weights, optimiser, losses, spent + time.perf_counter() - started)
-    arrays = {k: v.detach().numpy().copy() for k, v in weights.items()}
-    card = {
-        "name": "stencil_grid2d",
-        "what": "correction of MIC or IC(0) factors of five- and nine-point matrices on two-dimensional grids",
-        "data": f"kriss.train._stencil.draw: {', '.join(KINDS)}",
-        "config": {k: getattr(config, k) for k in config.__dataclass_fields__},
-        "loss": "likelihood",
-        "losses": [round(float(np.mean(losses[k : k + 50])), 4) for k in range(0, len(losses), 50)],
-        "training_seconds": round(spent + time.perf_counter() - started, 1),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-        "test": test(arrays, config),
-    }
-    _model.write(out, arrays, card)
-    if plot is not None:
-        picture(losses, plot, "loss, less that of the classical factor")
-    return card
+    run = Run(config, out, weights, config.steps, started=started, resume=resume)
+
+    def backward(chosen: Array) -> float:
+        g = Batch([samples[k] for k in chosen])
+        before = loss(g.diagonal, g.entries, g, "likelihood")
+        value = (loss(*corrected(outputs(weights, g), g), g, "likelihood") - before).mean()
+        value.backward()
+        return float(value.detach())
+
+    run.go(config.steps, len(samples), backward, progress=progress)
+    return run.finish(
+        "stencil_grid2d",
+        "correction of MIC or IC(0) factors of five- and nine-point matrices on two-dimensional grids",
+        f"kriss.train._stencil.draw: {', '.join(KINDS)}",
+        "likelihood",
+        lambda arrays: test(arrays, config),
+        plot,
+        "loss, less that of the classical factor",
+    )
 
 
 def test(arrays: dict[str, Array], config: StencilConfig) -> list[dict[str, Any]]:

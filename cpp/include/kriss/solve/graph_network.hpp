@@ -104,9 +104,10 @@ KRISS_ALWAYS_INLINE void graph_start(index_t rows, const float* bias, float* out
     }
 }
 
+// NaN stays, so that the caller sees it.
 KRISS_ALWAYS_INLINE void graph_rectify(index_t rows, float* out) {
     for (index_t k = 0; k < rows * graph_width; ++k) {
-        out[k] = out[k] > 0.0F ? out[k] : 0.0F;
+        out[k] = out[k] < 0.0F ? 0.0F : out[k];
     }
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -62,7 +63,7 @@ class LearnedFactor(TrianglePair):
     params : mapping
         ``kept``: ``"learned"``, or the name of the classical factor; ``reason`` for the latter; ``shift`` of the
         diagonal that the classical factor needed; ``iterations``: of the two, learned first, to a thousandth of the
-        residual (None if not validated).
+        residual, at most 100 each (None if they were not compared: not asked for, n <= 1, or no corrected factor).
     nnz : int
         Entries of the two triangles, the diagonal counted once.
     is_spd, is_linear : bool
@@ -84,8 +85,10 @@ class LearnedFactor(TrianglePair):
     conjugate gradients apply. Application: 2 nnz flops, 12 nnz bytes, as for the classical factor. Setup: the classical
     factorisation, the network, and at most 200 iterations for the comparison.
 
-    The classical factor is used in single precision, where the network returns NaN, and where validation finds it the
-    better one; ``params["reason"]`` tells.
+    The classical factor is used in single precision, where the network returns NaN, where a column of the factor is so
+    full that the network would need much more memory than the factor, and where validation finds it the better one;
+    ``params["reason"]`` tells. Both are compared and applied as two triangles with the same entries, so the one with
+    fewer iterations is the faster one; where neither breaks down and they take as many, the smaller residual decides.
 
     References
     ----------
@@ -161,6 +164,7 @@ class LearnedFactor(TrianglePair):
         return super()._device_triangles()
 
     def _set(self, matrix: check.Csr) -> None:
+        _positive(matrix)
         self._remember(matrix)
         small, self._shift = scaled(matrix)
         A = sps.csr_array((small.data, small.indices, small.indptr), shape=small.shape)
@@ -169,10 +173,13 @@ class LearnedFactor(TrianglePair):
             rows = self._turn[np.repeat(np.arange(n), np.diff(A.indptr))]
             A = sps.coo_array((A.data, (rows, self._turn[A.indices])), shape=A.shape).tocsr()
             A.sort_indices()
-        base, shift = self._model.start(A)
-        made = self._model.correct(A, base, self._workers)
-        if matrix.data.dtype != np.float64:
-            made = "the learned factor is in double precision"
+        try:
+            base, shift = self._model.start(A)
+        except np.linalg.LinAlgError as error:
+            raise np.linalg.LinAlgError(self._unturned(str(error))) from None
+        made: Lower | str = "the learned factor is in double precision"
+        if matrix.data.dtype == np.float64:
+            made = self._model.correct(A, base, self._workers)
         iterations = None
         if not isinstance(made, str) and self._validate and n > 1:
             made, iterations = self._better(small, base, made)
@@ -180,6 +187,13 @@ class LearnedFactor(TrianglePair):
         self._triangles(base if isinstance(made, str) else made, matrix)
         kept = self._model.classical if reason is not None else "learned"
         self.params = MappingProxyType({"kept": kept, "reason": reason, "shift": shift, "iterations": iterations})
+
+    def _unturned(self, message: str) -> str:
+        """The message with its row as the caller numbers it."""
+        if not self._turn.size:
+            return message
+        old = np.argsort(self._turn)
+        return re.sub(r"\brow (\d+)", lambda found: f"row {old[int(found[1])]}", message)
 
     def _triangles(self, factor: Lower, matrix: check.Csr) -> None:
         n, itype, dtype = factor.diagonal.size, matrix.indices.dtype, matrix.data.dtype
@@ -199,14 +213,34 @@ class LearnedFactor(TrianglePair):
             probe._triangles(factor, small)
             LinearOperator.__init__(probe, A.dtype, A.shape)
             result = cg(A, b, rtol=PROBE_RTOL, M=probe, maxiter=PROBE_STEPS)
-            norm = result.residual_norm if np.isfinite(result.residual_norm) else np.inf
-            found.append((result.status != "converged", result.iterations, norm))
-        counts = (found[0][1], found[1][1])
-        if found[0] <= found[1]:
+            found.append(result)
+        counts = (found[0].iterations, found[1].iterations)
+        if _rank(found[0]) <= _rank(found[1]):
             return made, counts
-        name = self._model.classical
+        name, status = self._model.classical, found[0].status
+        if status not in ("converged", "maxiter"):
+            return f"with the corrected factor the iteration ended: {status}", counts
         more = ", and leaves more" if counts[0] == counts[1] else ""
         return f"{name} takes {counts[1]} iterations to a thousandth, the corrected factor {counts[0]}{more}", counts
+
+
+def _rank(result: Any) -> tuple[bool, bool, int, float]:
+    """Smaller is better. Breaking down early is not being fast: iterations count between converged solves only."""
+    converged = result.status == "converged"
+    norm = float(result.residual_norm)
+    broken = not converged and result.status != "maxiter"
+    return broken, not converged, result.iterations if converged else 0, norm if np.isfinite(norm) else np.inf
+
+
+def _positive(matrix: check.Csr) -> None:
+    """Refuse a matrix with a diagonal entry that is missing or not positive, naming the first row."""
+    diagonal = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape).diagonal()
+    unfit = np.flatnonzero(~(diagonal > 0))
+    if unfit.size:
+        row = int(unfit[0])
+        stored = row in matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]
+        found = f"is {diagonal[row]}" if stored else "is not stored"
+        raise ValueError(f"A cannot be used: its diagonal entry in row {row} {found}, expected a positive number")
 
 
 def _symmetric(matrix: check.Csr) -> None:

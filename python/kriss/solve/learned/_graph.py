@@ -42,7 +42,8 @@ class GraphFactor:
     itself. A network of 8130 parameters passes messages along the entries of the factor, and along those of its error
     ``L L' - A``, and returns how to change each entry; diagonal entries change by an exponential, so ``L L'`` is
     symmetric positive definite for any weights. The fill is that of the classical factor, and so is the cost of each
-    application.
+    application. The network reads the factor of the matrix scaled to a unit diagonal; only two of its numbers per row,
+    the row sums of A and of the error, depend on how rows and columns are scaled.
 
     What is gained is what untrained factorisations lose: modified ones keep the row sums of A, which suits M-matrices,
     and break down or need large shifts where A has large positive entries outside its diagonal, as for anisotropic
@@ -110,6 +111,9 @@ class GraphFactor:
 
     def correct(self, A: Any, factor: Lower, workers: int) -> Lower | str:
         """The corrected factor, or why there is none."""
+        reason = _graph_network.too_full(factor)
+        if reason is not None:
+            return reason
         g = _graph_network.graph(A, factor)
         node, edge = _graph_network.outputs(self._net, g, workers)  # type: ignore[attr-defined]
         if not (np.isfinite(node).all() and np.isfinite(edge).all()):

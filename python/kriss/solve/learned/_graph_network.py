@@ -31,6 +31,9 @@ WIDTH, ROUNDS = 16, 3
 NODES, EDGES = 7, 5  # features
 MOST = 1.5  # bound of the logarithm by which a diagonal entry changes
 LOST = 1e-6  # entries of the error of the scaled factor below this do not count
+# Products in L L', each of which takes about 50 bytes for a while: this many at least, and per entry of L. Columns of
+# factors of meshes have 4 to 40 entries.
+FEW_PRODUCTS, PRODUCTS = 1 << 23, 64
 
 _ROUND = {
     "ai": (WIDTH, WIDTH), "aj": (WIDTH, WIDTH), "ae": (WIDTH, WIDTH), "a": (WIDTH,), "b_w": (WIDTH, WIDTH),
@@ -75,8 +78,25 @@ def packed(weights: Mapping[str, Array]) -> Array:
     return np.concatenate([np.asarray(weights[name], np.float32).ravel() for name in SHAPES])
 
 
+def too_full(factor: Lower) -> str | None:
+    """Why `graph` would take too much memory, or more than 32 bits count; None if it does not.
+
+    The products in ``L L'`` are the squared lengths of the columns of L, and no fewer than the entries of the error.
+    """
+    n = factor.diagonal.size
+    longest = 1 + np.bincount(factor.indices, minlength=n).astype(np.int64)
+    products = int(longest @ longest)
+    limit = min(max(FEW_PRODUCTS, PRODUCTS * int(longest.sum())), np.iinfo(np.int32).max)
+    if products <= limit:
+        return None
+    return (
+        f"L L' takes {products} products, expected at most {limit}: the fullest column of the factor has "
+        f"{longest.max()} entries"
+    )
+
+
 def graph(A: Any, factor: Lower) -> Graph:
-    """Of a sorted CSR array with its diagonal and an incomplete factor of it.
+    """Of a sorted CSR array with its diagonal and an incomplete factor of it that is not `too_full`.
 
     About 60 n flops and a sparse product of the factor with its transpose.
     """

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -30,7 +31,8 @@ class ModelFileError(ValueError):
     Raises
     ------
     ModelFileError
-        By `LearnedMultigrid.load` and `LearnedMultigrid.pretrained`, with the file and what is wrong with it.
+        By ``load`` and ``pretrained`` of `LearnedMultigrid`, `GraphFactor` and `StencilFactor`, with the file and what
+        is wrong with it, and by these three themselves if arrays are not those of the network.
 
     Examples
     --------
@@ -46,19 +48,25 @@ class ModelFileError(ValueError):
         super().__init__(message)
 
 
+def json_object(file: Path, error: type[ValueError]) -> dict[str, Any]:
+    """The object in a file; what is wrong with the file is raised as `error`."""
+    if not file.is_file():
+        raise error(f"{file} cannot be read: there is no such file")
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as wrong:
+        raise error(f"{file} is not JSON: {wrong}") from None
+    if not isinstance(found, dict):
+        raise error(f"{file} holds {type(found).__name__}, expected an object")
+    return found
+
+
 def read(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, Array], Any]:
     """(arrays in single precision, card) of a model with arrays of these shapes."""
     file = Path(path)
-    card_file = file.with_suffix(".json")
-    for each in (file, card_file):
-        if not each.is_file():
-            raise ModelFileError(f"{each} cannot be read: there is no such file")
-    try:
-        card = json.loads(card_file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelFileError(f"{card_file} is not JSON: {error}") from None
-    if not isinstance(card, dict):
-        raise ModelFileError(f"{card_file} holds {type(card).__name__}, expected an object")
+    if not file.is_file():
+        raise ModelFileError(f"{file} cannot be read: there is no such file")
+    card = json_object(file.with_suffix(".json"), ModelFileError)
     expected = card.get("sha256")
     found = hashlib.sha256(file.read_bytes()).hexdigest()
     if expected != found:
@@ -66,7 +74,7 @@ def read(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, ...]]) ->
     try:
         with np.load(file, allow_pickle=False) as held:
             arrays = {name: np.asarray(held[name]) for name in held.files}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"{file} is not an archive of arrays: {error}") from None
     return checked(arrays, shapes, str(file)), MappingProxyType(card)
 

@@ -45,10 +45,10 @@ class StencilFactor:
     The factor is that of `kriss.solve.MIC`, or of `kriss.solve.IC0` where the modified one needs a shift. Three
     convolutions, 6300 parameters, read the entries of the factor and of A around each point and return how to change
     the row of the factor there: diagonal entries by an exponential, so ``L L'`` is symmetric positive definite for any
-    weights. Where the graph of A has no triangles (five points) the classical factor is applied in Eisenstat's form at
-    half the cost, which the corrected one loses.
+    weights. Where the graph of A has no triangles (five points) `kriss.solve.MIC` itself is applied in Eisenstat's form
+    at half the cost. Here it is two triangles, corrected or kept.
 
-    On five points nothing learned gains more than a few iterations over MIC. `LearnedMultigrid` and
+    On five points nothing learned gains more than a few iterations over MIC: take that. `LearnedMultigrid` and
     `kriss.solve.black_box_mg` need far fewer iterations on larger grids; the scoreboard shows it.
 
     References

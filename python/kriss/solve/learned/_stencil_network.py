@@ -29,17 +29,20 @@ SHAPES: dict[str, tuple[int, ...]] = {
 }
 
 
-def offsets(grid: tuple[int, int]) -> tuple[int, ...]:
-    """From a point to the four of its neighbours that come before it."""
-    return (-1, -grid[1] - 1, -grid[1], -grid[1] + 1)
+def kinds(grid: tuple[int, int], row: Array, column: Array) -> Array:
+    """Which of the four neighbours of its row, counted from the left one clockwise, a column before it is.
+
+    From the two coordinates: on grids of width 1 and 2 the four do not lie at different distances in memory.
+    """
+    (i, j), (k, m) = np.divmod(row, grid[1]), np.divmod(column, grid[1])
+    return np.where(i == k, 0, 2 + m - j)
 
 
 def places(grid: tuple[int, int], factor: Lower) -> tuple[Array, Array, Array]:
     """(row, column, which of the four) of the entries of a factor below its diagonal."""
     row = np.repeat(np.arange(factor.diagonal.size), np.diff(factor.indptr))
     column = factor.indices.astype(np.int64)
-    step = np.asarray(offsets(grid))
-    return row, column, np.argmax(step == (column - row)[:, None], axis=1)
+    return row, column, kinds(grid, row, column)
 
 
 def image(A: Any, grid: tuple[int, int], factor: Lower) -> Array:
@@ -51,9 +54,9 @@ def image(A: Any, grid: tuple[int, int], factor: Lower) -> Array:
     out[:, 0] = np.log(factor.diagonal * scale)
     out[row, 1 + kind] = factor.data * scale[row]
     each = np.repeat(np.arange(n), np.diff(A.indptr))
-    for k, step in enumerate(offsets(grid)):
-        at = A.indices - each == step
-        out[each[at], 5 + k] = A.data[at] * scale[each[at]] * scale[A.indices[at]]
+    at = A.indices < each
+    left, right = A.indices[at].astype(np.int64), each[at]
+    out[right, 5 + kinds(grid, right, left)] = A.data[at] * scale[right] * scale[left]
     ones = np.bincount(each, A.data, n)
     out[:, 9] = ones * scale * scale
     turned = factor.diagonal + np.bincount(column, factor.data, n)  # L'1
