@@ -279,13 +279,12 @@ class Optimizer:
     def _constrained(self, u: Array, waiting: Array) -> Array:
         self._cautious = not self._cautious
         feasible = self._feasible()
-        best = float(self.y[feasible].min()) if feasible.any() else None
         cautious = self._cautious and self._empty == 0
         centres = self._centres(u)
         x, some = _bo_constrained.suggest(
-            self._model, self._rules, centres, waiting, cautious, best, self._tol, self._rng
+            self._model, self._rules, centres, waiting, cautious, feasible, self._tol, self._rng
         )
-        if some or best is not None:
+        if some or feasible.any():
             self._empty = 0
             return x
         if self.y.size == self._judged:
