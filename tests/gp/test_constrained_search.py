@@ -130,7 +130,7 @@ def test_noisy_search_exploits_and_does_not_only_explore():
 
 
 def test_bounds_are_lowered_until_the_point_is_new():
-    # Once that ended at 32 standard deviations, here on a known point, and a forbidden one was asked for instead: 0.95.
+    # Once that ended at 32 standard deviations also on a known point, and a forbidden one was asked for instead: 0.95.
     opt = Optimizer(BOX[:1], n_constraints=1, noise=0.0, n_initial=0, rng=0)
     X = np.linspace(0.0, 1.0, 9)[:, None]
     opt.tell(X, X[:, 0], X - 0.45)

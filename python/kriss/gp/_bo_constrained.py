@@ -5,7 +5,7 @@ Functions", 2023, arXiv 2211.00162, algorithm 1: the next point minimises the lo
 where those of all constraints allow it, and where they allow nothing the problem is infeasible.  Every other point is
 chosen with the constraints' means and half a standard deviation instead, so that it is likely to be feasible itself.
 Where the bounds promise nothing below the best feasible value (with noise: the least mean at a feasible point), they
-are lowered until the point is a new one.
+are lowered, to 32 standard deviations, until the point is a new place; beyond that it refines the best known one.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def suggest(
             return inside, True
         if low(x[None], -ROOT)[0] > wanted:
             pool = np.vstack([pool, _bo_search.around(pool, _NEAR, rng)])
-    return (x if low(x[None], -ROOT)[0] <= wanted else _deeper(low, rules, pool)), True
+    return (x if low(x[None], -ROOT)[0] <= wanted else _deeper(low, rules, pool, x)), True
 
 
 def _best(objective: Surrogate, low: Bounds, feasible: npt.NDArray[np.bool_]) -> float | None:
@@ -188,21 +188,25 @@ def _least(low: Bounds, rules: Sequence[Bounds], pool: Array, root: float, depth
     return best
 
 
-def _deeper(low: Bounds, rules: Sequence[Bounds], pool: Array) -> Array:
+def _deeper(low: Bounds, rules: Sequence[Bounds], pool: Array, x: Array) -> Array:
     """The least ``mean - depth std`` where the constraints allow it, at the first depth where that is a new place.
 
-    Lowered without end, the bounds are in the order of the standard deviations; where no candidate is a new place, the
-    farthest from the known ones is what comes nearest to it. Some of the pool are allowed, or `_least` had failed.
+    Where that takes more than the last depth there is nothing to be found elsewhere: `x`, which refines the best known
+    point.  If it is known itself, the bounds are lowered without end, so that they are in the order of the standard
+    deviations, over the new places; without one, the farthest from the known points is what comes nearest to it.
+    Some of the pool are allowed, or `_least` had failed.
     """
     ok = pool[_violation(rules, pool, -ROOT_CONSTRAINTS) <= 0.0]
     mean = low(ok, 0.0)
     std = mean - low(ok, -1.0)
-    distance = np.array([np.abs(low.f.X - x).max(axis=1).min() for x in ok])
+    distance = np.array([np.abs(low.f.X - other).max(axis=1).min() for other in ok])
     for depth in _DEEPER:
         at = int(np.argmin(mean - depth * std))
         if distance[at] > _NEW:
             break
     else:
+        if not _bo_search.same(x, low.f.X):
+            return x
         new = distance > _NEW
         at = int(np.argmax(np.where(new, std, -1.0) if new.any() else distance))
     out: Array = ok[at]
