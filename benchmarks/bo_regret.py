@@ -21,18 +21,19 @@ import numpy as np
 from benchmarks import figure
 from benchmarks.bo_functions import PROBLEMS, Problem
 from benchmarks.kept_runs import KeptRuns
-from kriss import _validate
 from kriss.gp import Optimizer
-from kriss.gp._bo_search import sobol
 
 PEERS = Path(__file__).parent / "results" / "bo_regret_peers.json"
 
 
+def optimizer(problem: Problem, seed: int) -> Optimizer:
+    """Ours, before it begins."""
+    return Optimizer(problem.bounds, decomposition="random_tree" if problem.d >= 20 else None, rng=seed)
+
+
 def ours(problem: Problem, seed: int, evaluations: int) -> np.ndarray:
     """Best value after each evaluation."""
-    tree = "random_tree" if problem.d >= 20 else None
-    opt = Optimizer(problem.bounds, decomposition=tree, rng=seed)
-    return opt.run(problem.f, evaluations).best
+    return optimizer(problem, seed).run(problem.f, evaluations).best
 
 
 def timed(problem: Problem, seed: int, evaluations: int, run: Callable[..., Any] = ours) -> dict[str, Any]:
@@ -44,8 +45,7 @@ def timed(problem: Problem, seed: int, evaluations: int, run: Callable[..., Any]
 
 def design(problem: Problem, seed: int, evaluations: int) -> np.ndarray:
     """The points in the unit cube that ours begins with."""
-    first = max(3, min(2 * problem.d, 20))
-    return sobol(problem.d, first, _validate.generator(seed))[:evaluations]
+    return optimizer(problem, seed)._design[:evaluations]
 
 
 def botorch(problem: Problem, seed: int, evaluations: int) -> np.ndarray:
@@ -126,7 +126,10 @@ def measure(quick: bool, only: str, keep: str, seeds: int) -> Any:
     for problem in PROBLEMS:
         data[problem.name] = {}
         count = 0 if only == "botorch" else seeds
-        runs = [kept(f"{problem.name}|{seed}", partial(timed, problem, seed, evaluations)) for seed in range(count)]
+        runs = [
+            kept(f"{problem.name}|{evaluations}|{seed}", partial(timed, problem, seed, evaluations))
+            for seed in range(count)
+        ]
         for name, found in {"kriss": runs, **peers.get(problem.name, {})}.items():
             if found:
                 data[problem.name][name] = summary(problem, name, found)

@@ -190,6 +190,19 @@ def test_reports_say_met_and_missed(harness, tmp_path):
     assert payload["machine"]["cores"] >= 1
 
 
+def test_kept_runs_of_regret_are_of_so_many_evaluations(monkeypatch, tmp_path):
+    # Once a full study took the short curves of a quick one from the same file.
+    from benchmarks import bo_regret
+
+    monkeypatch.setattr(
+        bo_regret, "timed", lambda problem, seed, evaluations: {"best": [1.0] * evaluations, "seconds": 0.0}
+    )
+    keep = str(tmp_path / "runs.json")
+    for quick, evaluations in ((True, 40), (False, 100)):
+        for found in bo_regret.measure(quick, "kriss", keep, 1).values():
+            assert [len(curve) for curve in found["kriss"]["quartiles"]] == [evaluations] * 3
+
+
 def test_command_line(tmp_path):
     command = [sys.executable, "-m", "benchmarks", "import", "--quick", "--repeats", "1", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)

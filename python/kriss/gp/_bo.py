@@ -23,7 +23,6 @@ from kriss.gp._results import Prediction
 Array = npt.NDArray[Any]
 
 TREE_ROOTS = (0.0, 0.5)  # standard deviations of the components; their sum is several times that of the function
-_NEAR = 1e-8  # of the cube: nearer points count as the same
 _PATIENCE = 5  # evaluations in a row after which an empty set is believed
 _KEPT = 5  # of the best points, around which candidates lie
 
@@ -228,7 +227,7 @@ class Optimizer:
         known = bool(np.isfinite(self.y).any())
         # The centre, in place of a design, is for when nothing else is known, and needs no second evaluation.
         if k < self._design.shape[0] and (
-            self._sampled or not (known or _near(self._design[k], np.vstack([u, waiting])))
+            self._sampled or not (known or _bo_search.same(self._design[k], np.vstack([u, waiting])))
         ):
             return np.array(self._design[k])
         if not known:
@@ -279,13 +278,12 @@ class Optimizer:
     def _constrained(self, u: Array, waiting: Array) -> Array:
         self._cautious = not self._cautious
         feasible = self._feasible()
-        best = float(self.y[feasible].min()) if feasible.any() else None
         cautious = self._cautious and self._empty == 0
         centres = self._centres(u)
         x, some = _bo_constrained.suggest(
-            self._model, self._rules, centres, waiting, cautious, best, self._tol, self._rng
+            self._model, self._rules, centres, waiting, cautious, feasible, self._tol, self._rng
         )
-        if some or best is not None:
+        if some or feasible.any():
             self._empty = 0
             return x
         if self.y.size == self._judged:
@@ -301,7 +299,7 @@ class Optimizer:
 
     def _fresh(self, x: Array, known: Array) -> Array:
         """`x`, or where it is known already a point at which the model is least sure."""
-        if not _near(x, known):
+        if not _bo_search.same(x, known):
             return x
         pool = _bo_search.sobol(self.dimensions, 256, self._rng)
         std = self._model.predict(pool, return_std=True).std
@@ -497,11 +495,6 @@ class Optimizer:
                 if callback is not None and callback(self):
                     return self.result("stopped")
         return self.result()
-
-
-def _near(x: Array, known: Array) -> bool:
-    """Whether one of the points is `x`."""
-    return known.size > 0 and float(np.abs(known - x).max(axis=1).min()) <= _NEAR
 
 
 def _standard(values: Array) -> Array:

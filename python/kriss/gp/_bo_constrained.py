@@ -4,7 +4,8 @@ W. Xu, Y. Jiang, B. Svetozarevic, C. N. Jones, "Constrained Efficient Global Opt
 Functions", 2023, arXiv 2211.00162, algorithm 1: the next point minimises the lower confidence bound of the objective
 where those of all constraints allow it, and where they allow nothing the problem is infeasible.  Every other point is
 chosen with the constraints' means and half a standard deviation instead, so that it is likely to be feasible itself.
-Where the bounds promise nothing below the best feasible value, they are lowered until the point is a new one.
+Where the bounds promise nothing below the best feasible value (with noise: the least mean at a feasible point), they
+are lowered, to 32 standard deviations, until the point is a new place; beyond that it refines the best known one.
 """
 
 from __future__ import annotations
@@ -102,18 +103,18 @@ def suggest(
     centres: Array,
     pending: Array,
     cautious: bool,
-    best: float | None,
+    feasible: npt.NDArray[np.bool_],
     limit: float,
     rng: np.random.Generator,
 ) -> tuple[Array, bool]:
-    """The next point, and whether the optimistic constraints leave anything; `best` is the best feasible value, if any.
+    """The next point, and whether the optimistic constraints leave anything.
 
-    A constraint holds where it is at most `limit`.
+    `feasible` says at which of the objective's points all constraints were seen to hold: each is at most `limit`.
     """
     d = objective.d
     low = Bounds(objective, pending)
-    assert objective.scale is not None
-    wanted = np.inf if best is None else float(objective.scale(best)) - _GAIN
+    best = _best(objective, low, feasible)
+    wanted = np.inf if best is None else best - _GAIN
     rules = [Bounds(model, pending, limit) for model in constraints]
     pool = np.vstack([_bo_search.sobol(d, _RAW, rng), _bo_search.around(centres, _NEAR, rng)])
     if cautious:
@@ -123,13 +124,30 @@ def suggest(
         if x is not None and (best is None or low(x[None], -1.0)[0] <= wanted):
             return x, True
     x = _least(low, rules, pool, -ROOT_CONSTRAINTS, ROOT)
-    if x is not None:
-        return (x if low(x[None], -ROOT)[0] <= wanted else _deeper(low, rules, pool, x)), True
-    x, violation = _nearest(rules, pool, -ROOT_CONSTRAINTS)
-    if violation > 0.0:
-        return x, False
-    x2 = _least(low, rules, np.vstack([x, x]), -ROOT_CONSTRAINTS, ROOT)
-    return (x if x2 is None else x2), True
+    if x is None:
+        inside, violation = _nearest(rules, pool, -ROOT_CONSTRAINTS)
+        if violation > 0.0:
+            return inside, False
+        pool = np.vstack([inside, inside])
+        x = _least(low, rules, pool, -ROOT_CONSTRAINTS, ROOT)
+        if x is None:  # by the last digit of a batch of two
+            return inside, True
+        if low(x[None], -ROOT)[0] > wanted:
+            pool = np.vstack([pool, _bo_search.around(pool, _NEAR, rng)])
+    return (x if low(x[None], -ROOT)[0] <= wanted else _deeper(low, rules, pool, x)), True
+
+
+def _best(objective: Surrogate, low: Bounds, feasible: npt.NDArray[np.bool_]) -> float | None:
+    """The least value that is known where the constraints hold, in the model's units.
+
+    The least of noisy observations is below what any bound of the posterior promises, so that is its least mean.
+    """
+    if not feasible.any():
+        return None
+    if objective.fixed_noise == 0.0:
+        return float(objective.z[feasible].min())
+    assert objective.factor is not None
+    return float(low(objective.factor.X[feasible], 0.0).min())
 
 
 def leaves(constraints: Sequence[Surrogate], centres: Array, limit: float, rng: np.random.Generator) -> bool:
@@ -171,17 +189,28 @@ def _least(low: Bounds, rules: Sequence[Bounds], pool: Array, root: float, depth
 
 
 def _deeper(low: Bounds, rules: Sequence[Bounds], pool: Array, x: Array) -> Array:
-    """The least ``mean - depth std`` in the pool, at the first depth where that is a new place; else `x`."""
+    """The least ``mean - depth std`` where the constraints allow it, at the first depth where that is a new place.
+
+    Where that takes more than the last depth there is nothing to be found elsewhere: `x`, which refines the best known
+    point.  If it is known itself, the bounds are lowered without end, so that they are in the order of the standard
+    deviations, over the new places; without one, the farthest from the known points is what comes nearest to it.
+    Some of the pool are allowed, or `_least` had failed.
+    """
     ok = pool[_violation(rules, pool, -ROOT_CONSTRAINTS) <= 0.0]
-    if ok.shape[0] == 0:
-        return x
     mean = low(ok, 0.0)
     std = mean - low(ok, -1.0)
+    distance = np.array([np.abs(low.f.X - other).max(axis=1).min() for other in ok])
     for depth in _DEEPER:
-        other: Array = ok[int(np.argmin(mean - depth * std))]
-        if np.abs(low.f.X - other).max(axis=1).min() > _NEW:
-            return other
-    return x
+        at = int(np.argmin(mean - depth * std))
+        if distance[at] > _NEW:
+            break
+    else:
+        if not _bo_search.same(x, low.f.X):
+            return x
+        new = distance > _NEW
+        at = int(np.argmax(np.where(new, std, -1.0) if new.any() else distance))
+    out: Array = ok[at]
+    return out
 
 
 def _nearest(rules: Sequence[Bounds], pool: Array, root: float) -> tuple[Array, float]:

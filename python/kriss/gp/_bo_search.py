@@ -19,6 +19,12 @@ ACQUISITIONS = ("log_ei", "ei", "noisy_ei", "ucb", "knowledge_gradient", "max_va
 _RAW = 512
 _NEAR = 256
 _STARTS = 8
+_SAME = 1e-8  # of the cube: nearer points count as the same
+
+
+def same(x: Array, known: Array) -> bool:
+    """Whether one of the known points is `x`."""
+    return known.size > 0 and float(np.abs(known - x).max(axis=1).min()) <= _SAME
 
 
 def sobol(d: int, count: int, rng: np.random.Generator) -> Array:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss.gp import _sklearn_kernels, _structure
-from kriss.gp._base import Kernel, Sum
+from kriss.gp._base import Kernel
+from kriss.gp._joined import Sum
 from kriss.gp._stationary import RBF, Matern
 
 Array = npt.NDArray[Any]

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _backend
-from kriss.gp._base import Array, Kernel, Sum, transposed
+from kriss.gp._base import Array, Kernel, transposed
+from kriss.gp._joined import Sum
 from kriss.gp._product import Power, Product, others
 from kriss.gp._program import Builder, Program
 from kriss.gp._stationary import Stationary

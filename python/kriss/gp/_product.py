@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kriss import _validate
-from kriss.gp._base import Array, Kernel, Sum, _Joined, checked
+from kriss.gp._base import Array, Kernel
+from kriss.gp._joined import Joined, Sum, checked
 
 if TYPE_CHECKING:
     from kriss.gp._program import Builder
@@ -33,7 +34,7 @@ def others(values: Sequence[Array]) -> list[Array]:
     return out
 
 
-class Product(_Joined):
+class Product(Joined):
     """The product of covariance functions, as ``k1 * k2`` makes it.
 
     Parameters
