@@ -110,49 +110,6 @@ def test_arms_and_fixed_values():
     assert Sequence("cg", "mic").arms == ("mic",)
 
 
-def test_auto():
-    assert Sequence("cg", "auto").arms[:2] == ("mic", "ssor (omega 1)") and len(Sequence("cg", "auto").arms) == 21
-    assert Sequence("minres", "auto", ("relax",)).arms[0] == "mic (relax 0)"
-    assert Sequence("cg", "auto", ("omega",)).arms == Sequence().arms
-    assert Sequence("cg", "auto", ()).arms == ("mic",)
-    assert len(Sequence("cg", "auto", ("relax", "precond")).arms) == 11
-    assert Sequence("bicgstab", "auto").arms == ("ilu0", "jacobi", "none")
-    assert Sequence("sor", "auto").arms == Sequence("sor").arms
-    with pytest.raises(ValueError, match="'auto' among others"):
-        Sequence("cg", ["auto", "ssor"])
-    D, b = poisson2d(40), np.ones(1600)
-    S = Sequence("cg", "auto", rtol=1e-8, rng=0)
-    paid = sum(S.solve(D, b).iterations for _ in range(80))
-    assert S.report().used[0] > 40  # MIC, of 21 settings
-    assert paid <= 1.2 * 80 * cg(D, b, rtol=1e-8, M="mic").iterations
-
-
-@pytest.mark.parametrize("method", ["minres", "gmres"])
-def test_auto_solves_where_every_factor_refuses_the_diagonal(method):
-    H, B = poisson2d(8), sps.random_array((12, 64), density=0.2, rng=np.random.default_rng(2))
-    A = sps.csr_array(sps.block_array([[H, B.T], [B, None]]))
-    b = A @ np.ones(76)
-    solved(A, b, Sequence(method, "auto", rtol=1e-9, maxiter=4000).solve(A, b), 1e-7)
-
-
-def test_a_context_array_that_is_filled_again_is_another_context():
-    A, b, _ = system(0)
-    S, given = Sequence("cg", "ssor", rtol=1e-8, rng=0), np.empty(1)
-    T = Sequence("cg", "ssor", rtol=1e-8, rng=0)
-    for k in range(30):
-        given[0] = 1.0 + k % 3
-        assert S.solve(A, b, given).iterations == T.solve(A, b, 1.0 + k % 3).iterations
-    assert np.array_equal(S.report().contexts, T.report().contexts)
-
-
-def test_a_vector_for_a_matrix_is_named_the_second_time_too():
-    A, b, _ = system(0)
-    S = Sequence("cg", "ssor")
-    S.solve(A, b)
-    with pytest.raises(ValueError, match="A "):
-        S.solve(sps.csr_array(np.ones(b.size)), b)
-
-
 @pytest.mark.parametrize("precond", ["ssor", "mic", "jacobi"])
 def test_matrices_changed_in_place_are_noticed(precond):
     S = Sequence("cg", precond, (), rtol=1e-9)

@@ -193,7 +193,7 @@ def test_what_copies_of_a_sequence_learn_comes_together():
     out = solve_sequence(systems, learner, contexts=[1 + t % 5 for t in range(24)], pieces=3)
     assert out.converged and out.pieces == (8, 8, 8)
     (known,) = learner.state_dict()["patterns"].values()
-    assert len(known["learner"]["arm"]) == 24
+    assert known["learner"]["rows"].shape[1] == 24
 
 
 def test_a_sequence_loses_nothing_when_a_process_dies(tmp_path):
@@ -203,6 +203,6 @@ def test_a_sequence_loses_nothing_when_a_process_dies(tmp_path):
     got = solve_sequence(systems, kriss.solve.Sequence(rtol=1e-8, rng=0), pieces=2, workers=2)
     assert got.deaths == 1 and got.converged
     assert all(np.array_equal(a.x, b.x) for a, b in zip(want, got, strict=True))
-    known = [next(iter(out.learner.state_dict()["patterns"].values()))["learner"]["arm"] for out in (want, got)]
-    assert len(known[1]) == 12
+    known = [next(iter(out.learner.state_dict()["patterns"].values()))["learner"]["rows"][0] for out in (want, got)]
+    assert len(known[1]) == 12  # the arms
     np.testing.assert_array_equal(*known)
