@@ -59,28 +59,22 @@ KRISS_ALWAYS_INLINE T block_one_row(const BlockView<T, I>& a, index_t i, const T
     return s;
 }
 
-// Where a block row of B by B blocks is, and the sums of its rows so far.
+// All rows of the block row `line` of B by B blocks.  y: its first row
 template <class T, class I, int B>
-struct BlockSums {
-    const I* KRISS_RESTRICT column;
-    index_t count;
-    index_t step;
+KRISS_ALWAYS_INLINE void block_line(const BlockView<T, I>& a, index_t line, const T* KRISS_RESTRICT x,
+                                    T* KRISS_RESTRICT y) {
+    const index_t first = a.indptr[line];
+    const index_t stop = a.indptr[line + 1];
+    const index_t step = a.block_step();
     const T* KRISS_RESTRICT v[B];
     T s[B];
-
-    KRISS_ALWAYS_INLINE BlockSums(const BlockView<T, I>& a, index_t line) {
-        const index_t first = a.indptr[line];
-        count = a.indptr[line + 1] - first;
-        step = a.block_step();
-        column = a.indices + first;
-        for (int r = 0; r < B; ++r) {
-            v[r] = a.data + first * (B * B) + r * a.row_step(count);
-            s[r] = T{};
-        }
+    for (int r = 0; r < B; ++r) {
+        v[r] = a.data + first * (B * B) + r * a.row_step(stop - first);
+        s[r] = T{};
     }
-    KRISS_ALWAYS_INLINE void add(index_t q, const T* KRISS_RESTRICT x) {
-        const T* KRISS_RESTRICT xs = x + static_cast<index_t>(column[q]) * B;
-        const index_t at = q * step;
+    index_t at = 0;
+    for (index_t q = first; q < stop; ++q, at += step) {
+        const T* KRISS_RESTRICT xs = x + static_cast<index_t>(a.indices[q]) * B;
         for (int c = 0; c < B; ++c) {
             const T xc = xs[c];
             for (int r = 0; r < B; ++r) {
@@ -88,36 +82,9 @@ struct BlockSums {
             }
         }
     }
-    KRISS_ALWAYS_INLINE void store(T* KRISS_RESTRICT y) const {
-        for (int r = 0; r < B; ++r) {
-            y[r] = s[r];
-        }
+    for (int r = 0; r < B; ++r) {
+        y[r] = s[r];
     }
-};
-
-// The rows of the block row `line`, or (Two) of it and the next. B sums that wait for their own last term leave most of
-// a processor idle; twice as many keep it busy.  y: the first row
-template <class T, class I, int B, bool Two>
-KRISS_ALWAYS_INLINE void block_line(const BlockView<T, I>& a, index_t line, const T* KRISS_RESTRICT x,
-                                    T* KRISS_RESTRICT y) {
-    BlockSums<T, I, B> one(a, line);
-    index_t q = 0;
-    if constexpr (Two) {
-        BlockSums<T, I, B> other(a, line + 1);
-        const index_t both = one.count < other.count ? one.count : other.count;
-        for (; q < both; ++q) {
-            one.add(q, x);
-            other.add(q, x);
-        }
-        for (index_t p = both; p < other.count; ++p) {
-            other.add(p, x);
-        }
-        other.store(y + B);
-    }
-    for (; q < one.count; ++q) {
-        one.add(q, x);
-    }
-    one.store(y);
 }
 
 // y[begin .. end) of A x, the borders anywhere; B = 0 stands for any block shape.  y: (n)
@@ -128,13 +95,8 @@ void block_rows(const BlockView<T, I>& a, index_t begin, index_t end, const T* x
         for (; i < end && i % B != 0; ++i) {
             y[i] = block_one_row(a, i, x);
         }
-        if constexpr (B <= 4) {
-            for (; i + 2 * B <= end; i += 2 * B) {
-                block_line<T, I, B, true>(a, i / B, x, y + i);
-            }
-        }
         for (; i + B <= end; i += B) {
-            block_line<T, I, B, false>(a, i / B, x, y + i);
+            block_line<T, I, B>(a, i / B, x, y + i);
         }
     }
     for (; i < end; ++i) {
