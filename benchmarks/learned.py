@@ -12,16 +12,14 @@ import argparse
 import json
 import math
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sps
-import scipy.sparse.linalg as spl
 
 from benchmarks import machine
+from benchmarks.solvers_timed import Method, direct, measure, pyamg_methods, scipy_cg
 from kriss.solve import IC0, ICT, MIC, SSOR, Jacobi, black_box_mg, cg
 from kriss.solve.learned import LearnedMultigrid, StencilFactor
 from kriss.testing import diffusion2d, diffusion3d, poisson2d, random_diffusion
@@ -47,28 +45,19 @@ def families(dim: int) -> dict[str, Callable[[int, np.random.Generator], Any]]:
     return rotated | plain
 
 
-def methods(A: Any, shape: tuple[int, ...]) -> dict[str, tuple[Callable[[], Any], Callable[[Any, Any], Any]]]:
+def methods(A: Any, shape: tuple[int, ...]) -> dict[str, Method]:
     """Name -> (setup, solve); solve returns (x, iterations)."""
 
     def ours(M: Any, b: Any) -> Any:
         result = cg(A, b, rtol=RTOL, M=M, maxiter=MOST)
         return result.x, result.iterations
 
-    def scipys(_: Any, b: Any) -> Any:
-        steps = [0]
-
-        def count(_: Any) -> None:
-            steps[0] += 1
-
-        x, _ = spl.cg(A, b, rtol=RTOL, maxiter=MOST, callback=count)
-        return x, steps[0]
-
     def ssor() -> Any:
         return SSOR(A, 2.0 / (1.0 + math.sin(math.pi / (max(shape) + 1))))
 
     model = MODEL if len(shape) == 2 else MODEL3
     out: dict[str, Any] = {
-        "SciPy CG": (lambda: None, scipys),
+        "SciPy CG": scipy_cg(A, RTOL, MOST),
         "Jacobi": (lambda: Jacobi(A), ours),
         "SSOR": (ssor, ours),
         "IC(0)": (lambda: IC0(A), ours),
@@ -76,53 +65,11 @@ def methods(A: Any, shape: tuple[int, ...]) -> dict[str, tuple[Callable[[], Any]
         "ICT": (lambda: ICT(A), ours),
         "Black-Box MG": (lambda: black_box_mg(A, shape), ours),
         "LearnedMultigrid": (lambda: model.setup(A, shape), ours),
-        "sparse direct": (lambda: spl.splu(A.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}),
-                          lambda lu, b: (lu.solve(b), 1)),
-    }  # fmt: skip
+        "sparse direct": direct(A),
+    }
     if len(shape) == 2:
         out["StencilFactor"] = (lambda: STENCIL.setup(A, shape), ours)
-    try:
-        import pyamg
-    except ImportError:
-        return out
-    old = sps.csr_matrix(A)
-
-    def amg(ml: Any, b: Any) -> Any:
-        norms: list[float] = []
-        x = ml.solve(b, tol=RTOL, accel="cg", maxiter=500, residuals=norms)
-        return x, len(norms) - 1
-
-    out["PyAMG RS"] = (lambda: pyamg.ruge_stuben_solver(old), amg)
-    out["PyAMG SA"] = (lambda: pyamg.smoothed_aggregation_solver(old), amg)
-    return out
-
-
-def measure(A: Any, shape: tuple[int, ...], rng: np.random.Generator, repeats: int) -> dict[str, dict[str, Any]]:
-    """One matrix, every method; the fastest of a few repeats each."""
-    b = rng.standard_normal(A.shape[0])
-    found = {}
-    for name, (setup, solve) in methods(A, shape).items():
-        best: dict[str, Any] = {"setup": math.inf, "solve": math.inf}
-        for _ in range(repeats):
-            start = time.perf_counter()
-            try:
-                made = setup()
-                middle = time.perf_counter()
-                x, count = solve(made, b)
-            except (np.linalg.LinAlgError, MemoryError, ValueError) as error:
-                best["error"] = str(error)
-                break
-            end = time.perf_counter()
-            best["setup"] = min(best["setup"], middle - start)
-            best["solve"] = min(best["solve"], end - middle)
-            best["iterations"] = count
-            best["residual"] = float(np.linalg.norm(b - A @ x) / np.linalg.norm(b))
-            if name == "LearnedMultigrid":
-                best["kept"] = made.params["kept"]
-            if end - start > 5.0:
-                break
-        found[name] = best
-    return found
+    return out | pyamg_methods(A, RTOL)
 
 
 def rows(quick: bool, matrices: int, repeats: int) -> Iterator[dict[str, Any]]:
@@ -135,7 +82,9 @@ def rows(quick: bool, matrices: int, repeats: int) -> Iterator[dict[str, Any]]:
                 runs = []
                 for k in range(matrices):
                     rng = np.random.default_rng([SEED, dim, number, n, k])
-                    runs.append(measure(make(n, rng), (n,) * dim, rng, repeats))
+                    A = make(n, rng)
+                    b = rng.standard_normal(A.shape[0])
+                    runs.append(measure(A, b, methods(A, (n,) * dim), repeats, "LearnedMultigrid"))
                 table = []
                 for name in runs[0]:
                     mine = [run[name] for run in runs]

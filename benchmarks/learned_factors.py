@@ -14,7 +14,6 @@ import argparse
 import json
 import math
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ import scipy.sparse as sps
 import scipy.sparse.linalg as spl
 
 from benchmarks import machine
+from benchmarks.solvers_timed import Method, direct, measure, pyamg_methods, scipy_cg
 from kriss.solve import IC0, ICT, MIC, SSOR, Jacobi, cg, rcm_order
 from kriss.solve.learned import GraphFactor
 from kriss.testing import mesh_diffusion
@@ -41,23 +41,14 @@ def families() -> dict[str, Callable[[int, np.random.Generator], Any]]:
     return {**drawn, "isotropic": lambda n, rng: mesh_diffusion(n, rng=rng)}
 
 
-def methods(A: Any) -> dict[str, tuple[Callable[[], Any], Callable[[Any, Any], Any]]]:
+def methods(A: Any) -> dict[str, Method]:
     """Name -> (setup, solve); solve returns (x, iterations)."""
 
     def ours(made: Any, b: Any) -> Any:
         result = cg(A, b, rtol=RTOL, M=made, maxiter=MOST)
         return result.x, result.iterations
 
-    def plain(_: Any, b: Any) -> Any:
-        steps = [0]
-
-        def count(_: Any) -> None:
-            steps[0] += 1
-
-        x, _ = spl.cg(A, b, rtol=RTOL, maxiter=MOST, callback=count)
-        return x, steps[0]
-
-    def ordered(make: Callable[[Any], Any]) -> tuple[Callable[[], Any], Callable[[Any, Any], Any]]:
+    def ordered(make: Callable[[Any], Any]) -> Method:
         def setup() -> Any:
             order = rcm_order(A)
             B = sps.csr_array(A[order][:, order])
@@ -74,7 +65,7 @@ def methods(A: Any) -> dict[str, tuple[Callable[[], Any], Callable[[Any, Any], A
         return setup, solve
 
     out: dict[str, Any] = {
-        "SciPy CG": (lambda: None, plain),
+        "SciPy CG": scipy_cg(A, RTOL, MOST),
         "Jacobi": (lambda: Jacobi(A), ours),
         "SSOR": ordered(lambda B: SSOR(B, 1.2)),
         "IC(0)": ordered(IC0),
@@ -83,23 +74,9 @@ def methods(A: Any) -> dict[str, tuple[Callable[[], Any], Callable[[Any, Any], A
         "ICT, as given": (lambda: ICT(A, 0.0, 0), ours),
         "ICT, more fill": ordered(ICT),
         LEARNED: (lambda: MODEL.setup(A), ours),
-        "sparse direct": (lambda: spl.splu(A.tocsc(), permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}),
-                          lambda lu, b: (lu.solve(b), 1)),
+        "sparse direct": direct(A),
     }  # fmt: skip
-    try:
-        import pyamg
-    except ImportError:
-        return out
-    old = sps.csr_matrix(A)
-
-    def amg(ml: Any, b: Any) -> Any:
-        norms: list[float] = []
-        x = ml.solve(b, tol=RTOL, accel="cg", maxiter=500, residuals=norms)
-        return x, len(norms) - 1
-
-    out["PyAMG RS"] = (lambda: pyamg.ruge_stuben_solver(old), amg)
-    out["PyAMG SA"] = (lambda: pyamg.smoothed_aggregation_solver(old), amg)
-    return out
+    return out | pyamg_methods(A, RTOL)
 
 
 def entries(made: Any) -> float:
@@ -111,33 +88,12 @@ def entries(made: Any) -> float:
     return float(parts[0][1].size + parts[2][1].size + parts[1].size) if parts else math.nan
 
 
-def measure(A: Any, rng: np.random.Generator, repeats: int) -> dict[str, dict[str, Any]]:
-    """One matrix, every method; the fastest of a few repeats each."""
+def measured(A: Any, rng: np.random.Generator, repeats: int) -> dict[str, dict[str, Any]]:
+    """One matrix, every method."""
     b = rng.standard_normal(A.shape[0])
-    found = {}
-    for name, (setup, solve) in methods(A).items():
-        best: dict[str, Any] = {"setup": math.inf, "solve": math.inf}
-        for _ in range(repeats):
-            start = time.perf_counter()
-            try:
-                made = setup()
-                middle = time.perf_counter()
-                x, count = solve(made, b)
-            except (np.linalg.LinAlgError, MemoryError, ValueError) as error:
-                best["error"] = str(error)
-                break
-            end = time.perf_counter()
-            best["setup"] = min(best["setup"], middle - start)
-            best["solve"] = min(best["solve"], end - middle)
-            best["iterations"] = count
-            best["fill"] = entries(made) / A.nnz
-            best["residual"] = float(np.linalg.norm(b - A @ x) / np.linalg.norm(b))
-            if name == LEARNED:
-                best["kept"] = made.params["kept"]
-            if end - start > 5.0:
-                break
+    found = measure(A, b, methods(A), repeats, LEARNED, lambda made: {"fill": entries(made) / A.nnz})
+    for best in found.values():
         best["sequence"] = best["setup"] + SOLVES * best["solve"]
-        found[name] = best
     return found
 
 
@@ -151,7 +107,7 @@ def rows(quick: bool, matrices: int, repeats: int, match: str) -> Iterator[dict[
             runs = []
             for k in range(matrices):
                 rng = np.random.default_rng([SEED, number, n, k])
-                runs.append(measure(make(n, rng), rng, repeats))
+                runs.append(measured(make(n, rng), rng, repeats))
             table = []
             for name in runs[0]:
                 mine = [run[name] for run in runs]
