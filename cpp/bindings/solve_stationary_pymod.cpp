@@ -10,6 +10,7 @@
 #include "solve.hpp"
 #include "solve_colors.hpp"
 #include "solve_grid.hpp"
+#include "solve_order.hpp"
 #include "solve_stationary_kernels.hpp"
 
 namespace kriss::bind {
@@ -223,7 +224,25 @@ void add_colors(py::module_& m, const char* name) {
 
 }  // namespace
 
+template <class I>
+void add_order(py::module_& m) {
+    m.def(
+        "rcm_order",
+        [](const array<I>& indptr, const array<I>& indices, array<I>& order, int workers) {
+            const auto n = static_cast<index_t>(indptr.size()) - 1;
+            expect(n >= 0 && static_cast<index_t>(order.size()) == n, "order must be (n)");
+            expect(static_cast<index_t>(indptr.data()[n]) <= static_cast<index_t>(indices.size()),
+                   "indptr and indices disagree");
+            I* out = order.mutable_data();
+            call(workers, [&](const Executor&) { reverse_cuthill_mckee(n, indptr.data(), indices.data(), out); });
+        },
+        py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("order").noconvert(), py::arg("workers"),
+        "Reverse Cuthill-McKee order of a symmetric pattern.");
+}
+
 void add_solve_stationary(py::module_& m) {
+    add_order<std::int32_t>(m);
+    add_order<std::int64_t>(m);
     m.attr("sweep_chunk") = static_cast<std::int64_t>(sweep_chunk);
     add_sweeps<double, std::int32_t>(m);
     add_sweeps<double, std::int64_t>(m);

@@ -309,6 +309,51 @@ def test_rcm_order_is_a_permutation_that_never_widens_a_shuffled_band(n, density
         assert np.abs(C.coords[0] - C.coords[1]).max() == 1
 
 
+def reference_rcm(A):
+    """By the textbook, with sets: every component from an end of it, neighbours by (degree, number), then reversed."""
+    pattern = (abs(A) + abs(A).T).tocsr()
+    near = [sorted(set(pattern.indices[pattern.indptr[i] : pattern.indptr[i + 1]])) for i in range(A.shape[0])]
+
+    def key(i):
+        return len(near[i]), i
+
+    def levels(start):
+        out, seen = [{start}], {start}
+        while out[-1]:
+            out.append({j for i in out[-1] for j in near[i]} - seen)
+            seen |= out[-1]
+        return out[:-1]
+
+    order = []
+    for start in sorted(range(A.shape[0]), key=key):
+        if start in order:
+            continue
+        found = levels(start)
+        while True:
+            other = min(found[-1], key=key)
+            if len(levels(other)) <= len(found):
+                break
+            start, found = other, levels(other)
+        order.append(start)
+        head = len(order) - 1
+        while head < len(order):
+            order += sorted(set(near[order[head]]) - set(order), key=key)
+            head += 1
+    return order[::-1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(n=st.integers(0, 60), density=st.floats(0.0, 0.15), seed=st.integers(0, 10**6))
+def test_rcm_order_depended_on_how_the_processor_sorts_ties(n, density, seed):
+    A = sps.random_array((n, n), density=density, rng=np.random.default_rng(seed)).tocsr()
+    A.data[:] = 1.0
+    for itype in (np.int32, np.int64):
+        A.indices, A.indptr = A.indices.astype(itype), A.indptr.astype(itype)
+        found = rcm_order(A)
+        assert found.dtype == itype
+        assert_array_equal(found, np.array(reference_rcm(A), itype))
+
+
 def test_rcm_order_takes_any_pattern():
     A = sps.csr_array(np.triu(np.ones((5, 5))))
     assert_array_equal(np.sort(rcm_order(A)), np.arange(5))

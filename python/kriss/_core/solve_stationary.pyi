@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['ColorSweepsF32I32', 'ColorSweepsF32I64', 'ColorSweepsF64I32', 'ColorSweepsF64I64', 'GridRelaxationF32I32', 'GridRelaxationF32I64', 'GridRelaxationF64I32', 'GridRelaxationF64I64', 'color_sweeps', 'greedy_colors', 'jacobi_sweeps', 'pattern_symmetric', 'relax_grid', 'relax_sweeps', 'sweep_chunk', 'sweep_needs']
+__all__: list[str] = ['ColorSweepsF32I32', 'ColorSweepsF32I64', 'ColorSweepsF64I32', 'ColorSweepsF64I64', 'GridRelaxationF32I32', 'GridRelaxationF32I64', 'GridRelaxationF64I32', 'GridRelaxationF64I64', 'color_sweeps', 'greedy_colors', 'jacobi_sweeps', 'pattern_symmetric', 'rcm_order', 'relax_grid', 'relax_sweeps', 'sweep_chunk', 'sweep_needs']
 class GridRelaxationF64I32:
     """
     A stencil matrix in strips of its grid, with b and x.
@@ -233,6 +233,16 @@ def pattern_symmetric(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.
 def pattern_symmetric(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float32], workers: typing.SupportsInt | typing.SupportsIndex) -> bool:
     """
     Whether each entry has its counterpart on the other side of the diagonal; rows sorted.
+    """
+@typing.overload
+def rcm_order(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], order: numpy.typing.NDArray[numpy.int32], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Reverse Cuthill-McKee order of a symmetric pattern.
+    """
+@typing.overload
+def rcm_order(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], order: numpy.typing.NDArray[numpy.int64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Reverse Cuthill-McKee order of a symmetric pattern.
     """
 @typing.overload
 def relax_grid(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], b: numpy.typing.NDArray[numpy.float64], x: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> typing.Any:

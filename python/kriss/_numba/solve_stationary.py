@@ -153,3 +153,76 @@ def _colors(indptr, indices, color):
 
 def greedy_colors(indptr, indices, data, color, workers):
     return _colors(indptr, indices, color)
+
+
+@njit(cache=True, nogil=True)
+def _far_from(indptr, indices, start, rank, seen, turn, queue):
+    """(levels of a search from `start`, the node of the last level that comes first by degree)."""
+    seen[start] = turn
+    queue[0] = start
+    begin, end, levels, node = 0, 1, 0, start
+    while begin < end:
+        levels += 1
+        node = queue[begin]
+        tail = end
+        for q in range(begin, end):
+            i = queue[q]
+            if rank[i] < rank[node]:
+                node = i
+            for k in range(indptr[i], indptr[i + 1]):
+                j = indices[k]
+                if seen[j] != turn:
+                    seen[j] = turn
+                    queue[tail] = j
+                    tail += 1
+        begin, end = end, tail
+    return levels, node
+
+
+@njit(cache=True, nogil=True)
+def _rcm(indptr, indices, by_degree, rank, order):
+    n = order.size
+    placed = np.zeros(n, np.bool_)
+    seen = np.zeros(n, np.int64)
+    queue = np.empty(n, np.int64)
+    near = np.empty(n, np.int64)
+    turn = tail = 0
+    for least in by_degree:
+        if placed[least]:
+            continue
+        start = least
+        turn += 1
+        levels, far = _far_from(indptr, indices, start, rank, seen, turn, queue)
+        while levels > 2:
+            turn += 1
+            back, next_far = _far_from(indptr, indices, far, rank, seen, turn, queue)
+            if back <= levels:
+                break
+            start, levels, far = far, back, next_far
+        head = tail
+        placed[start] = True
+        order[tail] = start
+        tail += 1
+        while head < tail:
+            i = order[head]
+            head += 1
+            count = 0
+            for k in range(indptr[i], indptr[i + 1]):
+                j = indices[k]
+                if not placed[j]:
+                    placed[j] = True
+                    near[count] = rank[j]
+                    count += 1
+            near[:count].sort()
+            for c in range(count):
+                order[tail] = by_degree[near[c]]
+                tail += 1
+
+
+def rcm_order(indptr, indices, order, workers):
+    """Reverse Cuthill-McKee order of a symmetric pattern; ties go to the smaller number."""
+    by_degree = np.argsort(np.diff(indptr), kind="stable")
+    rank = np.empty_like(by_degree)
+    rank[by_degree] = np.arange(rank.size)
+    _rcm(indptr, indices, by_degree, rank, order)
+    order[:] = order[::-1].copy()

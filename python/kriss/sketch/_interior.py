@@ -183,7 +183,7 @@ def vertex(a: Array, b: Array, low: Array, high: Array, h: Array, found: Interio
     inside = np.minimum(found.u - low, high - found.u) / np.maximum(width, TINY)
     count = min(len(b), 4 * n + 10)
     near = np.argpartition(-inside, count - 1)[:count] if count < len(b) else np.arange(len(b))
-    near = near[np.argsort(-inside[near])]
+    near = near[np.argsort(-inside[near], kind="stable")]
     if len(near) < n or n == 0:
         return None
     # A greedy basis from rows that are far within their bounds, by pivoted QR of rows weighted by how far.

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 import scipy.sparse as sps
-from scipy.sparse.csgraph import reverse_cuthill_mckee
 from scipy.sparse.linalg import LinearOperator
 
 from kriss import _validate as check
 from kriss._backend import kernels
 from kriss.solve._native import NativePreconditioner, scaled
+from kriss.solve._order import rcm_order
 
 _SMOOTHERS = {"jacobi": (4, 1, 1.0), "ssor": (3, 1, 1.0)}
 _ADDITIVE = 3
@@ -160,7 +160,7 @@ def _bisect(graph: Any, mine: npt.NDArray[Any], k: int, first: int, labels: npt.
     if k == 1:
         labels[mine] = first
         return
-    order = reverse_cuthill_mckee(graph, symmetric_mode=True)
+    order = rcm_order(graph)
     cut = mine.size * (k // 2) // k
     for half, many, start in ((order[:cut], k // 2, first), (order[cut:], k - k // 2, first + k // 2)):
         half = np.sort(half)

@@ -316,7 +316,7 @@ class Refinement:
         typical = float(np.quantile(size[good & (far > 1e-2 * (self.high - self.low))], 0.9)) if good.any() else 0.0
         if peak > 1e4 * typical > 0:
             inside = good & (size > 30 * typical)
-            order = np.argsort(far)
+            order = np.argsort(far, kind="stable")
             r = 0.0
             for i in order:
                 if far[i] > 1e3 * (b - a) and not inside[i]:

@@ -421,7 +421,7 @@ class Refinement:
     def _trace(self, failed: tuple[F64, F64, F64], max_evals: int) -> bool:
         """Which direction a violation comes from: samples on the four sides of its cell."""
         x, y, r = failed
-        order = np.argsort(-r)[:64]
+        order = np.argsort(-r, kind="stable")[:64]
         x, y, r = x[order], y[order], r[order]
         i, j = self._cells(0, x), self._cells(1, y)
         sx = np.concatenate([x, x, self.x[i], self.x[i + 1]])
