@@ -26,8 +26,7 @@ void add_blocks(py::module_& m) {
                                        static_cast<index_t>(data.shape(2)),
                                        indptr.data(),
                                        indices.data(),
-                                       in<T>(data),
-                                       false};
+                                       in<T>(data)};
             expect(view.high > 0 && view.wide > 0, "blocks must not be empty");
             return std::make_shared<Owning<BlockMap<T, I>>>(std::vector<py::object>{indptr, indices, data}, view);
         },

@@ -248,6 +248,18 @@ bool block_line_of(const CsrView<T, I>& a, index_t first, index_t b, I* out) {
     return wrong == 0;
 }
 
+// The values of the rows [first, first + b), `length` each, block after block.  out: (b length)
+template <class T>
+void copy_blocks(const T* rows, index_t length, index_t b, T* out) {
+    for (index_t k = 0; k < length; k += b) {
+        for (index_t r = 0; r < b; ++r) {
+            for (index_t c = 0; c < b; ++c) {
+                *out++ = rows[r * length + k + c];
+            }
+        }
+    }
+}
+
 }  // namespace
 
 template <class T, class I>
@@ -286,7 +298,15 @@ Blocks<T, I> by_blocks(const CsrView<T, I>& a, const Executor& ex) {
         out.indices.resize(static_cast<std::size_t>(before(lines)));
         ex.parallel_for(lines - first, some, [&](index_t begin, index_t end) { look(first + begin, first + end); });
         if (good) {
-            out.view = {lines, b, b, out.indptr.data(), out.indices.data(), a.data, true};
+            out.data = aligned<T>(before(lines) * b * b);
+            ex.parallel_for(lines, some, [&](index_t begin, index_t end) {
+                for (index_t line = begin; line < end; ++line) {
+                    const index_t start = a.indptr[line * b];
+                    copy_blocks(a.data + start, static_cast<index_t>(a.indptr[line * b + 1]) - start, b,
+                                out.data.get() + start);
+                }
+            });
+            out.view = {lines, b, b, out.indptr.data(), out.indices.data(), out.data.get()};
             return out;
         }
     }

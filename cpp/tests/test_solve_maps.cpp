@@ -49,7 +49,7 @@ void blocks(index_t lines, index_t b) {
         indptr.push_back(static_cast<std::int32_t>(indices.size()));
     }
     const std::vector<T> data = numbers<T>(static_cast<index_t>(indices.size()) * b * b);
-    const BlockView<T, std::int32_t> a{lines, b, b, indptr.data(), indices.data(), data.data(), false};
+    const BlockView<T, std::int32_t> a{lines, b, b, indptr.data(), indices.data(), data.data()};
     Csr<T> c;
     for (index_t i = 0; i < lines * b; ++i) {
         for (index_t q = indptr[static_cast<std::size_t>(i / b)]; q < indptr[static_cast<std::size_t>(i / b + 1)];

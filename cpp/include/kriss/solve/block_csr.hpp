@@ -4,10 +4,9 @@
 // E.-J. Im, K. Yelick, R. Vuduc, "Sparsity: optimization framework for sparse matrix kernels", Int. J. High Perform.
 // Comput. Appl. 18 (2004), section 2 (register blocking with fixed block sizes).
 //
-// Two layouts of the values, told apart by `by_rows`: block after block (SciPy's BSR), or row after row as CSR keeps
-// them, for a CSR matrix whose rows turned out to be made of aligned blocks; then only the indices are new. Each row is
-// summed in the order of its columns starting from zero, as solve/spmv.hpp does, so the bits are those of the CSR
-// product of the same matrix (the zeros inside the blocks stored).
+// The values lie block after block, each block by rows (SciPy's BSR). Each row is summed in the order of its columns
+// starting from zero, as solve/spmv.hpp does, so the bits are those of the CSR product of the same matrix (the zeros
+// inside the blocks stored).
 //
 // Bytes per product in float64 with int32 indices: nnz (8 + 4 / (high wide)) + 4 n / high + 16 n, where CSR moves
 // 12 nnz + 4 n + 16 n; 2 nnz flops.
@@ -15,6 +14,7 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/panel.hpp"
 #include "kriss/solve/reduce.hpp"
 #include "kriss/solve/scalar.hpp"
 
@@ -28,14 +28,9 @@ struct BlockView {
     index_t wide = 1;            // columns of a block
     const I* indptr = nullptr;   // (lines + 1)
     const I* indices = nullptr;  // (blocks) block columns
-    const T* data = nullptr;     // (blocks high wide)
-    bool by_rows = false;
+    const T* data = nullptr;     // (blocks, high, wide)
 
     KRISS_ALWAYS_INLINE index_t rows() const { return lines * high; }
-    // values from row to row of a block, in a block row of `blocks`
-    KRISS_ALWAYS_INLINE index_t row_step(index_t blocks) const { return by_rows ? blocks * wide : wide; }
-    // values from block to block
-    KRISS_ALWAYS_INLINE index_t block_step() const { return by_rows ? wide : high * wide; }
 };
 
 }  // namespace kriss
@@ -46,12 +41,11 @@ KRISS_NAMESPACE_BEGIN
 template <class T, class I>
 KRISS_ALWAYS_INLINE T block_one_row(const BlockView<T, I>& a, index_t i, const T* x) {
     const index_t line = i / a.high;
-    const index_t first = a.indptr[line];
-    const index_t blocks = a.indptr[line + 1] - first;
-    const T* v = a.data + first * a.high * a.wide + (i - line * a.high) * a.row_step(blocks);
+    const index_t stop = a.indptr[line + 1];
     T s{};
-    for (index_t q = 0; q < blocks; ++q, v += a.block_step()) {
-        const T* KRISS_RESTRICT xs = x + static_cast<index_t>(a.indices[first + q]) * a.wide;
+    for (index_t q = a.indptr[line]; q < stop; ++q) {
+        const T* KRISS_RESTRICT v = a.data + (q * a.high + i - line * a.high) * a.wide;
+        const T* KRISS_RESTRICT xs = x + static_cast<index_t>(a.indices[q]) * a.wide;
         for (index_t c = 0; c < a.wide; ++c) {
             s = s + v[c] * xs[c];
         }
@@ -63,22 +57,18 @@ KRISS_ALWAYS_INLINE T block_one_row(const BlockView<T, I>& a, index_t i, const T
 template <class T, class I, int B>
 KRISS_ALWAYS_INLINE void block_line(const BlockView<T, I>& a, index_t line, const T* KRISS_RESTRICT x,
                                     T* KRISS_RESTRICT y) {
-    const index_t first = a.indptr[line];
     const index_t stop = a.indptr[line + 1];
-    const index_t step = a.block_step();
-    const T* KRISS_RESTRICT v[B];
     T s[B];
     for (int r = 0; r < B; ++r) {
-        v[r] = a.data + first * (B * B) + r * a.row_step(stop - first);
         s[r] = T{};
     }
-    index_t at = 0;
-    for (index_t q = first; q < stop; ++q, at += step) {
+    for (index_t q = a.indptr[line]; q < stop; ++q) {
+        const T* KRISS_RESTRICT v = a.data + q * (B * B);
         const T* KRISS_RESTRICT xs = x + static_cast<index_t>(a.indices[q]) * B;
         for (int c = 0; c < B; ++c) {
             const T xc = xs[c];
             for (int r = 0; r < B; ++r) {
-                s[r] = s[r] + v[r][at + c] * xc;
+                s[r] = s[r] + v[r * B + c] * xc;
             }
         }
     }
@@ -145,52 +135,54 @@ double block_matvec_dot(const BlockView<T, I>& a, const T* x, T* y, double* part
 
 // The row i of Y = A X for panels of K columns.
 template <class T, class I, int K>
-KRISS_ALWAYS_INLINE void block_one_row_multi(const BlockView<T, I>& a, index_t i, const T* KRISS_RESTRICT x,
-                                             T* KRISS_RESTRICT y) {
+KRISS_ALWAYS_INLINE void block_one_row_multi(const BlockView<T, I>& a, index_t i, const T* x, T* y) {
     const index_t line = i / a.high;
-    const index_t first = a.indptr[line];
-    const index_t blocks = a.indptr[line + 1] - first;
-    const T* v = a.data + first * a.high * a.wide + (i - line * a.high) * a.row_step(blocks);
-    T s[K] = {};
-    for (index_t q = 0; q < blocks; ++q, v += a.block_step()) {
-        const T* KRISS_RESTRICT xs = x + static_cast<index_t>(a.indices[first + q]) * a.wide * K;
+    const index_t stop = a.indptr[line + 1];
+    PanelRow<T, K> s = PanelRow<T, K>::zero();
+    for (index_t q = a.indptr[line]; q < stop; ++q) {
+        const T* KRISS_RESTRICT v = a.data + (q * a.high + i - line * a.high) * a.wide;
+        const T* KRISS_RESTRICT xs = x + static_cast<index_t>(a.indices[q]) * a.wide * K;
         for (index_t c = 0; c < a.wide; ++c) {
-            for (int k = 0; k < K; ++k) {
-                s[k] += v[c] * xs[c * K + k];
-            }
+            s.add(v[c], PanelRow<T, K>::load(xs + c * K));
         }
     }
-    for (int k = 0; k < K; ++k) {
-        y[i * K + k] = s[k];
-    }
+    s.store(y + i * K);
 }
 
-// All rows of a block row of B by B blocks; B K numbers are summed side by side.  y: its first row
-template <class T, class I, int B, int K>
-KRISS_ALWAYS_INLINE void block_line_multi(const BlockView<T, I>& a, index_t line, const T* KRISS_RESTRICT x,
-                                          T* KRISS_RESTRICT y) {
-    const index_t first = a.indptr[line];
-    const index_t stop = a.indptr[line + 1];
-    const index_t step = a.block_step();
-    const T* KRISS_RESTRICT v[B];
-    T s[B * K] = {};
-    for (int r = 0; r < B; ++r) {
-        v[r] = a.data + first * (B * B) + r * a.row_step(stop - first);
+// Rows of a block of order B whose sums fit the registers side by side: a divisor of B, with at most 8 registers.
+template <class T, int B, int K>
+constexpr int rows_together() {
+    for (int g = B; g > 1; --g) {
+        if (B % g == 0 && g * PanelRow<T, K>::count <= 8) {
+            return g;
+        }
     }
-    index_t at = 0;
-    for (index_t q = first; q < stop; ++q, at += step) {
-        const T* KRISS_RESTRICT xs = x + static_cast<index_t>(a.indices[q]) * (B * K);
-        for (int c = 0; c < B; ++c) {
-            for (int r = 0; r < B; ++r) {
-                const T value = v[r][at + c];
-                for (int k = 0; k < K; ++k) {
-                    s[r * K + k] += value * xs[c * K + k];
+    return 1;
+}
+
+// All rows of a block row of B by B blocks.  y: its first row
+template <class T, class I, int B, int K>
+KRISS_ALWAYS_INLINE void block_line_multi(const BlockView<T, I>& a, index_t line, const T* x, T* y) {
+    constexpr int some = rows_together<T, B, K>();
+    const index_t stop = a.indptr[line + 1];
+    for (int top = 0; top < B; top += some) {
+        PanelRow<T, K> s[some];
+        for (int r = 0; r < some; ++r) {
+            s[r] = PanelRow<T, K>::zero();
+        }
+        for (index_t q = a.indptr[line]; q < stop; ++q) {
+            const T* KRISS_RESTRICT v = a.data + q * (B * B) + top * B;
+            const T* KRISS_RESTRICT xs = x + static_cast<index_t>(a.indices[q]) * (B * K);
+            for (int c = 0; c < B; ++c) {
+                const PanelRow<T, K> xc = PanelRow<T, K>::load(xs + c * K);
+                for (int r = 0; r < some; ++r) {
+                    s[r].add(v[r * B + c], xc);
                 }
             }
         }
-    }
-    for (int t = 0; t < B * K; ++t) {
-        y[t] = s[t];
+        for (int r = 0; r < some; ++r) {
+            s[r].store(y + (top + r) * K);
+        }
     }
 }
 
