@@ -108,7 +108,7 @@ def test_predict_in_blocks(rng, monkeypatch):
     # The same sums of 30 products, added in another order; 1 - |v|^2 likewise.
     bound = 2 * 30 * EPS * np.abs(RBF(0.3)(Xs, X)) @ np.abs(f.solve(y))
     assert (np.abs(parts.mean - whole.mean) <= bound).all()
-    np.testing.assert_allclose(parts.std**2, whole.std**2, rtol=0, atol=2 * 30 * EPS * f.condition_estimate())
+    np.testing.assert_allclose(parts.std**2, whole.std**2, rtol=0, atol=2 * 30 * EPS * f.condition_estimate)
 
 
 def test_mean_only_prediction_solves_once(rng, monkeypatch):
@@ -126,7 +126,7 @@ def test_interpolates_without_noise(rng):
     X, y = rng.random((12, 2)), rng.standard_normal(12)
     f = factor(Matern(0.5, 0.3), X)
     p = f.predict(X, y, return_std=True)
-    np.testing.assert_allclose(p.mean, y, rtol=0, atol=1e-12 * f.condition_estimate())
+    np.testing.assert_allclose(p.mean, y, rtol=0, atol=1e-12 * f.condition_estimate)
     assert (p.std <= 1e-6).all() and (p.std >= 0.0).all()
 
 
@@ -159,7 +159,7 @@ def test_sample(rng):
 def test_condition_estimate(name, rng):
     kernel, X, noise, K = problem(name, 40, rng)
     exact = np.linalg.cond(K, 1)
-    got = factor(kernel, X, noise).condition_estimate()
+    got = factor(kernel, X, noise).condition_estimate
     # pocon bounds from below; "almost always" within a factor 3 (Higham). Rounding of K^-1 moves it by cond * eps.
     slack = 1.0 + 40 * EPS * exact
     assert exact / 3 / slack <= got <= exact * slack
@@ -200,7 +200,7 @@ def test_backends_agree(rng):
     X, y = rng.random((400, 3)), rng.standard_normal(400)
     kernel = Matern(2.5, [0.5, 0.6, 0.7], 2.0)
     a = log_likelihood(kernel, X, y, 0.01, eval_gradient=True)
-    bound = 100 * EPS * factor(kernel, X, 0.01).condition_estimate()
+    bound = 100 * EPS * factor(kernel, X, 0.01).condition_estimate
     with kriss.use_backend("numba"):
         b = log_likelihood(kernel, X, y, 0.01, eval_gradient=True)
     assert a[0] == pytest.approx(b[0], rel=bound)
@@ -347,7 +347,7 @@ def test_empty_and_single():
     assert f.logdet() == 0.0 and f.quad([]) == 0.0 and f.log_likelihood([]) == 0.0
     value, gradient = f.log_likelihood_grad([])
     assert value == 0.0 and gradient.tolist() == [0.0, 0.0, 0.0]
-    assert f.solve(np.zeros((0, 2))).shape == (0, 2) and f.condition_estimate() == 1.0
+    assert f.solve(np.zeros((0, 2))).shape == (0, 2) and f.condition_estimate == 1.0
     p = f.predict(np.zeros((2, 3)), [], return_std=True)
     assert p.mean.tolist() == [0.0, 0.0] and p.std.tolist() == [1.0, 1.0]
     one = factor(RBF(1.0, 3.0), [[5.0]], 1.0)

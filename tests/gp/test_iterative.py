@@ -41,7 +41,7 @@ def test_against_dense(name, rank, rng):
     n = 80
     X, y, B, noise = rng.random((n, 2)), rng.standard_normal(n), rng.standard_normal((n, 3)), rng.uniform(0.05, 0.2, n)
     f, exact = iterative(kernel, X, noise, rank=rank, rtol=1e-10), factor(kernel, X, noise)
-    bound = 1e-10 * exact.condition_estimate()
+    bound = 1e-10 * exact.condition_estimate
     np.testing.assert_allclose(f.solve(B), exact.solve(B), atol=bound * np.abs(B).max())
     assert f.quad(y) == pytest.approx(exact.quad(y), rel=bound)
     found = f.logdet_estimate()

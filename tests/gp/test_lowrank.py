@@ -129,7 +129,7 @@ def test_against_the_dense_matrix(name, method, rng):
     np.testing.assert_allclose(f.inv_diag(), np.linalg.inv(K).diagonal(), rtol=1e-8)
     np.testing.assert_allclose(f._multiply(B), K @ B, atol=1e-9)
     true = np.linalg.cond(K, 1)
-    assert true / 10 < f.condition_estimate() <= true * (1 + 1e-8)
+    assert true / 10 < f.condition_estimate <= true * (1 + 1e-8)
     draws = f.sample(20000, rng=0)
     error = np.sqrt((K**2 + np.outer(K.diagonal(), K.diagonal())) / 20000)
     assert (np.abs(draws.T @ draws / 20000 - K) < 5.5 * error).all()

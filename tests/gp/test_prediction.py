@@ -74,7 +74,7 @@ def test_a_prior_that_depends_on_the_point(name, rng):
     np.testing.assert_allclose(p.cov, cov, rtol=0, atol=1e-11)
     np.testing.assert_allclose(p.std**2, cov.diagonal(), rtol=0, atol=1e-11)
     exact = np.linalg.cond(K, 1)
-    assert exact / 3 <= f.condition_estimate() <= exact * (1 + 1e-8)
+    assert exact / 3 <= f.condition_estimate <= exact * (1 + 1e-8)
     more = f.append(Xs, 0.2).drop([0, 3])
     keep = np.delete(np.arange(25), [0, 3])
     M = (kernel(np.vstack([X, Xs])) + np.diag([0.1] * 20 + [0.2] * 5))[np.ix_(keep, keep)]

@@ -48,7 +48,7 @@ def test_expanded_problem(name, jitter, exact, rng):
     np.testing.assert_allclose(p.cov, q.cov, rtol=0, atol=close)
     np.testing.assert_allclose(f.loo(y).mean, d.loo(y).mean, rtol=0, atol=close * np.abs(y).max())
     true = np.abs(K).sum(axis=0).max() * np.abs(np.linalg.inv(K)).sum(axis=0).max()
-    assert 0.2 * true <= f.condition_estimate() <= 1.0001 * true
+    assert 0.2 * true <= f.condition_estimate <= 1.0001 * true
 
 
 def test_sample(rng):

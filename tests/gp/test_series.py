@@ -70,7 +70,7 @@ def test_dense(name, n, rng):
         np.testing.assert_allclose(got.mean, wanted.mean, rtol=0, atol=1e-11)
         assert got.log_density == pytest.approx(wanted.log_density, rel=1e-11)
         true = np.abs(K).sum(axis=0).max() * np.abs(np.linalg.inv(K)).sum(axis=0).max()
-        assert 0.2 * true <= s.condition_estimate() <= 1.0001 * true
+        assert 0.2 * true <= s.condition_estimate <= 1.0001 * true
 
 
 @pytest.mark.parametrize("name", ["5/2", "three"])

@@ -101,7 +101,7 @@ def test_the_structure_that_is_found_gives_the_dense_answer(name, rng):
     assert f.structure == name and len(f.reason) > 10 and f.jitter == 0.0
     assert dense.structure == "dense" and dense.reason == "asked for"
     # Relative errors of a solve are about the condition number times eps; determinants n times that.
-    slack = 700 * np.finfo(float).eps * dense.condition_estimate()
+    slack = 700 * np.finfo(float).eps * dense.condition_estimate
     assert f.logdet() == pytest.approx(dense.logdet(), abs=slack)
     assert f.log_likelihood(y) == pytest.approx(dense.log_likelihood(y), rel=slack)
     value, gradient = f.log_likelihood_grad(y)

@@ -53,7 +53,7 @@ def test_dense(name, n, direct, rng, monkeypatch):
     np.testing.assert_allclose(p.cov, q.cov, rtol=0, atol=1e-11)
     np.testing.assert_allclose(f.loo(y).mean, d.loo(y).mean, rtol=0, atol=1e-10)
     true = np.abs(K).sum(axis=0).max() * np.abs(np.linalg.inv(K)).sum(axis=0).max()
-    assert 0.2 * true <= f.condition_estimate() <= 1.0001 * true
+    assert 0.2 * true <= f.condition_estimate <= 1.0001 * true
 
 
 @pytest.mark.parametrize("noise", [1e-2, 1e-6, 1e-10])

@@ -324,7 +324,7 @@ def test_factor_and_likelihood(name, rng):
     np.testing.assert_allclose(p.cov, ref.matrix(kernel, Xs) - cross @ np.linalg.solve(K, cross.T), atol=1e-9)
     np.testing.assert_allclose(p.std**2, p.cov.diagonal(), atol=1e-10)
     true = np.linalg.cond(K, 1)
-    assert 0.3 * true <= f.condition_estimate() <= 1.001 * true
+    assert 0.3 * true <= f.condition_estimate <= 1.001 * true
 
 
 def test_smoothness_is_learned(rng):

@@ -50,7 +50,7 @@ def test_append_is_a_fresh_factor(n, q, rng):
     np.testing.assert_allclose(
         g.predict(X[:3] + 0.1, y, return_std=True).std, h.predict(X[:3] + 0.1, y, return_std=True).std, rtol=1e-8
     )
-    assert g.condition_estimate() == pytest.approx(h.condition_estimate(), rel=1e-6)
+    assert g.condition_estimate == pytest.approx(h.condition_estimate, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_thousand_appends_and_drops_against_fresh(rng):
     y = rng.standard_normal(40)
     fresh = factor(kernel, X, 1e-3)
     # Relative errors of a solve: the backward error times the condition number.
-    bound = 40 * np.sqrt(2000) * EPS * fresh.condition_estimate()
+    bound = 40 * np.sqrt(2000) * EPS * fresh.condition_estimate
     np.testing.assert_allclose(f.solve(y), fresh.solve(y), rtol=0, atol=bound * np.abs(fresh.solve(y)).max())
     assert f.logdet() == pytest.approx(fresh.logdet(), abs=bound)
     assert 0.0 < f.drift <= 64 * np.sqrt(40) * EPS

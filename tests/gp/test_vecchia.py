@@ -72,7 +72,7 @@ def test_exact_with_all_neighbours(name, n, rng):
     X, y, B = rng.random((n, 2)), rng.standard_normal(n), rng.standard_normal((n, 3))
     noise = rng.uniform(0.05, 0.2, n)
     f, exact = vecchia(kernel, X, noise, max(1, n - 1)), factor(kernel, X, noise)
-    bound = 30 * n * np.finfo(float).eps * exact.condition_estimate()
+    bound = 30 * n * np.finfo(float).eps * exact.condition_estimate
     assert f.exact
     assert abs(f.logdet() - exact.logdet()) <= bound * max(1.0, n)
     assert abs(f.quad(y) - exact.quad(y)) <= bound * exact.quad(y)
@@ -159,7 +159,7 @@ def test_the_matrix_behind_the_methods(rng):
     np.testing.assert_allclose(f.inv_diag(), precision.diagonal(), rtol=1e-10)
     np.testing.assert_allclose(f._multiply(np.eye(70)), K, atol=1e-9)
     exact = np.linalg.norm(K, 1) * np.linalg.norm(precision, 1)
-    assert exact / 10 <= f.condition_estimate() <= exact * (1 + 1e-9)
+    assert exact / 10 <= f.condition_estimate <= exact * (1 + 1e-9)
     draws = f.sample(40000, rng=0)
     # Entries of a sample covariance of N draws have standard errors of sqrt((K_ij^2 + K_ii K_jj) / N).
     error = np.sqrt((K**2 + np.outer(K.diagonal(), K.diagonal())) / 40000)

@@ -383,6 +383,7 @@ class CovarianceFactor(Answers):
         out: Array = z @ self._lower.T
         return out[0] if size is None else out
 
+    @property
     def condition_estimate(self) -> float:
         """An estimate of the condition number of K in the 1-norm, O(n**2) flops.
 

@@ -119,6 +119,7 @@ class GridFactor(Structured):
         z = rng.standard_normal((count, self.n)).T.reshape(*self._grid.shape, count)
         return np.ascontiguousarray(self._down(z * np.sqrt(self._spectrum)[..., None]).reshape(self.n, count).T)
 
+    @property
     def condition_estimate(self) -> float:
         """The condition number of K in the 2-norm, from its eigenvalues.
 

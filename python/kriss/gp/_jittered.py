@@ -32,6 +32,7 @@ class Jittered(Answers):
         """The 1-norm of K."""
         raise NotImplementedError
 
+    @property
     def condition_estimate(self) -> float:
         """An estimate of the condition number of K in the 1-norm, from a few solves.
 

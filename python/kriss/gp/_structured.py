@@ -151,6 +151,7 @@ class Structured(Answers):
         out = self._draw(count, _validate.generator(rng))
         return out[0] if size is None else out
 
+    @property
     def condition_estimate(self) -> float:
         """An estimate of the condition number of K in the 1-norm.
 
