@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.interpolate import NdBSpline, NdPPoly, make_interp_spline
 
-from kriss import use_backend
+from kriss import _backend, use_backend
 from kriss.spline import TensorSpline, tensor_interpolate
 from kriss.spline._tensor import build
 
@@ -164,7 +164,8 @@ def test_same_bits_for_any_number_of_workers_and_any_split(rng, workers):
 @pytest.mark.parametrize("k", DEGREES)
 def test_backends_agree_to_the_bit(k):
     pytest.importorskip("numba")
-    pytest.importorskip("kriss._core")
+    if _backend.core() is None:
+        pytest.skip("the compiled module is not here")
     results = []
     for name in ("compiled", "numba"):
         with use_backend(name):
