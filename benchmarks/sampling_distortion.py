@@ -166,7 +166,7 @@ def plot(data: dict[str, object], path: Path) -> None:
             if rule in lines["published rows"]:
                 more = lines["published rows"][rule] / lines["published rows"]["lewis"]
                 rate = lines["lewis"][0] * np.sqrt(more * sizes[0] / sizes)
-                ax.loglog(sizes, rate, ":", lw=1, color=color, label="rates" if rule == "lewis" else None)
+                ax.loglog(sizes, rate, ":", lw=1, color=color, label="published rates" if rule == "lewis" else None)
         ax.set_title(f"p = {p}")
         ax.set_xlabel("rows")
     axes[0].set_ylabel("distortion of $\\Vert Ax\\Vert_p^p$")
