@@ -23,7 +23,8 @@ def seconds(value: float | None) -> str:
 def _verdict(row: Row, peer: Contender) -> str:
     said = []
     for target in row.targets:
-        if f" {peer.name}" in target.text or (" limit" in target.text and peer is row.peers[0]):
+        named = target.text.endswith(f" {peer.name}") or f" {peer.name} + " in target.text
+        if named or (" limit" in target.text and peer is row.peers[0]):
             word = {True: "**met**", False: "**missed**", None: "not measured"}[target.met]
             said.append(f"{target.text}: {word}")
     return "; ".join(said)
