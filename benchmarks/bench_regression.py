@@ -90,6 +90,7 @@ def _quantile(m: int, n: int, tau: float, heavy: bool, norm: bool = False, progr
         accuracy=lambda out: pinball(A, b, _coefficients(out), tau) / bound - 1.0,
         accuracy_name="objective over its lower bound, less 1",
         target=20.0 if peers else None,
+        target_peer="scikit-learn QuantileRegressor (HiGHS)" if program else None,
         note=f"coreset {fit.coreset_size} rows (gap {fit.coreset_gap:.1e}), band {fit.band_size}, {fit.passes} passes, "
         f"certified gap {fit.relative_gap:.1e}",
         traffic=lambda out: 8.0 * m * n * out.passes if hasattr(out, "passes") else 0.0,

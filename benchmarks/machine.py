@@ -21,7 +21,7 @@ import kriss
 from kriss import _backend
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("numba", "scikit-learn", "torch", "cupy", "dask", "matplotlib")
+PEERS = ("numba", "scikit-learn", "statsmodels", "dppy", "pydpp", "torch", "cupy", "dask", "matplotlib")
 
 
 def cores() -> int:
@@ -45,6 +45,26 @@ def _caches() -> dict[str, str]:
             if kind != "Instruction":
                 found[f"L{(index / 'level').read_text().strip()}"] = (index / "size").read_text().strip()
     return found
+
+
+def busy_cores(seconds: float = 0.5) -> float | None:
+    """Cores that others keep busy while this process sleeps; None where the system does not tell.
+
+    The load average goes on counting for minutes what has been stopped.
+    """
+
+    def idle() -> tuple[float, float]:
+        ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return ticks[3] + ticks[4], sum(ticks)
+
+    try:
+        before = idle()
+        time.sleep(seconds)
+        after = idle()
+    except (OSError, ValueError, IndexError):
+        return None
+    passed = after[1] - before[1]
+    return None if passed <= 0 else round((os.cpu_count() or 1) * (1 - (after[0] - before[0]) / passed), 2)
 
 
 def _git(*args: str) -> str | None:
@@ -72,6 +92,7 @@ def describe(threads: int) -> dict[str, Any]:
         "caches": _caches(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "load_at_start": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        "busy_cores_at_start": busy_cores(),
         "threads": threads,
         "versions": versions,
         "kriss": kriss.show_config("dicts"),

@@ -1,7 +1,7 @@
 """Error of least-squares approximations against the number of points: repeated DPP, volume and independent sampling.
 
 For each number of points the median error over draws, relative to that of the best approximation: of one try, and of
-what is drawn until its Gram matrix is stable (at most 200 times); and the share of first tries that were stable. What
+what is drawn until its Gram matrix is stable (at most 40 times); and the share of first tries that were stable. What
 is called theory is the default number of points of each method: for independent ones k log(2 k / eta) / c.
 
     python -m benchmarks.optimal_ls [--quick] [--out DIR]
@@ -18,7 +18,7 @@ from benchmarks.figure import run
 from kriss.sketch import PolynomialBasis, optimal_least_squares
 
 METHODS = ("iid", "volume", "repeated-dpp")
-TRIES = 200
+TRIES = 40
 LEVEL = 1.5
 PROBLEMS: dict[str, tuple[Any, PolynomialBasis]] = {
     "1/(1+25x²), d = 1, k = 21": (lambda x: 1 / (1 + 25 * x[:, 0] ** 2), PolynomialBasis("legendre", 20)),
@@ -51,7 +51,7 @@ def reach(times: np.ndarray, error: list[float], level: float) -> float:
 
 def measure(quick: bool) -> dict[str, Any]:
     """All curves."""
-    draws = 5 if quick else 40
+    draws = 5 if quick else 30
     times = (1, 2, 4, 8) if quick else (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24)
     out: dict[str, Any] = {"times": times, "draws": draws, "problems": {}}
     for name, (f, basis) in PROBLEMS.items():

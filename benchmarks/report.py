@@ -23,7 +23,8 @@ def seconds(value: float | None) -> str:
 def _verdict(row: Row, peer: Contender) -> str:
     said = []
     for target in row.targets:
-        if f" {peer.name}" in target.text or (" limit" in target.text and peer is row.peers[0]):
+        named = target.text.endswith(f" {peer.name}") or f" {peer.name} + " in target.text
+        if named or (" limit" in target.text and peer is row.peers[0]):
             word = {True: "**met**", False: "**missed**", None: "not measured"}[target.met]
             said.append(f"{target.text}: {word}")
     return "; ".join(said)
@@ -70,9 +71,11 @@ def document(family: str, rows: list[Row], where: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     changed = " with uncommitted changes" if where["uncommitted_changes"] else ""
     mode = " (quick: smaller sizes and few rounds; not for quoting)" if where["quick"] else ""
+    busy = where.get("busy_cores_at_start")
     facts = [
         f"{where['date']}, commit {where['commit']}{changed}{mode}",
-        f"{where['cpu']}, {where['cores']} cores ({caches}), load at start {where['load_at_start']}",
+        f"{where['cpu']}, {where['cores']} cores ({caches}), load at start {where['load_at_start']}"
+        + ("" if busy is None else f", others kept {busy:g} cores busy"),
         f"{where['threads']} threads for everyone; pools found, with their own default: {pools}",
         f"triad over main memory {where['triad_main_memory'] / 1e9:.1f} GB/s (24 bytes per element)",
         f"kriss backend {config['backend']}, instruction set {config['cpu level']}, compiler {config['compiler']}",
@@ -81,7 +84,7 @@ def document(family: str, rows: list[Row], where: dict[str, Any]) -> str:
     kept = [f"{row.name} ({row.measured})" for row in rows if row.measured]
     if kept:
         facts.append(f"measured in runs before this one: {'; '.join(kept)}")
-    if (where["load_at_start"] or 0.0) > where["cores"] + 1:
+    if busy > 0.5 if busy is not None else (where["load_at_start"] or 0.0) > where["cores"] + 1:
         facts.append("**the machine was busy with other work when this run started: figures not for quoting**")
     notes = [f"- {row.name}: {row.note}" for row in rows if row.note]
     parts = [

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import subprocess
 import sys
 import time
@@ -183,7 +184,11 @@ def test_reports_say_met_and_missed(harness, tmp_path):
     assert ">= 99x B: **missed**" in page
     assert "ZeroDivisionError" in page
     assert "a note" in page
-    assert ("machine was busy" in page) == ((where["load_at_start"] or 0.0) > where["cores"] + 1)
+    for load, busy, said in ((0.0, 0.6, True), (9.0, 0.1, False), (9.0, None, True), (0.0, None, False)):
+        now = where | {"cores": 2, "load_at_start": load, "busy_cores_at_start": busy}
+        assert ("machine was busy" in report.document("sample", rows, now)) == said
+    busy = machine.busy_cores(0.05)
+    assert busy is None or -0.1 <= busy <= (os.cpu_count() or 1)
     payload = json.loads((tmp_path / "sample.json").read_text())
     assert [row["targets"][0]["met"] for row in payload["rows"]] == [True, False, None]
     assert payload["machine"]["versions"]["scipy"]

@@ -105,7 +105,7 @@ def test_scored_methods_with_replacement(method, rng):
         "lewis": lewis,
         "sensitivity": lp_sensitivities(A, 1.0),
         "root-leverage": np.sqrt(lever),
-        "combined": lewis / 3 + np.sqrt(lever) / np.sqrt(lever).sum(),
+        "combined": 0.75 * lewis / 3 + 0.25 * np.sqrt(lever) / np.sqrt(lever).sum(),
     }[method]
     share = score / score.sum()
     sample = sample_rows(A, 6000, method, rng=1, replace=True, p=1.0)

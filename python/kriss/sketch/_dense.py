@@ -17,6 +17,7 @@ from kriss import _backend
 Array = npt.NDArray[np.float64]
 Number = npt.NDArray[Any]  # float64 or complex128
 LIMIT = 200
+PIECE = 1 << 18  # multiplications up to which OpenBLAS wakes no thread
 
 
 def _ours(a: Number, size: int) -> bool:
@@ -69,6 +70,17 @@ def multiply(u: Number, x: Number) -> Number:
         _backend.kernels("sketch").multiply_upper(np.ascontiguousarray(u), np.ascontiguousarray(x), out, False)
         return out
     return np.asarray(u @ x)
+
+
+def in_pieces(x: Array, p: Array) -> Array:
+    """x p, a few rows at a time: so few that BLAS does it on the thread that calls, unless p is large anyway."""
+    step = PIECE // max(p.size, 1)
+    if not 8 <= step < x.shape[0]:
+        return np.asarray(x @ p)
+    out = np.empty((x.shape[0], p.shape[1]))
+    for i in range(0, x.shape[0], step):
+        np.matmul(x[i : i + step], p, out=out[i : i + step])
+    return out
 
 
 def svd(r: Number) -> tuple[Number, Array]:

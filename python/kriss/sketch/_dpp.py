@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kriss.sketch import _dense
+
 Array = npt.NDArray[np.float64]
 # count -> (points, x (count, r), bound (count,)), the points independent with density proportional to the bound.
 Propose = Callable[[int], tuple[npt.NDArray[Any], Array, Array]]
@@ -78,7 +80,7 @@ def projection_dpp(
         place, x, bound = propose(count)
         size = np.einsum("ij,ij->i", x, x)
         noise = NOTHING * size
-        old = x @ w[:j].T
+        old = _dense.in_pieces(x, w[:j].T)
         left = size - np.einsum("ij,ij->i", old, old)
         level = gen.random(count) * bound
         first = 0

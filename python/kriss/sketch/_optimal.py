@@ -43,7 +43,8 @@ class LeastSquaresApproximation:
     tries : int
         Samples that were drawn until the distortion was at most delta.
     status : str
-        ``"stable"``, or ``"unstable"`` if no sample was; then it is the best one that was met.
+        ``"stable"``, or ``"unstable"`` if no sample was; then it is the best one that was met, and the shortest of the
+        coefficient vectors that fit it if it does not determine them.
     error : float or ndarray, shape (q,)
         Estimate of the distance to the function, in the mean square over the measure, from the residuals.
     """
@@ -206,8 +207,7 @@ def optimal_least_squares(
     values = _values(f, points)
     root = np.sqrt(weights / count)
     flat = values.reshape(count, -1)
-    q, r = np.linalg.qr(root[:, None] * phi)
-    inner = sla.solve_triangular(r, q.T @ (root[:, None] * flat), check_finite=False)
+    inner = _fit(root[:, None] * phi, root[:, None] * flat, distortion)
     rest = root[:, None] * (flat - phi @ inner)
     error = np.sqrt(np.sum(rest**2, axis=0) * (count / (count - k))) if count > k else np.full(flat.shape[1], np.nan)
     coefficients = space.turned(inner).reshape(k, *values.shape[1:])
@@ -216,6 +216,17 @@ def optimal_least_squares(
         coefficients, basis, points, values, weights, method, distortion, tries, status,
         float(error[0]) if values.ndim == 1 else error,
     )  # fmt: skip
+
+
+def _fit(phi: Array, values: Array, distortion: float) -> Array:
+    """Least squares; the shortest solution where the sample may not determine one, as with points that are there twice.
+
+    By QR where the eigenvalues of the Gram matrix, which are within `distortion` of 1, cannot be 0.
+    """
+    if distortion < 1.0 - 1e-6:
+        q, r = np.linalg.qr(phi)
+        return np.asarray(sla.solve_triangular(r, q.T @ values, check_finite=False))
+    return np.asarray(np.linalg.lstsq(phi, values, rcond=None)[0])
 
 
 def default_samples(k: int, delta: float, eta: float) -> int:

@@ -52,12 +52,12 @@ class Range:
 
     def rows(self, places: npt.NDArray[np.intp]) -> Array:
         """Rows of the orthonormal basis."""
-        return np.asarray((self.source.take(places) @ self.p) @ self.t)
+        return _dense.in_pieces(self.source.take(places), self.whole)
 
-    @property
+    @functools.cached_property
     def whole(self) -> Array:
         """P·T."""
-        return np.asarray(self.p @ self.t)
+        return _dense.in_pieces(self.p, self.t)
 
     @functools.cached_property
     def leverage(self) -> Array:
@@ -218,11 +218,11 @@ def orthonormal_range(source: Source, gen: np.random.Generator, workers: int) ->
         guess = from_rows(source, d, gen, workers)
         if guess is not None:
             p, squares, gram = row_squares(source, guess.p, workers, want_gram=True)
-            u = _dense.cholesky(gram) if np.isfinite(gram).all() else None
-            if u is not None and float(_dense.svd(u)[1][-1]) ** 2 > 0.2 * np.trace(gram) / n:
-                return _finished(source, p, squares, gram, workers)
-    found = sketched(source, d, 8, gen, workers)
-    return complete(source, _decomposed(source, None) if found is None else found, workers)
+            found = _factored(source, p, squares, gram, workers) if np.isfinite(gram).all() else None
+            if found is not None and found.floor > 0.2 * np.trace(gram) / n:
+                return found
+    nearly = sketched(source, d, 8, gen, workers)
+    return complete(source, _decomposed(source, None) if nearly is None else nearly, workers)
 
 
 def range_of(source: Source, rank: object, gen: np.random.Generator, workers: int) -> Range:
@@ -234,16 +234,21 @@ def range_of(source: Source, rank: object, gen: np.random.Generator, workers: in
 
 def complete(source: Source, p: Array, workers: int) -> Range:
     """For a P that is nearly right: the squares of A·P and its Gram matrix, a pass; T makes it exact."""
-    return _finished(source, *row_squares(source, p, workers, True, "Gram matrix"), workers)
+    found = _factored(source, *row_squares(source, p, workers, True, "Gram matrix"), workers)
+    if found is None:
+        raise ValueError(f"{source.name} is too ill-conditioned: the Gram matrix of its basis is not positive definite")
+    return found
 
 
-def _finished(source: Source, p: Array, squares: Array, gram: Array, workers: int) -> Range:
+def _factored(source: Source, p: Array, squares: Array, gram: Array, workers: int) -> Range | None:
+    """None if the Gram matrix has a pivot that is not positive."""
     u = _dense.cholesky(gram)
     if u is None:
-        raise ValueError(f"{source.name} is too ill-conditioned: the Gram matrix of its basis is not positive definite")
+        return None
     t = np.triu(_dense.solve(u, np.eye(u.shape[0])))
-    floor = float(sla.eigvalsh(gram, check_finite=False)[0]) * (1.0 - 1e-12)
-    return Range(source, p, t, squares, floor, workers)
+    small = u.shape[0] <= _dense.LIMIT
+    floor = float(_dense.svd(u)[1][-1]) ** 2 if small else float(sla.eigvalsh(gram, check_finite=False)[0])
+    return Range(source, p, t, squares, floor * (1.0 - 1e-12), workers)
 
 
 def _decomposed(source: Source, rank: int | None) -> Array:
