@@ -1,13 +1,14 @@
-"""The scoreboard of learned factors and approximate inverses on meshes: ``python -m benchmarks.learned_factors [--quick] [--out DIR]``.
+"""The scoreboard of learned factors and approximate inverses.
 
-Linear finite elements on Delaunay meshes, and grids, never trained on, to 1e-8 by conjugate gradients with every
-preconditioner, and directly. Per method: entries of the preconditioner over those of A, iterations, seconds of setup and of one solve,
-and the total of a sequence of 50 solves with one matrix (medians over matrices). For the learned one: after how many
-such sequences its training is repaid against the fastest classical factor of the same fill, "never" where that is the
-faster one. All factors are in reverse Cuthill-McKee order, which is part of their setup, but for "ICT, as given".
-Losses are shown as plainly as wins: the last but one column is the total over that of the learned factor.
-Approximate inverses, which need no triangular solves, stand beside what else does not: Jacobi, Chebyshev polynomials,
-and SSOR by colours (its time is that of a processor, where it is solved row by row like any other).
+``python -m benchmarks.learned_factors [--quick] [--out DIR]``: linear finite elements on Delaunay meshes, and grids,
+never trained on, to 1e-8 by conjugate gradients with every preconditioner, and directly. Per method: entries of the
+preconditioner over those of A, iterations, seconds of setup and of one solve, and the total of a sequence of 50 solves
+with one matrix (medians over matrices). For the learned factor: after how many such sequences its training is repaid
+against the fastest classical factor of the same fill, "never" where that is the faster one. All factors are in reverse
+Cuthill-McKee order, which is part of their setup, but for "ICT, as given". Losses are shown as plainly as wins: the
+last but one column is the total over that of the learned factor. Approximate inverses, which need no triangular solves,
+stand beside what else does not: Jacobi, Chebyshev polynomials, and SSOR by colours (its time is that of a processor,
+where it is solved row by row like any other).
 """
 
 from __future__ import annotations

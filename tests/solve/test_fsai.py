@@ -156,14 +156,14 @@ def test_pickle_and_update(rng):
     M = FSAI(A, 2, most=6)
     other = pickle.loads(pickle.dumps(M))
     assert_array_equal(other @ r, M @ r)
-    other.update(2.0 * A)
-    assert_array_equal(other @ r, 0.5 * (M @ r))
+    other.update(4.0 * A)
+    assert_array_equal(other @ r, 0.25 * (M @ r))
     assert other.nbytes == M.nbytes > 12 * M.nnz
     changed = A.copy()
     changed.data[changed.indices == np.repeat(np.arange(64), np.diff(changed.indptr))] = 1e-9
     with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
         M.update(changed)
-    assert_array_equal(M @ r, 2.0 * (other @ r))
+    assert_array_equal(M @ r, 4.0 * (other @ r))
 
 
 def test_only_the_lower_triangle_is_read(rng):
@@ -183,7 +183,7 @@ def test_what_is_not_definite_is_named(where):
     with pytest.raises(ValueError, match=f"row {where}"):
         FSAI(A.tocsr())
     A[where, where] = np.nan
-    with pytest.raises(ValueError, match=r"A\.data contains NaN"):
+    with pytest.raises(ValueError, match=r"A\.data contains nan"):
         FSAI(A.tocsr())
 
 
