@@ -9,8 +9,8 @@ entry; of the scaled matrix outside the diagonal: the sums of absolute values, o
 the largest absolute value; the logarithm of ``high / 2``; how many neighbours. Features of an edge: the entry a, |a|,
 ``a**2`` over the sums of squares of its ends (geometric mean), and the product of the row sums of its ends. The rounds
 are those of `_graph_network`, with the entries of the scaled matrix in place of the error of a factor, and with the
-same weights for both ends of an edge, so that the numbering of the unknowns does not matter. At the end there is one
-number per node, c, and per edge, h: ``g_ii += tanh(c_i)``, ``g_ij += tanh(h_ij) / 2``.
+same weights for both ends of an edge, so that the network does not see the numbering of the unknowns. At the end there
+is one number per node, c, and per edge, h: ``g_ii += tanh(c_i)``, ``g_ij += tanh(h_ij) / 2``.
 """
 
 from __future__ import annotations
