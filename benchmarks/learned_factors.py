@@ -1,11 +1,14 @@
-"""The scoreboard of learned factors on meshes: ``python -m benchmarks.learned_factors [--quick] [--out DIR]``.
+"""The scoreboard of learned factors and approximate inverses.
 
-Linear finite elements on Delaunay meshes never trained on, to 1e-8 by conjugate gradients with every preconditioner,
-and directly. Per method: entries of the preconditioner over those of A, iterations, seconds of setup and of one solve,
-and the total of a sequence of 50 solves with one matrix (medians over matrices). For the learned one: after how many
-such sequences its training is repaid against the fastest classical factor of the same fill, "never" where that is the
-faster one. All factors are in reverse Cuthill-McKee order, which is part of their setup, but for "ICT, as given".
-Losses are shown as plainly as wins: the last but one column is the total over that of the learned one.
+``python -m benchmarks.learned_factors [--quick] [--out DIR]``: linear finite elements on Delaunay meshes, and grids,
+never trained on, to 1e-8 by conjugate gradients with every preconditioner, and directly. Per method: entries of the
+preconditioner over those of A, iterations, seconds of setup and of one solve, and the total of a sequence of 50 solves
+with one matrix (medians over matrices). For the learned factor: after how many such sequences its training is repaid
+against the fastest classical factor of the same fill, "never" where that is the faster one. All factors are in reverse
+Cuthill-McKee order, which is part of their setup, but for "ICT, as given". Losses are shown as plainly as wins: the
+last but one column is the total over that of the learned factor. Approximate inverses, which need no triangular solves,
+stand beside what else does not: Jacobi, Chebyshev polynomials, and SSOR by colours (its time is that of a processor,
+where it is solved row by row like any other).
 """
 
 from __future__ import annotations
@@ -24,21 +27,27 @@ import scipy.sparse.linalg as spl
 
 from benchmarks import machine
 from benchmarks.solvers_timed import Method, direct, measure, pyamg_methods, scipy_cg
-from kriss.solve import IC0, ICT, MIC, SSOR, Jacobi, cg, rcm_order
-from kriss.solve.learned import GraphFactor
-from kriss.testing import mesh_diffusion
+from kriss.solve import FSAI, IC0, ICT, MIC, SSOR, Chebyshev, Jacobi, cg, color_rows, rcm_order
+from kriss.solve.learned import GraphFactor, LearnedInverse, LearnedSPAI
+from kriss.testing import mesh_diffusion, random_diffusion
+from kriss.train import _problems
 from kriss.train._meshes import KINDS, draw
 
 RTOL, SOLVES, MOST = 1e-8, 50, 5000
 SEED = 78  # of the matrices; training uses other seeds
-MODEL = GraphFactor.pretrained()
+MODEL, INVERSE = GraphFactor.pretrained(), LearnedSPAI.pretrained()
 LEARNED = "GraphFactor"
 EQUAL = ("IC(0)", "MIC", "ICT", "ICT, as given")  # fill of A
 
 
 def families() -> dict[str, Callable[[int, np.random.Generator], Any]]:
     drawn = {kind: (lambda n, rng, kind=kind: draw(kind, n, rng)) for kind in KINDS}
-    return {**drawn, "isotropic": lambda n, rng: mesh_diffusion(n, rng=rng)}
+    return {
+        **drawn,
+        "isotropic": lambda n, rng: mesh_diffusion(n, rng=rng),
+        "grid": lambda n, rng: random_diffusion(round(math.sqrt(n)), variance=2.0, lengthscale=0.1, rng=rng)[0],
+        "rotated grid": lambda n, rng: _problems.draw("turning", round(math.sqrt(n)), rng),
+    }
 
 
 def methods(A: Any) -> dict[str, Method]:
@@ -48,9 +57,9 @@ def methods(A: Any) -> dict[str, Method]:
         result = cg(A, b, rtol=RTOL, M=made, maxiter=MOST)
         return result.x, result.iterations
 
-    def ordered(make: Callable[[Any], Any]) -> Method:
+    def ordered(make: Callable[[Any], Any], by: Callable[[Any], Any] = rcm_order) -> Method:
         def setup() -> Any:
-            order = rcm_order(A)
+            order = by(A)
             B = sps.csr_array(A[order][:, order])
             B.sort_indices()
             return order, B, make(B)
@@ -74,14 +83,26 @@ def methods(A: Any) -> dict[str, Method]:
         "ICT, as given": (lambda: ICT(A, 0.0, 0), ours),
         "ICT, more fill": ordered(ICT),
         LEARNED: (lambda: MODEL.setup(A), ours),
+        "SSOR by colours": ordered(SSOR, lambda A: np.argsort(color_rows(A)[1], kind="stable")),
+        "Chebyshev 2": (lambda: Chebyshev(A, 2), ours),
+        "Chebyshev 4": (lambda: Chebyshev(A, 4), ours),
+        "Chebyshev 6": (lambda: Chebyshev(A, 6), ours),
+        "Chebyshev 8": (lambda: Chebyshev(A, 8), ours),
+        "FSAI": (lambda: FSAI(A), ours),
+        "LearnedSPAI": (lambda: INVERSE.setup(A), ours),
+        "LearnedSPAI, kept": (lambda: INVERSE.setup(A, validate=False), ours),
         "sparse direct": direct(A),
     }  # fmt: skip
     return out | pyamg_methods(A, RTOL)
 
 
 def entries(made: Any) -> float:
-    """Of the two triangles of a preconditioner, where that is what it is."""
+    """Of the two triangles of a preconditioner, or of its two products, where that is what it is."""
     M = made[2] if isinstance(made, tuple) else made
+    if isinstance(M, FSAI):
+        return 2.0 * M.nnz
+    if isinstance(M, LearnedInverse):
+        return float(M.nnz)
     if isinstance(M, spl.SuperLU):
         return float(M.L.nnz + M.U.nnz)
     parts = getattr(M, "_parts", None) or getattr(M, "_factors", None)
@@ -91,7 +112,11 @@ def entries(made: Any) -> float:
 def measured(A: Any, rng: np.random.Generator, repeats: int) -> dict[str, dict[str, Any]]:
     """One matrix, every method."""
     b = rng.standard_normal(A.shape[0])
-    found = measure(A, b, methods(A), repeats, LEARNED, lambda made: {"fill": entries(made) / A.nnz})
+
+    def more(made: Any) -> dict[str, Any]:
+        return {"fill": entries(made) / A.nnz} | ({"kept": made.params["kept"]} if hasattr(made, "params") else {})
+
+    found = measure(A, b, methods(A), repeats, LEARNED, more)
     for best in found.values():
         best["sequence"] = best["setup"] + SOLVES * best["solve"]
     return found
@@ -116,7 +141,7 @@ def rows(quick: bool, matrices: int, repeats: int, match: str) -> Iterator[dict[
                 if good:
                     for key in ("iterations", "fill", "setup", "solve", "sequence"):
                         row[key] = statistics.median(one[key] for one in good)
-                if name == LEARNED:
+                if any("kept" in one for one in mine):
                     row["kept"] = sorted({one["kept"] for one in mine if "kept" in one})
                 table.append(row)
             learned = next(row for row in table if row["method"] == LEARNED)
@@ -141,8 +166,9 @@ def text(row: dict[str, Any]) -> str:
     if row["method"] == LEARNED:
         repaid = "never" if row["repaid_after"] is None else str(row["repaid_after"])
     note = f" ({row['failed']} failed)" if row["failed"] else ""
-    if "ICT" in row.get("kept", []):
-        note += " (some ICT)" if "learned" in row["kept"] else " (ICT)"
+    others = [name for name in row.get("kept", []) if name != "learned"]
+    if others:
+        note += f" ({'some ' if 'learned' in row['kept'] else ''}{', '.join(others)})"
     fill = "" if math.isnan(row["fill"]) else f"{row['fill']:.2f}"
     return (
         f"| {row['family']} | {row['points']} | {row['method']}{note} | {fill} | {row['iterations']:g} | {ms[0]} "

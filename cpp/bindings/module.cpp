@@ -8,6 +8,7 @@
 #include "sketch_lstsq_pymod.hpp"
 #include "sketch_rows_pymod.hpp"
 #include "sketch_scores_pymod.hpp"
+#include "solve_fsai_pymod.hpp"
 #include "solve_graph_pymod.hpp"
 #include "solve_learned_pymod.hpp"
 #include "solve_learner_pymod.hpp"
@@ -72,6 +73,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve_block_jacobi(blocks);
     py::module_ fill = m.def_submodule("solve_fill", "Incomplete factorisations with fill.");
     kriss::bind::add_solve_fill(fill);
+    py::module_ fsai = m.def_submodule("solve_fsai", "Factorised approximate inverses.");
+    kriss::bind::add_solve_fsai(fsai);
     py::module_ polynomial = m.def_submodule("solve_polynomial", "Polynomial preconditioners.");
     kriss::bind::add_solve_polynomial(polynomial);
     py::module_ learner = m.def_submodule("solve_learner", "The learner of solver parameters.");

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kriss.solve import (
+    FSAI,
     IC0,
     ILU0,
     MIC,
@@ -19,7 +20,8 @@ from kriss.solve import (
     sor,
     ssor,
 )
-from kriss.testing import diffusion2d, elasticity2d
+from kriss.solve.learned import LearnedSPAI
+from kriss.testing import diffusion2d, elasticity2d, mesh_diffusion
 
 pytestmark = pytest.mark.gpu
 
@@ -158,6 +160,17 @@ def test_factors_moved_there(make, A, rng, there):
         b = rng.standard_normal(n)
         device, cpu = cg(there(A), there(b), rtol=1e-8, M=M), cg(A, b, rtol=1e-8, M=host)
         assert device.converged and abs(device.iterations - cpu.iterations) <= 3
+
+
+@pytest.mark.parametrize("make", [FSAI, lambda A: LearnedSPAI.pretrained().setup(A, validate=False)])
+def test_approximate_inverses_moved_there(make, rng, there):
+    A = mesh_diffusion(3000, 1e-1, 0.4)
+    host = make(A)
+    M = host.to_device()
+    r, b = rng.standard_normal((3000, 3)), rng.standard_normal(3000)
+    assert near((M @ there(r)).get(), host.apply_multi(r, np.empty_like(r)), 1e-11)
+    device, cpu = cg(there(A), there(b), rtol=1e-8, M=M), cg(A, b, rtol=1e-8, M=host)
+    assert device.converged and abs(device.iterations - cpu.iterations) <= 3
 
 
 def test_narrow_and_wide_levels(rng, there):

@@ -8,12 +8,14 @@ import scipy.sparse as sps
 
 from kriss import _device
 from kriss.solve import (
+    FSAI,
     IC0,
     ILU0,
     MIC,
     SSOR,
     CudaChebyshev,
     CudaCycle,
+    CudaProducts,
     CudaSSOR,
     CudaTriangles,
     Jacobi,
@@ -26,6 +28,7 @@ from kriss.solve import (
     sor,
     ssor,
 )  # fmt: skip
+from kriss.solve.learned import LearnedSPAI
 from kriss.testing import diffusion2d, poisson2d
 
 from .device import Array, Csr, Launchers, device, on_device  # noqa: F401
@@ -283,6 +286,25 @@ def test_factors_moved_to_the_device_are_the_same_operator(make, A, device, rng)
         there, here = cg(Csr(A), on_device(b), rtol=1e-9, M=M), cg(A, b, rtol=1e-9, M=host)
         assert there.converged and abs(there.iterations - here.iterations) <= 2
         assert there.params["M"] == "CudaTriangles"
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("make", [FSAI, LearnedSPAI.pretrained().setup], ids=["fsai", "learned"])
+def test_approximate_inverses_moved_to_the_device_are_the_same_operator(make, dtype, device, rng):  # noqa: F811
+    A = mesh(8).astype(dtype)
+    eps = 100 * np.finfo(dtype).eps
+    for B in (A, sps.csr_matrix(A * dtype(2.0**-110))):
+        host = make(B)
+        M = host.to_device()
+        assert isinstance(M, CudaProducts) and M.is_spd and M.shape == host.shape and M.nbytes > 12 * 64
+        r = rng.standard_normal((64, 2)).astype(dtype)
+        want = host.apply_multi(r, np.empty_like(r))
+        assert np.allclose((M @ on_device(r)).get(), want, rtol=eps, atol=eps * np.abs(want).max())
+    b = rng.standard_normal(64).astype(dtype)
+    host = make(A)
+    there, here = cg(Csr(A), on_device(b), rtol=1e-5, M=host.to_device()), cg(A, b, rtol=1e-5, M=host)
+    assert there.converged and abs(there.iterations - here.iterations) <= 2
+    assert there.params["M"] == "CudaProducts"
 
 
 def test_single_precision(device, rng):  # noqa: F811

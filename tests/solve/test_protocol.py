@@ -31,6 +31,7 @@ BUILDERS = {
     "MIC": solve.MIC,
     "ILU0": solve.ILU0,
     "ICT": solve.ICT,
+    "FSAI": solve.FSAI,
     "ILUT": solve.ILUT,
     "BlockJacobi": lambda A: solve.BlockJacobi(A, N),
     "Chebyshev": solve.Chebyshev,
@@ -44,7 +45,7 @@ BUILDERS = {
     "PyAMG K": hierarchy("K"),
 }
 # Those that keep a copy of A, or of its pattern.
-PATTERN = ["SSOR", "IC0", "MIC", "ILU0", "ICT", "ILUT"]
+PATTERN = ["SSOR", "IC0", "MIC", "ILU0", "ICT", "ILUT", "FSAI"]
 # Those that need products only, and so take any operator.
 OPERATORS = ["Chebyshev", "SymmetricPolynomial", "GMRESPolynomial"]
 UPDATES = [n for n in BUILDERS if not n.startswith("PyAMG")]

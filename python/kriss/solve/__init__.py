@@ -12,11 +12,13 @@ from kriss.solve._cg import cg
 from kriss.solve._chebyshev import Chebyshev
 from kriss.solve._cuda_cycle import CudaCycle
 from kriss.solve._cuda_precond import CudaChebyshev, CudaSSOR, CudaTriangles
+from kriss.solve._cuda_products import CudaProducts
 from kriss.solve._deflated import deflated_cg
 from kriss.solve._factor import IC0, ILU0, MIC
 from kriss.solve._families import FamilySolution, InterpolatedFamily, LogDet
 from kriss.solve._fcg import fcg
 from kriss.solve._fill import ICT, ILUT
+from kriss.solve._fsai import FSAI
 from kriss.solve._gcrodr import gcrodr
 from kriss.solve._gmres import fgmres, gmres
 from kriss.solve._gmres_polynomial import GMRESPolynomial
@@ -36,6 +38,7 @@ from kriss.solve._symmetric_polynomial import SymmetricPolynomial
 from kriss.solve._two_level import AdditiveTwoLevel
 
 __all__ = [
+    "FSAI",
     "IC0",
     "ICT",
     "ILU0",
@@ -49,6 +52,7 @@ __all__ = [
     "Chebyshev",
     "CudaChebyshev",
     "CudaCycle",
+    "CudaProducts",
     "CudaSSOR",
     "CudaTriangles",
     "DifferentiableSolver",

@@ -82,9 +82,9 @@ def cg(
         Stop once ``||b - A x|| <= max(rtol ||b||, atol)``.
     maxiter : int, optional
         Most iterations; 10 n by default.
-    M : {None, "jacobi", "ssor", "ic0", "mic", "ict", "chebyshev"} or preconditioner, shape (n, n)
+    M : {None, "jacobi", "ssor", "ic0", "mic", "ict", "fsai", "chebyshev"} or preconditioner, shape (n, n)
         An approximation of the inverse of A, symmetric positive definite: a name (built from A), an instance of
-        `Jacobi`, `SSOR`, `IC0`, `MIC`, `ICT`, ..., or any linear operator, sparse or dense matrix. One that varies
+        `Jacobi`, `SSOR`, `IC0`, `MIC`, `FSAI`, ..., or any linear operator, sparse or dense matrix. One that varies
         belongs to `fcg`.
     nullspace : {"constant"} or array_like, shape (n,) or (n, m), optional
         Vectors that A maps to zero, for a singular semidefinite A. b is projected off them, so that the system is

@@ -9,6 +9,7 @@ from kriss import _validate as check
 from kriss.solve._chebyshev import Chebyshev
 from kriss.solve._factor import IC0, MIC
 from kriss.solve._fill import ICT
+from kriss.solve._fsai import FSAI
 from kriss.solve._precond import SSOR, Jacobi
 from kriss.solve._stencil import StencilOperator, StencilSweeps
 from kriss.solve._storage import Blocks, Grid, Stored
@@ -20,6 +21,7 @@ BUILDERS: dict[str, Callable[[check.Csr], Any]] = {
     "ic0": IC0._over,
     "ict": ICT._over,
     "mic": MIC._over,
+    "fsai": FSAI._over,
     "chebyshev": Chebyshev._over,
 }
 

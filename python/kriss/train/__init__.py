@@ -30,12 +30,12 @@ def main(argv: list[str] | None = None) -> int:
     Notes
     -----
     The time is that of the model, ``training_seconds`` in its card: 5 to 30 minutes on one core for ``multigrid``,
-    ``graph`` and ``stencil``.
+    ``graph``, ``stencil`` and ``spai``.
 
     References
     ----------
-    See `kriss.solve.learned.LearnedMultigrid`, `kriss.solve.learned.GraphFactor` and
-    `kriss.solve.learned.StencilFactor`.
+    See `kriss.solve.learned.LearnedMultigrid`, `kriss.solve.learned.GraphFactor`,
+    `kriss.solve.learned.StencilFactor` and `kriss.solve.learned.LearnedSPAI`.
 
     Examples
     --------

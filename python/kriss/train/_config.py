@@ -142,3 +142,48 @@ class StencilConfig:
                 check.scalar(value, "rate", low=0.0, strict=True)
             else:
                 check.integer(value, f.name, low=0 if f.name == "seed" else 1)
+
+
+@dataclass(frozen=True)
+class SpaiConfig:
+    """Options of ``python -m kriss.train spai``; the defaults made the model in the package.
+
+    Attributes
+    ----------
+    seed : int
+        Of the data, the first weights and the batches.
+    low, high : int
+        Fewest and most unknowns of a training matrix.
+    samples : int
+        Matrices.
+    steps, batch : int
+        Steps of Adam, matrices per step.
+    rate : float
+        The largest step length; it falls to zero along a cosine.
+    loss : str
+        ``"spread"``: of the eigenvalues of the preconditioned matrix, the logarithm of the 4-norm of the twenty largest
+        less the mean logarithm of the six smallest; ``"cosine"``: 1 less the cosine of r and ``A M^-1 r``, white r.
+    tests : int
+        Held-out matrices per kind and size in the card.
+    """
+
+    seed: int = 0
+    low: int = 150
+    high: int = 350
+    samples: int = 140
+    steps: int = 1000
+    batch: int = 4
+    rate: float = 4e-3
+    loss: str = "spread"
+    tests: int = 4
+
+    def __post_init__(self) -> None:
+        check.choice(self.loss, "loss", ("spread", "cosine"))
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "rate":
+                check.scalar(value, "rate", low=0.0, strict=True)
+            elif f.name != "loss":
+                check.integer(value, f.name, low=0 if f.name == "seed" else 1)
+        if self.low > self.high:
+            raise ValueError(f"low is {self.low}, expected at most high, which is {self.high}")

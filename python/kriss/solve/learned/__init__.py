@@ -6,6 +6,7 @@ from kriss.solve.learned._factor import LearnedFactor
 from kriss.solve.learned._graph import GraphFactor
 from kriss.solve.learned._model import ModelFileError
 from kriss.solve.learned._multigrid import LearnedCycle, LearnedMultigrid
+from kriss.solve.learned._spai import LearnedInverse, LearnedSPAI
 from kriss.solve.learned._stencil import StencilFactor
 from kriss.solve.learned._wrapper import Wrapper
 
@@ -13,7 +14,9 @@ __all__ = [
     "GraphFactor",
     "LearnedCycle",
     "LearnedFactor",
+    "LearnedInverse",
     "LearnedMultigrid",
+    "LearnedSPAI",
     "ModelFileError",
     "StencilFactor",
     "Wrapper",
