@@ -17,13 +17,14 @@ from kriss import _validate as check
 from kriss._backend import kernels
 from kriss.solve._multigrid import BlackBoxMG, _grid
 from kriss.solve._native import NativePreconditioner, scaled
-from kriss.solve.learned import _model, _network
+from kriss.solve.learned import _model, _network, _orders
 
 Array = npt.NDArray[Any]
 
 FAMILY = "solve_learned"
 NATURAL, MIRRORED, BOTH = 1, 2, 3
 ORDERS = {NATURAL: "natural", MIRRORED: "mirrored", BOTH: "both"}
+MISFIT = 1  # reported of a matrix that is no stencil of the grid
 DIRECT_POINTS = 64  # at most so many are left to a Cholesky factorisation
 LEAST_SIDE = 8  # shorter grids are left to the classical method
 SAMPLE = 16  # places per axis that the test for rotated anisotropy looks at
@@ -98,23 +99,21 @@ class LearnedMultigrid:
     def __post_init__(self) -> None:
         if self.dim not in (2, 3):
             raise ValueError(f"dim is {self.dim}, expected 2 or 3")
-        shapes = _network.SHAPES if self.dim == 2 else {}
+        shapes = _network.SHAPES if self.dim == 2 else _orders.SHAPES
         object.__setattr__(self, "weights", MappingProxyType(_model.checked(self.weights, shapes, "weights")))
         object.__setattr__(self, "card", MappingProxyType(dict(self.card)))
 
     @classmethod
     def pretrained(cls, name: str = "2d") -> LearnedMultigrid:
-        """The method that comes with this package: ``"2d"``, or ``"3d"``, which is Black-Box multigrid still."""
+        """The method that comes with this package, ``"2d"`` or ``"3d"``."""
         check.choice(name, "name", ("2d", "3d"))
-        if name == "3d":
-            return cls(3, {}, {"name": "none", "reason": "nothing is learned in three dimensions"})
-        return cls.load(_model.MODELS / "multigrid2d.npz")
+        return cls.load(_model.MODELS / f"multigrid{name}.npz")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LearnedMultigrid:
         """The method in a file that `kriss.train` wrote (``.npz``, its card in ``.json`` beside it)."""
-        arrays, card = _model.read(path, _network.SHAPES)
-        return cls(2, arrays, card)
+        arrays, card = _model.read(path, lambda card: _orders.SHAPES if _solid(card) else _network.SHAPES)
+        return cls(3 if _solid(card) else 2, arrays, card)
 
     def setup(
         self, A: object, shape: Sequence[int], *, validate: bool = True, workers: int | None = None
@@ -228,29 +227,19 @@ class LearnedCycle(NativePreconditioner):
             self._classical(matrix, reason)
             return
         small, shift = scaled(matrix)
-        sums = couplings(small, (self._grid[0], self._grid[1]))
-        orders = rotation(sums)
-        if isinstance(orders, str):
-            self._classical(matrix, orders)
+        plan = self._flat(small) if self._model.dim == 2 else self._solid(small)
+        if isinstance(plan, str):
+            self._classical(matrix, plan)
             return
-        module = kernels(FAMILY)
-        native = module.FactoredBox()
-        told = native.begin(small.indptr, small.indices, small.data, *self._grid, self._workers)
-        if told[0]:
+        orders, net, params = plan
+        native, told = factored(small, self._grid, orders, net, self._workers)
+        if told[0] == MISFIT:
             self._classical(matrix, "the matrix does not fit")  # raises, and says where
             return
-        spread = np.ptp(sums, axis=(1, 2)).max()
-        uniform = bool(spread <= UNIFORM * sums[0].mean())
-        net = np.empty(0, np.float32) if uniform else _network.packed(self._model.weights)
-        while not told[0] and math.prod(native.grids()[-1]) > DIRECT_POINTS:
-            told = native.coarsen(net, orders, self._workers)
-        if not told[0]:
-            told = native.finish(2)
         if told[0]:
             self._classical(matrix, "a pivot of the learned hierarchy is not positive")
             return
-        params: dict[str, Any] = {"kept": "learned", "reason": None, "orders": ORDERS[orders], "rate": None}
-        params["interpolation"] = "classical" if uniform else "network"
+        params = {"kept": "learned", "reason": None, **params, "rate": None}
         if self._validate:
             rate = params["rate"] = contraction(small, native, self._grid, self._workers)
             if not rate <= SLOW:
@@ -260,18 +249,40 @@ class LearnedCycle(NativePreconditioner):
                 if not rate < classical:
                     return
                 params["classical_rate"] = classical
-        grids = tuple(tuple(g) for g in native.grids())
-        self._hold(native, module, FAMILY, shift, grids)
+        grids = tuple(tuple(g[3 - len(self._grid) :]) for g in native.grids())
+        self._hold(native, kernels(FAMILY), FAMILY, shift, grids)
         self.params = MappingProxyType(params)
 
     def _outside(self, matrix: check.Csr) -> str | None:
-        if self._model.dim == 3:
-            return "nothing is learned in three dimensions"
         if matrix.data.dtype != np.float64:
             return "the learned cycle is in double precision"
         if min(self._grid) < LEAST_SIDE:
             return f"a side is shorter than {LEAST_SIDE} points"
-        return NOT_ROTATED if matrix.data.size <= 5 * matrix.shape[0] else None
+        return NOT_ROTATED if matrix.data.size <= (2 * self._model.dim + 1) * matrix.shape[0] else None
+
+    def _flat(self, small: check.Csr) -> str | tuple[int, Array, dict[str, Any]]:
+        """Orders of elimination, parameters of the network and what `params` says of them, or why there are none."""
+        sums = couplings(small, (self._grid[0], self._grid[1]))
+        orders = rotation(sums)
+        if isinstance(orders, str):
+            return orders
+        spread = np.ptp(sums, axis=(1, 2)).max()
+        uniform = bool(spread <= UNIFORM * sums[0].mean())
+        net = np.empty(0, np.float32) if uniform else _network.packed(self._model.weights)
+        return orders, net, {"orders": ORDERS[orders], "interpolation": "classical" if uniform else "network"}
+
+    def _solid(self, small: check.Csr) -> str | tuple[int, Array, dict[str, Any]]:
+        sums = _orders.couplings(small, self._grid)
+        reason = _orders.rotation(sums, ROTATED, SHARE)
+        if reason is not None:
+            return reason
+        iterations = _orders.predicted(self._model.weights, _orders.features(sums))
+        best = _orders.cheapest(iterations)
+        if best == 0:
+            return "Black-Box multigrid is expected to be as fast"
+        chosen = _orders.SETS[best - 1]
+        params = {"orders": ", ".join(_orders.NAMES[k] for k in chosen), "interpolation": "classical"}
+        return sum(1 << k for k in chosen), np.empty(0, np.float32), {**params, "expected": float(iterations[best])}
 
     def _classical(self, matrix: check.Csr, reason: str) -> None:
         box = BlackBoxMG.__new__(BlackBoxMG)
@@ -283,6 +294,20 @@ class LearnedCycle(NativePreconditioner):
     def _hold(self, native: Any, module: Any, family: str, shift: int, grids: tuple[tuple[int, ...], ...]) -> None:
         self._native, self._kernels, self._family, self._shift = native, module, family, shift
         self.grids = grids
+
+
+def factored(small: check.Csr, grid: tuple[int, ...], orders: int, net: Array, workers: int) -> tuple[Any, Any]:
+    """A hierarchy of the kernels with these orders of elimination, and what they report: (0, ...) if all is well."""
+    native = kernels(FAMILY).FactoredBox()
+    sides = (1,) * (3 - len(grid)) + grid
+    told = native.begin(small.indptr, small.indices, small.data, *sides, workers)
+    while not told[0] and math.prod(native.grids()[-1]) > DIRECT_POINTS:
+        told = native.coarsen(net, orders, workers)
+    return native, told if told[0] else native.finish(2)
+
+
+def _solid(card: Mapping[str, Any]) -> bool:
+    return card.get("name") == "multigrid3d"
 
 
 def couplings(matrix: check.Csr, grid: tuple[int, int]) -> Array:
