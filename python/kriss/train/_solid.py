@@ -17,48 +17,16 @@ from kriss.solve import black_box_mg, cg
 from kriss.solve._native import scaled
 from kriss.solve.learned import LearnedMultigrid, _orders
 from kriss.solve.learned._multigrid import factored
-from kriss.testing import gaussian_field, rotated_diffusion3d
 from kriss.train._checkpoint import Tensor, torch
 from kriss.train._config import Multigrid3Config
+from kriss.train._problems import KINDS3, TENSORS, draw3
 from kriss.train._run import Run
 
 Array = npt.NDArray[Any]
 
-KINDS = ("constant", "turning", "jumping")
-TENSORS = ("needle", "sheet")
 RTOL = 1e-10  # of the iterations that are learned from; scaled to 1e-8
 MOST = 200  # iterations
-
-
-def field(cells: int, rng: np.random.Generator) -> Array:
-    """Directions that turn smoothly, (cells, cells, cells, 3): a fixed one plus a wave per component."""
-    direction = rng.standard_normal(3)
-    direction /= np.linalg.norm(direction)
-    place = np.moveaxis(np.indices((cells,) * 3), 0, -1) / cells
-    waves = np.sin(place @ rng.uniform(-3.0, 3.0, (3, 3)) + rng.uniform(0.0, 2.0 * math.pi, 3))
-    out: Array = direction + rng.uniform(0.2, 1.5) * waves
-    return out
-
-
-def draw(kind: str, tensor: str, n: int, rng: np.random.Generator) -> sps.csr_array:
-    """A matrix on n by n by n points, `tensor` as in `kriss.testing.rotated_diffusion3d`.
-
-    The ratio is 10**-u with u uniform in (0.3, 3). ``constant``: one direction, in a third of them near an axis or a
-    plane of axes; ``turning``: a smooth field of directions; ``jumping``: either, with a conductivity whose logarithm
-    is a rough field, of contrast 10 to 1e4.
-    """
-    cells = n + 1
-    epsilon = 10.0 ** -rng.uniform(0.3, 3.0)
-    direction = rng.standard_normal(3)
-    if rng.random() < 1 / 3:
-        direction *= 10.0 ** -rng.uniform(0.0, 2.0, 3)
-    if kind == "turning" or (kind == "jumping" and rng.random() < 0.5):
-        direction = field(cells, rng)
-    scale: Any = 1.0
-    if kind == "jumping":
-        rough = gaussian_field(cells, 3, lengthscale=rng.uniform(0.05, 0.3), rng=rng)
-        scale = np.exp(rng.uniform(0.4, 1.5) * rough)
-    return rotated_diffusion3d(n, epsilon, direction, scale, kind=tensor)
+SIZES = (24, 40)  # of the test
 
 
 def counts(A: sps.csr_array, n: int, rng: np.random.Generator) -> Array:
@@ -140,7 +108,7 @@ def data(config: Multigrid3Config, kept: Path, bar: Any) -> tuple[list[Tensor], 
     seen = []
     for k in range(config.samples):
         rng = np.random.default_rng([config.seed, 2, k])
-        A = draw(KINDS[k % 3], TENSORS[k // 3 % 2], config.points, rng)
+        A = draw3(KINDS3[k % 3], TENSORS[k // 3 % 2], config.points, rng)
         sums = _orders.couplings(check.csr(A, "A", square=True), (config.points,) * 3)
         seen.append(torch.tensor(_orders.features(sums), dtype=torch.float32))
         if not np.isfinite(table[k]).all():
@@ -181,7 +149,7 @@ def train(
     return run.finish(
         "multigrid3d",
         "choice of the orders of elimination of smoothers on three-dimensional grids",
-        f"kriss.train._solid.draw: rotated anisotropy, ratios 0.5 to 1e-3, {', '.join(KINDS)}",
+        f"kriss.train._problems.draw3: rotated anisotropy, ratios 0.5 to 1e-3, {', '.join(KINDS3)}",
         "mean square of the logarithm of predicted over counted iterations",
         lambda arrays: test(arrays, config),
         plot,
@@ -193,12 +161,12 @@ def test(arrays: dict[str, Array], config: Multigrid3Config) -> list[dict[str, A
     """Iterations to 1e-8 on held-out matrices: as chosen, by the best and by the natural order, and Black-Box's."""
     model = LearnedMultigrid(3, arrays)
     rows = []
-    for n in (24, 40):
-        for number, (kind, tensor) in enumerate((kind, tensor) for kind in KINDS for tensor in TENSORS):
+    for n in SIZES:
+        for number, (kind, tensor) in enumerate((kind, tensor) for kind in KINDS3 for tensor in TENSORS):
             found = []
             for k in range(config.tests):
                 rng = np.random.default_rng([config.seed, 4, n, number, k])
-                A = draw(kind, tensor, n, rng)
+                A = draw3(kind, tensor, n, rng)
                 every = counts(A, n, rng)
                 M = model.setup(A, (n, n, n), validate=False)
                 mine = cg(A, rng.standard_normal(n**3), rtol=1e-8, M=M, maxiter=MOST).iterations

@@ -34,9 +34,10 @@ SAMPLE = 8  # places per axis
 PAIRS = ((0, 1), (0, 2), (1, 2))
 FLOOR = 1e-4  # of a share whose logarithm is taken
 
-# Setup, and an iteration with its product and vector operations, in products with a 19-point matrix, as measured on
-# 64**3 points on one thread: Black-Box multigrid, one order, two orders.
-COSTS = ((20.0, 8.0), (30.0, 10.0), (40.0, 18.0))
+# Setup with its validation, and an iteration with its product and vector operations, in products with a 19-point
+# matrix, as measured on 64**3 points on one thread: Black-Box multigrid, one order, two orders.
+COSTS = ((32.0, 4.3), (48.0, 5.6), (61.0, 8.9))
+ONCE = 1.1  # how much more a first solution may cost than with Black-Box multigrid if iterations are saved
 
 
 def couplings(matrix: check.Csr, grid: tuple[int, ...]) -> Array:
@@ -114,6 +115,8 @@ def predicted(weights: Mapping[str, Array], seen: Array) -> Array:
 
 
 def cheapest(iterations: Array) -> int:
-    """Index into `predicted` of the least setup and solution, by `COSTS`."""
+    """Index into `predicted` of the least setup and solution, by `COSTS`; in case of doubt not Black-Box multigrid."""
     kinds = [0] + [len(one) for one in SETS]
-    return int(np.argmin([COSTS[k][0] + m * COSTS[k][1] for k, m in zip(kinds, iterations, strict=True)]))
+    costs = np.array([COSTS[k][0] + m * COSTS[k][1] for k, m in zip(kinds, iterations, strict=True)])
+    best = 1 + int(np.argmin(costs[1:]))
+    return best if costs[best] <= ONCE * costs[0] and iterations[best] < iterations[0] else 0
