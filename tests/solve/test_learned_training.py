@@ -188,7 +188,7 @@ def test_training_in_three_dimensions(tmp_path, monkeypatch):
     assert model.dim == 3
     assert len(model.card["test"]) == len(KINDS3) * len(TENSORS)
     # the differentiable twin
-    seen, table = _solid.data(Multigrid3Config(**few), tmp_path / "none.npz", _Silent())
+    seen, table, _ = _solid.data(Multigrid3Config(**few), tmp_path / "none.npz", _Silent())
     found = _solid.predicted({k: torch.tensor(v) for k, v in model.weights.items()}, seen[0])
     assert_allclose(found, _orders.predicted(model.weights, seen[0].numpy()), rtol=1e-4)
     # counts: of whole iterations, as conjugate gradients to 1e-8 need them

@@ -77,11 +77,11 @@ class Multigrid3Config:
 
     seed: int = 0
     points: int = 20
-    samples: int = 200
-    steps: int = 1200
+    samples: int = 320
+    steps: int = 1000
     batch: int = 16
     rate: float = 1e-2
-    tests: int = 3
+    tests: int = 2
 
     def __post_init__(self) -> None:
         for f in fields(self):

@@ -26,7 +26,7 @@ Array = npt.NDArray[Any]
 
 RTOL = 1e-10  # of the iterations that are learned from; scaled to 1e-8
 MOST = 200  # iterations
-SIZES = (24, 40)  # of the test
+SIZES = (20, 32)  # of the test
 
 
 def counts(A: sps.csr_array, n: int, rng: np.random.Generator) -> Array:
@@ -99,12 +99,14 @@ def predicted(weights: dict[str, Tensor], seen: Tensor) -> Tensor:
     return torch.cat(out)
 
 
-def data(config: Multigrid3Config, kept: Path, bar: Any) -> tuple[list[Tensor], Tensor]:
-    """Features (5, places, inputs) and counts (samples, 11); `kept`: what an interrupted run has counted."""
+def data(config: Multigrid3Config, kept: Path, bar: Any) -> tuple[list[Tensor], Tensor, float]:
+    """Features (5, places, inputs), counts (samples, 11), and the seconds of the earlier run that `kept` is of."""
     table = np.full((config.samples, 1 + len(_orders.SETS)), math.nan)
+    before, started = 0.0, time.perf_counter()
     if kept.is_file():
         with np.load(kept, allow_pickle=False) as held:
-            table[:] = held["counts"]
+            table[: len(held["counts"])] = held["counts"][: config.samples]
+            before = float(held["seconds"])
     seen = []
     for k in range(config.samples):
         rng = np.random.default_rng([config.seed, 2, k])
@@ -114,10 +116,10 @@ def data(config: Multigrid3Config, kept: Path, bar: Any) -> tuple[list[Tensor], 
         if not np.isfinite(table[k]).all():
             table[k] = counts(A, config.points, rng)
             if k % 20 == 19:
-                np.savez(kept, counts=table)
+                np.savez(kept, counts=table, seconds=before + time.perf_counter() - started)
         bar.update()
-    np.savez(kept, counts=table)
-    return seen, torch.tensor(table, dtype=torch.float32)
+    np.savez(kept, counts=table, seconds=before + time.perf_counter() - started)
+    return seen, torch.tensor(table, dtype=torch.float32), before
 
 
 def train(
@@ -134,7 +136,8 @@ def train(
     if not resume:
         kept.unlink(missing_ok=True)
     with tqdm(total=config.samples, desc="matrices", disable=not progress) as bar:
-        seen, table = data(config, kept, bar)
+        seen, table, before = data(config, kept, bar)
+    run.add(before)
 
     def backward(chosen: Array) -> float:
         value = 0.0

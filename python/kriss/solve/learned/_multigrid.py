@@ -284,8 +284,10 @@ class LearnedCycle(NativePreconditioner):
         return orders, net, {"orders": ORDERS[orders], "interpolation": "classical" if uniform else "network"}
 
     def _solid(self, small: check.Csr) -> str | tuple[int, Array, dict[str, Any]]:
-        sums = _orders.couplings(small, self._grid)
-        reason = _orders.rotation(sums, ROTATED, SHARE)
+        reason = _orders.rotation(_orders.couplings(small, self._grid, 1), ROTATED, SHARE)
+        if reason is None:  # where coefficients jump, single points may look rotated
+            sums = _orders.couplings(small, self._grid)
+            reason = _orders.rotation(sums, ROTATED, SHARE)
         if reason is not None:
             return reason
         iterations = _orders.predicted(self._model.weights, _orders.features(sums))

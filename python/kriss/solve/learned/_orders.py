@@ -21,7 +21,7 @@ from kriss import _validate as check
 
 Array = npt.NDArray[Any]
 
-INPUTS, HIDDEN, POINTS = 8, 16, 8  # POINTS: of a place
+INPUTS, HIDDEN = 8, 16
 LAYERS = {"w1": (HIDDEN, INPUTS), "b1": (HIDDEN,), "w2": (HIDDEN,), "b2": (1,)}
 SHAPES = {f"{net}_{layer}": shape for net in ("order", "box") for layer, shape in LAYERS.items()} | {
     "least": (2,),  # logarithms: of an order, of Black-Box multigrid
@@ -31,38 +31,40 @@ NAMES = ("natural", "mirrored", "turned", "mirrored and turned")  # bits of the 
 SIGNS = ((1, 1), (1, -1), (-1, 1), (-1, -1))  # of the middle and the last axis
 SETS = tuple((k,) for k in range(4)) + tuple(itertools.combinations(range(4), 2))
 SAMPLE = 8  # places per axis
+NEIGHBOURS = np.array([*itertools.product((-1, 0, 1), repeat=3), (0, 0, 0)])
 PAIRS = ((0, 1), (0, 2), (1, 2))
 FLOOR = 1e-4  # of a share whose logarithm is taken
 
 # Setup with its validation, and an iteration with its product and vector operations, in products with a 19-point
 # matrix, as measured on 64**3 points on one thread: Black-Box multigrid, one order, two orders.
 COSTS = ((32.0, 4.3), (48.0, 5.6), (61.0, 8.9))
-ONCE = 1.1  # how much more a first solution may cost than with Black-Box multigrid if iterations are saved
+ONCE = 1.5  # how much more a first solution may cost than with Black-Box multigrid if iterations are saved
 
 
-def couplings(matrix: check.Csr, grid: tuple[int, ...]) -> Array:
-    """(7, places): K_00, K_11, K_22, K_01, K_02, K_12, sum of abs(sum a d); each over 2 by 2 by 2 points."""
+def couplings(matrix: check.Csr, grid: tuple[int, ...], width: int = 2) -> Array:
+    """(7, places): K_00, K_11, K_22, K_01, K_02, K_12, sum of abs(sum a d); each over width**3 points."""
     _, n1, n2 = grid
-    shift = np.arange(2)
+    shift = np.arange(width)
     i0, i1, i2 = (np.unique(np.linspace(1, n - 3, min(n - 3, SAMPLE)).astype(int))[:, None] + shift for n in grid)
     points = ((i0[:, None, None, :, None, None] * n1 + i1[:, None, None, :, None]) * n2 + i2[:, None, None, :]).ravel()
     first = matrix.indptr[points].astype(np.int64)
     count = matrix.indptr[points + 1] - first
     point = np.repeat(np.arange(points.size), count)
     entry = np.arange(point.size) + np.repeat(first - (np.cumsum(count) - count), count)
-    offset = matrix.indices[entry] - points[point]
-    d0 = np.rint(offset / (n1 * n2)).astype(int)
-    offset = offset - d0 * (n1 * n2)
-    d1 = np.rint(offset / n2).astype(int)
-    d = (d0, d1, offset - d1 * n2)
-    value = np.where(np.max(np.abs(d), axis=0) <= 1, matrix.data[entry], 0.0)
-    places = points.size // POINTS
-    out = np.empty((7, places))
-    for k, (p, q) in enumerate(((0, 0), (1, 1), (2, 2), *PAIRS)):
-        out[k] = np.bincount(point // POINTS, -0.5 * value * (d[p] * d[q]), places)
-    bias = sum(np.abs(np.bincount(point, value * d[p], points.size)) for p in range(3))
-    out[6] = np.asarray(bias).reshape(places, POINTS).sum(axis=1)
-    return out
+    # The number of the neighbour by the distance of its row, the last one for those that are none.
+    reach = n1 * n2 + n2 + 1
+    number = np.full(2 * reach + 3, len(NEIGHBOURS) - 1)
+    number[NEIGHBOURS[:-1] @ (n1 * n2, n2, 1) + reach + 1] = np.arange(len(NEIGHBOURS) - 1)
+    code = number[np.clip(matrix.indices[entry] - points[point] + reach + 1, 0, 2 * reach + 2)]
+    row = np.zeros((points.size, len(NEIGHBOURS)))
+    row[point, code] = matrix.data[entry]
+    row[:, -1] = 0.0
+    places = points.size // width**3
+    sums = row.reshape(places, width**3, -1).sum(axis=1)
+    d = NEIGHBOURS.astype(float)
+    second = np.stack([-0.5 * d[:, p] * d[:, q] for p, q in ((0, 0), (1, 1), (2, 2), *PAIRS)])
+    bias = np.abs(row @ d).sum(axis=1).reshape(places, width**3).sum(axis=1)
+    return np.concatenate([second @ sums.T, bias[None]])
 
 
 def rotation(sums: Array, least: float, share: float) -> str | None:
