@@ -238,11 +238,11 @@ class LearnedCycle(NativePreconditioner):
         if reason is not None:
             self._classical(matrix, reason)
             return
-        small, shift = scaled(matrix)
-        plan = self._flat(small) if self._model.dim == 2 else self._solid(small)
+        plan = self._flat(scaled(matrix)[0]) if self._model.dim == 2 else self._solid(matrix)
         if isinstance(plan, str):
             self._classical(matrix, plan)
             return
+        small, shift = scaled(matrix)
         orders, net, params = plan
         native, told = factored(small, self._grid, orders, net, self._workers)
         if told[0] == MISFIT:
@@ -283,10 +283,10 @@ class LearnedCycle(NativePreconditioner):
         net = np.empty(0, np.float32) if uniform else _network.packed(self._model.weights)
         return orders, net, {"orders": ORDERS[orders], "interpolation": "classical" if uniform else "network"}
 
-    def _solid(self, small: check.Csr) -> str | tuple[int, Array, dict[str, Any]]:
-        reason = _orders.rotation(_orders.couplings(small, self._grid, 1), ROTATED, SHARE)
+    def _solid(self, matrix: check.Csr) -> str | tuple[int, Array, dict[str, Any]]:
+        reason = _orders.rotation(_orders.couplings(matrix, self._grid, 1), ROTATED, SHARE)
         if reason is None:  # where coefficients jump, single points may look rotated
-            sums = _orders.couplings(small, self._grid)
+            sums = _orders.couplings(matrix, self._grid)
             reason = _orders.rotation(sums, ROTATED, SHARE)
         if reason is not None:
             return reason

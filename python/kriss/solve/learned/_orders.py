@@ -42,7 +42,10 @@ ONCE = 1.5  # how much more a first solution may cost than with Black-Box multig
 
 
 def couplings(matrix: check.Csr, grid: tuple[int, ...], width: int = 2) -> Array:
-    """(7, places): K_00, K_11, K_22, K_01, K_02, K_12, sum of abs(sum a d); each over width**3 points."""
+    """(7, places): K_00, K_11, K_22, K_01, K_02, K_12, sum of abs(sum a d); each over width**3 points.
+
+    All of them times the same power of two.
+    """
     _, n1, n2 = grid
     shift = np.arange(width)
     i0, i1, i2 = (np.unique(np.linspace(1, n - 3, min(n - 3, SAMPLE)).astype(int))[:, None] + shift for n in grid)
@@ -59,6 +62,7 @@ def couplings(matrix: check.Csr, grid: tuple[int, ...], width: int = 2) -> Array
     row = np.zeros((points.size, len(NEIGHBOURS)))
     row[point, code] = matrix.data[entry]
     row[:, -1] = 0.0
+    row = np.ldexp(row, -np.frexp(np.abs(row).max())[1])  # products of entries are in range
     places = points.size // width**3
     sums = row.reshape(places, width**3, -1).sum(axis=1)
     d = NEIGHBOURS.astype(float)
