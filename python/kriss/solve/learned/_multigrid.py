@@ -66,10 +66,10 @@ class LearnedMultigrid:
     turns. The smoother's spectrum lies in (0, 1] by construction, hence the cycle is symmetric positive definite for
     any weights of the network: plain conjugate gradients apply.
 
-    Three dimensions: Dendy's interpolation, which a network there improved by 2 % of a rate only, and the same kind of
-    factors on the 27 points of neighbours. There are four orders of elimination, up to a factor of 3 in iterations
-    apart, and no rule of thumb for tensors that turn. A network of 320 parameters reads the tensor at up to 512 places
-    and predicts the iterations with each order, with each pair of them, and of Black-Box multigrid; the expected times
+    Three dimensions: Dendy's interpolation, which networks there improved too little to pay for, and the same kind of
+    factors on the 27 points of neighbours. There are four orders of elimination, several times apart in iterations, and
+    no rule of thumb for tensors that turn. A network of 326 parameters reads the tensor at up to 512 places and
+    predicts the iterations with each order, with each pair of them, and of Black-Box multigrid; the expected times
     decide. The prediction can cost time, never correctness.
 
     For matrices outside the class `setup` returns Black-Box multigrid and says why.
