@@ -22,8 +22,8 @@ from benchmarks import machine
 from benchmarks.solvers_timed import Method, direct, measure, pyamg_methods, scipy_cg
 from kriss.solve import IC0, ICT, MIC, SSOR, Jacobi, black_box_mg, cg
 from kriss.solve.learned import LearnedMultigrid, StencilFactor
-from kriss.testing import diffusion2d, diffusion3d, poisson2d, random_diffusion
-from kriss.train._problems import KINDS, draw
+from kriss.testing import diffusion2d, diffusion3d, poisson2d, poisson3d, random_diffusion
+from kriss.train._problems import KINDS, KINDS3, TENSORS, draw, draw3
 
 RTOL = 1e-8
 SEED = 77  # of the matrices; training uses other seeds
@@ -35,7 +35,16 @@ MOST = 3000  # iterations
 
 def families(dim: int) -> dict[str, Callable[[int, np.random.Generator], Any]]:
     if dim == 3:
-        return {"jumps 1e5, 3-D": lambda n, rng: diffusion3d(n, 1e5, rng=rng)}
+        turned = {
+            f"{tensor}, {kind}, 3-D": (lambda n, rng, kind=kind, tensor=tensor: draw3(kind, tensor, n, rng))
+            for kind in KINDS3
+            for tensor in TENSORS
+        }
+        plain3 = {
+            "constant, 3-D": lambda n, rng: poisson3d(n),
+            "jumps 1e5, 3-D": lambda n, rng: diffusion3d(n, 1e5, rng=rng),
+        }
+        return turned | plain3
     rotated = {f"rotated, {kind}": (lambda n, rng, kind=kind: draw(kind, n, rng)) for kind in KINDS}
     plain = {
         "constant": lambda n, rng: poisson2d(n),
@@ -75,8 +84,8 @@ def methods(A: Any, shape: tuple[int, ...]) -> dict[str, Method]:
 def rows(quick: bool, matrices: int, repeats: int) -> Iterator[dict[str, Any]]:
     """One row per family, size and method."""
     sizes = {2: (64, 128) if quick else (64, 128, 256, 512), 3: (24,) if quick else (32, 64, 96)}
-    training = float(MODEL.card["training_seconds"])
     for dim, sides in sizes.items():
+        training = float((MODEL if dim == 2 else MODEL3).card["training_seconds"])
         for number, (family, make) in enumerate(families(dim).items()):
             for n in sides:
                 runs = []

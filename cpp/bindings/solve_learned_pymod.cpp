@@ -28,20 +28,35 @@ const float* network(const array<float>& net) {
     return net.size() > 0 ? net.data() : nullptr;
 }
 
+// (count, n0, n1, n2): arrays over the points of g, zeros for those that are null.
+array<double> streams(const BoxGrid<double>& g, double* const* from, int count) {
+    array<double> out({static_cast<index_t>(count), g.n[0], g.n[1], g.n[2]});
+    for (int k = 0; k < count; ++k) {
+        double* to = out.mutable_data() + k * g.size();
+        if (from[k] == nullptr) {
+            std::fill_n(to, g.size(), 0.0);
+        } else {
+            std::copy_n(from[k], g.size(), to);
+        }
+    }
+    return out;
+}
+
 template <class I>
 void add_begin(py::class_<FactoredBox, NativePrecond<double>, std::shared_ptr<FactoredBox>>& c) {
     c.def(
         "begin",
         [](FactoredBox& box, const array<I>& indptr, const array<I>& indices, const array<double>& data,
-           std::int64_t n0, std::int64_t n1, int workers) {
+           std::int64_t n0, std::int64_t n1, std::int64_t n2, int workers) {
             const auto rows = static_cast<index_t>(indptr.size()) - 1;
             const auto a = csr(indptr, indices, data, rows);
-            expect(n0 > 0 && n1 > 0 && n0 * n1 == rows, "the grid must have a point per row");
-            return told(call(workers, [&](const Executor& ex) { return box.begin(a, n0, n1, ex); }));
+            expect(n0 > 0 && n1 > 0 && n2 > 0 && n0 * n1 * n2 == rows, "the grid must have a point per row");
+            return told(call(workers, [&](const Executor& ex) { return box.begin(a, n0, n1, n2, ex); }));
         },
         py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(), py::arg("n0"),
-        py::arg("n1"), py::arg("workers"),
-        "The finest grid; returns (stage, level, kind, row, column, index), stage 0 if all is well.");
+        py::arg("n1"), py::arg("n2"), py::arg("workers"),
+        "The finest grid, n0 = 1 for two axes; returns (stage, level, kind, row, column, index), stage 0 if all is "
+        "well.");
 }
 
 }  // namespace
@@ -56,59 +71,41 @@ void add_solve_learned(py::module_& m) {
     c.def(
         "grids",
         [](const FactoredBox& box) {
-            std::vector<std::array<std::int64_t, 2>> out;
+            std::vector<std::array<std::int64_t, 3>> out;
             for (const auto& g : box.grids()) {
-                out.push_back({g.n[1], g.n[2]});
+                out.push_back({g.n[0], g.n[1], g.n[2]});
             }
             return out;
         },
-        "(n0, n1) per level.");
+        "(n0, n1, n2) per level.");
     c.def(
         "stencil",
         [](const FactoredBox& box, int level) {
             const auto& g = box.grids().at(static_cast<std::size_t>(level));
-            array<double> out({index_t{5}, g.n[1], g.n[2]});
-            for (int half = 0; half < 5; ++half) {
-                double* to = out.mutable_data() + half * g.size();
-                if (g.a[half] == nullptr) {
-                    std::fill_n(to, g.size(), 0.0);
-                } else {
-                    std::copy_n(g.a[half], g.size(), to);
-                }
-            }
-            return out;
+            return streams(g, g.a, box_half);
         },
-        py::arg("level"), "(5, n0, n1): the diagonal, and couplings to the right, lower left, below, lower right.");
+        py::arg("level"), "(14, n0, n1, n2): the diagonal, and couplings to the later neighbours.");
     c.def(
         "weights",
         [](FactoredBox& box, const array<float>& net, int workers) {
             expect(!box.grids().empty(), "begin comes first");
             const float* from = network(net);
             call(workers, [&](const Executor& ex) { box.weights(from, ex); });
-            const auto& next = box.next();
-            array<double> out({index_t{9}, next.n[1], next.n[2]});
-            for (int k = 0; k < 9; ++k) {
-                double* to = out.mutable_data() + k * next.size();
-                if (box.grid().w[9 + k] == nullptr) {
-                    std::fill_n(to, next.size(), 0.0);
-                } else {
-                    std::copy_n(box.grid().w[9 + k], next.size(), to);
-                }
-            }
-            return out;
+            return streams(box.next(), box.grid().w, box_codes);
         },
         py::arg("net").noconvert(), py::arg("workers"),
-        "(9, m0, m1): the weight of each coarse point at the points beside it; net empty: Dendy's.");
+        "(27, m0, m1, m2): the weight of each coarse point at the points beside it; net empty: Dendy's.");
     c.def(
         "coarsen",
         [](FactoredBox& box, const array<float>& net, int orders, int workers) {
             expect(!box.grids().empty(), "begin comes first");
-            expect(orders >= 1 && orders <= 3, "orders must be 1 to 3");
+            expect(orders >= 1 && orders <= (box.solid() ? 15 : 3), "orders must be 1 to 3, or 15 with three axes");
             const float* from = network(net);
             return told(call(workers, [&](const Executor& ex) { return box.coarsen(from, orders, ex); }));
         },
         py::arg("net").noconvert(), py::arg("orders"), py::arg("workers"),
-        "Factor the last grid and add the next; net empty: Dendy's weights; orders: 1 natural, 2 mirrored, 3 both.");
+        "Factor the last grid and add the next; net empty: Dendy's weights; orders: 1 natural, 2 mirrored, 4 turned, 8 "
+        "both, added up: two are taken.");
     c.def(
         "finish",
         [](FactoredBox& box, int twice) {

@@ -30,7 +30,7 @@ BoxReport FactoredBox::add(const BoxGrid<double>& given) {
 }
 
 template <class I>
-BoxReport FactoredBox::begin(const CsrView<double, I>& a, index_t n0, index_t n1, const Executor& ex) {
+BoxReport FactoredBox::begin(const CsrView<double, I>& a, index_t n0, index_t n1, index_t n2, const Executor& ex) {
     grids_.clear();
     factored_.clear();
     memory_.clear();
@@ -41,13 +41,17 @@ BoxReport FactoredBox::begin(const CsrView<double, I>& a, index_t n0, index_t n1
     std::vector<unsigned> masks(chunks);
     BoxReport report;
     BoxGrid<double> g;
-    g.n[1] = n0;
-    g.n[2] = n1;
+    g.n[0] = n0;
+    g.n[1] = n1;
+    g.n[2] = n2;
     unsigned mask = 0;
     report.fit = box_csr_kernels<double, I>().scan(g, a, masks.data(), bad.data(), mask, ex);
     if (report.fit.kind == BoxFit::good) {
-        for (int half = 0; half < 5; ++half) {
-            g.a[half] = memory_.zeros<double>(g.size());
+        for (int half = 0; half < box_half; ++half) {
+            const bool used = ((mask >> (13 + half) | mask >> (13 - half)) & 1U) != 0;
+            if (half < 2 || used || (half < 5 && n0 == 1)) {
+                g.a[half] = memory_.zeros<double>(g.size());
+            }
         }
         report.fit = box_csr_kernels<double, I>().fill(g, a, bad.data(), counts.data(), ex);
     }
@@ -55,7 +59,7 @@ BoxReport FactoredBox::begin(const CsrView<double, I>& a, index_t n0, index_t n1
         report.stage = BoxReport::matrix;
         return report;
     }
-    room_ = memory_.zeros<double>(3 * (n1 + 2 * factor_pad));
+    room_ = memory_.zeros<double>(3 * (n2 + 2 * factor_pad));
     return add(g);
 }
 
@@ -66,17 +70,20 @@ void FactoredBox::weights(const float* net, const Executor& ex) {
         g.step[axis] = g.n[axis] >= 3 ? 2 : 1;
         next_.n[axis] = g.n[axis] / g.step[axis];
     }
-    for (int code = 9; code < 18; ++code) {
-        const bool leaves = (code / 3 != 4 && g.step[1] == 1) || (code % 3 != 1 && g.step[2] == 1);
+    for (int code = 0; code < box_codes; ++code) {
+        bool leaves = false;
+        for (int axis = 0; axis < 3; ++axis) {
+            leaves = leaves || (box_offset(code, axis) != 0 && g.step[axis] == 1);
+        }
         if (!leaves && g.w[code] == nullptr) {
             g.w[code] = memory_.zeros<double>(next_.size());
         }
     }
-    if (net != nullptr && g.step[1] == 2 && g.step[2] == 2) {
+    if (net != nullptr && !solid() && g.step[1] == 2 && g.step[2] == 2) {
         learned_kernels().network(g, next_, net, net + net_size, ex);
-    } else {
-        box_kernels<double>().weights(g, next_, ex);
+        return;
     }
+    box_kernels<double>().weights(g, next_, ex);
 }
 
 BoxReport FactoredBox::coarsen(const float* net, int orders, const Executor& ex) {
@@ -86,32 +93,40 @@ BoxReport FactoredBox::coarsen(const float* net, int orders, const Executor& ex)
     BoxGrid<double>& g = grids_.back();
     BoxGrid<double> c = next_;
     const index_t stride = g.size() + 2 * box_pad;
-    scratch_.resize(static_cast<std::size_t>(5 * stride));
-    double* work[5];
-    for (int h = 0; h < 5; ++h) {
+    scratch_.resize(static_cast<std::size_t>(solid() ? (2 * g.n[1] * g.n[2] + 1) * factor_row : 5 * stride));
+    double* work[5] = {};
+    for (int h = 0; h < 5 && !solid(); ++h) {
         work[h] = scratch_.data() + h * stride + box_pad;
     }
     FactoredGrid& own = factored_.back();
-    for (const int order : {natural, mirrored}) {
-        if ((orders & order) == 0) {
+    for (int order = 0; order < 4 && own.count < factors_most; ++order) {
+        if ((orders >> order & 1) == 0) {
             continue;
         }
         BoxFactor& f = own.factor[own.count++];
-        f.mirrored = order == mirrored;
+        f.mirrored = order % 2 == 1;
+        f.turned = order / 2 == 1;
         f.inverse = memory_.zeros<double>(g.size());
         f.line = memory_.zeros<float>(g.size());
-        for (float*& off : f.off) {
-            off = memory_.zeros<float>(g.size());
+        for (int j = 0; j < (solid() ? 12 : 3); ++j) {
+            f.off[j] = memory_.zeros<float>(g.size());
         }
-        report.index = learned_kernels().factorise(g, f, work);
+        report.index =
+            solid() ? learned_kernels().factorise3(g, f, scratch_.data()) : learned_kernels().factorise(g, f, work);
         if (report.index >= 0) {
             report.stage = BoxReport::lines;
             return report;
         }
     }
-    for (int half = 0; half < 5; ++half) {
-        const bool coupled = half == 1 || (c.n[1] > 1 && (half == 3 || c.n[2] > 1));
-        if (half == 0 || coupled) {
+    for (int half = 0; half < box_half; ++half) {
+        bool coupled = half < 2;
+        if (half > 1) {
+            coupled = true;
+            for (int axis = 0; axis < 3; ++axis) {
+                coupled = coupled && (box_offset(half + 13, axis) == 0 || c.n[axis] > 1);
+            }
+        }
+        if (coupled) {
             c.a[half] = memory_.zeros<double>(c.size());
         }
     }
@@ -157,7 +172,7 @@ double FactoredBox::apply_dot(const double* r, double* z, double scale, double* 
     return dot;
 }
 
-template BoxReport FactoredBox::begin(const CsrView<double, std::int32_t>&, index_t, index_t, const Executor&);
-template BoxReport FactoredBox::begin(const CsrView<double, std::int64_t>&, index_t, index_t, const Executor&);
+template BoxReport FactoredBox::begin(const CsrView<double, std::int32_t>&, index_t, index_t, index_t, const Executor&);
+template BoxReport FactoredBox::begin(const CsrView<double, std::int64_t>&, index_t, index_t, index_t, const Executor&);
 
 }  // namespace kriss

@@ -1,5 +1,5 @@
-// Multigrid in two dimensions smoothed by incomplete factors, interpolation by a network: numerics in
-// kriss/solve/box_factor.hpp and box_network.hpp.
+// Multigrid on grids of two or three axes smoothed by incomplete factors, interpolation by a network: numerics in
+// kriss/solve/box_factor.hpp, box_factor3.hpp and box_network.hpp.
 #pragma once
 
 #include <mutex>
@@ -7,6 +7,7 @@
 
 #include "box_memory.hpp"
 #include "kriss/solve/box_factor.hpp"
+#include "kriss/solve/box_factor3.hpp"
 #include "kriss/solve/box_network.hpp"
 #include "kriss/view.hpp"
 #include "solve_multigrid.hpp"
@@ -16,18 +17,18 @@ namespace kriss {
 
 class FactoredBox final : public NativePrecond<double> {
    public:
-    static constexpr int natural = 1, mirrored = 2;  // orders of elimination, added up
-
-    // The finest grid. Then `coarsen` until `grid()` is small, then `finish`.
+    // The finest grid, n0 = 1 for two axes. Then `coarsen` until `grid()` is small, then `finish`.
     template <class I>
-    BoxReport begin(const CsrView<double, I>& a, index_t n0, index_t n1, const Executor& ex);
+    BoxReport begin(const CsrView<double, I>& a, index_t n0, index_t n1, index_t n2, const Executor& ex);
     const BoxGrid<double>& grid() const { return grids_.back(); }  // the coarsest so far
     // Interpolation from it to `next()`.  net: (2 net_size) for edges and corners, or null for Dendy's weights, which
-    // grids with an axis of one or two points get as well
+    // grids with three axes, or with an axis of one or two points, get as well
     void weights(const float* net, const Executor& ex);
-    // Does that, factors `grid()` and adds the next.
+    // Does that, factors `grid()` and adds the next.  orders: of elimination, two at most; bit 0 natural, 1 mirrored,
+    // three axes: 2 turned, 3 both
     BoxReport coarsen(const float* net, int orders, const Executor& ex);
     BoxReport finish(int twice);
+    bool solid() const { return grids_.front().n[0] > 1; }  // three axes
 
     index_t size() const override { return hierarchy_.count > 0 ? grids_.front().size() : 0; }
     double apply_dot(const double* r, double* z, double scale, double* part, const Executor& ex) override;

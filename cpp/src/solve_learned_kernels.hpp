@@ -4,12 +4,14 @@
 #include "cpu.hpp"
 #include "kriss/executor.hpp"
 #include "kriss/solve/box_factor.hpp"
+#include "kriss/solve/box_factor3.hpp"
 #include "kriss/solve/box_network.hpp"
 
 namespace kriss {
 
 struct LearnedKernels {
     index_t (*factorise)(const BoxGrid<double>& g, const BoxFactor& f, double* const* work);
+    index_t (*factorise3)(const BoxGrid<double>& g, const BoxFactor& f, double* work);
     void (*cycle)(const BoxHierarchy<double>& h, const FactoredGrid* factored, const double* r, double* z, double* room,
                   const Executor& ex);
     void (*network)(const BoxGrid<double>& g, const BoxGrid<double>& c, const float* edge, const float* corner,

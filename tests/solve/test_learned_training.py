@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from kriss.solve.learned import GraphFactor, LearnedMultigrid, StencilFactor, _network
+from kriss.solve.learned import GraphFactor, LearnedMultigrid, StencilFactor, _network, _orders
 from kriss.train import _command, _meshes, main
-from kriss.train._config import GraphConfig, MultigridConfig, StencilConfig
-from kriss.train._problems import KINDS, draw, prolongation, streams
+from kriss.train._config import GraphConfig, Multigrid3Config, MultigridConfig, StencilConfig
+from kriss.train._problems import KINDS, KINDS3, TENSORS, draw, draw3, prolongation, streams
 
 TINY = {"samples": 6, "stages": 2, "steps": 3, "batch": 2, "points": 9, "tests": 1}
 
@@ -59,7 +59,8 @@ def test_a_missing_package_is_named(monkeypatch, capsys):
 def test_the_shipped_model_has_the_default_configuration():
     card = LearnedMultigrid.pretrained("2d").card
     assert MultigridConfig(**card["config"]) == MultigridConfig()
-
+    card = LearnedMultigrid.pretrained("3d").card
+    assert Multigrid3Config(**card["config"]) == Multigrid3Config()
     card = GraphFactor.pretrained().card
     assert GraphConfig(**card["config"]) == GraphConfig()
     assert StencilConfig(**StencilFactor.pretrained().card["config"]) == StencilConfig()
@@ -77,6 +78,14 @@ def test_meshes_are_reproducible_and_definite(kind):
 def test_problems_are_reproducible_and_definite(kind):
     A = draw(kind, 9, np.random.default_rng(3))
     assert abs(A - draw(kind, 9, np.random.default_rng(3))).max() == 0
+    assert np.linalg.eigvalsh(A.toarray()).min() > 0
+
+
+@pytest.mark.parametrize("kind", KINDS3)
+@pytest.mark.parametrize("tensor", TENSORS)
+def test_problems_in_three_dimensions_are_reproducible_and_definite(kind, tensor):
+    A = draw3(kind, tensor, 6, np.random.default_rng(3))
+    assert abs(A - draw3(kind, tensor, 6, np.random.default_rng(3))).max() == 0
     assert np.linalg.eigvalsh(A.toarray()).min() > 0
 
 
@@ -163,6 +172,51 @@ def test_an_error_of_the_training_is_not_taken_for_one_of_the_configuration(monk
     )
     with pytest.raises(ValueError, match="invalid literal"):
         main(["graph"])
+
+
+def test_training_in_three_dimensions(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from kriss.train import _run, _solid
+
+    monkeypatch.setattr(_solid, "SIZES", (9,))
+    out = tmp_path / "m.npz"
+    few = {"samples": 4, "steps": 6, "batch": 2, "points": 8, "tests": 1}
+    (tmp_path / "c.json").write_text(json.dumps(few))
+    arguments = ["multigrid3d", "--config", str(tmp_path / "c.json"), "--quiet", "--out", str(out)]
+    assert main(arguments) == 0
+    model = LearnedMultigrid.load(out)
+    assert model.dim == 3
+    assert len(model.card["test"]) == len(KINDS3) * len(TENSORS)
+    # the differentiable twin
+    seen, table, _ = _solid.data(Multigrid3Config(**few), tmp_path / "none.npz", _Silent())
+    found = _solid.predicted({k: torch.tensor(v) for k, v in model.weights.items()}, seen[0])
+    assert_allclose(found, _orders.predicted(model.weights, seen[0].numpy()), rtol=1e-4)
+    # counts: of whole iterations, as conjugate gradients to 1e-8 need them
+    assert ((table > 1) & (table < 40)).all()
+    # a run that was cut short resumes, with what it has counted
+    save = _run.save
+
+    def stop(*args):
+        save(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_run, "EVERY", 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_run, "save", stop)
+        with pytest.raises(KeyboardInterrupt):
+            main([*arguments[:-1], str(tmp_path / "part.npz")])
+        patch.setattr(_run, "save", save)
+        patch.setattr(_solid, "counts", lambda A, n, rng, test=_solid.counts: _only_tests(A, n, rng, test))
+        assert main([*arguments[:-1], str(tmp_path / "part.npz"), "--resume"]) == 0
+    resumed = LearnedMultigrid.load(tmp_path / "part.npz")
+    assert resumed.card["losses"] == model.card["losses"]
+    for name, value in model.weights.items():
+        assert_array_equal(resumed.weights[name], value)
+
+
+def _only_tests(A, n, rng, counts):
+    assert n == 9, "counted again"
+    return counts(A, n, rng)
 
 
 SMALL = {"low": 30, "high": 50, "samples": 4, "steps": 6, "batch": 2, "vectors": 3, "tests": 1}

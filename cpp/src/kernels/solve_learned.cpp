@@ -2,6 +2,6 @@
 
 namespace kriss::tables::KRISS_ISA {
 
-const LearnedKernels learned_kernels = {&box_factorise, &factored_cycle, &net_weights};
+const LearnedKernels learned_kernels = {&box_factorise, &box_factorise3, &factored_cycle, &net_weights};
 
 }  // namespace kriss::tables::KRISS_ISA

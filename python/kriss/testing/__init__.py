@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kriss.testing._meshes import mesh_diffusion
-from kriss.testing._tensor import rotated_diffusion
+from kriss.testing._tensor import rotated_diffusion, rotated_diffusion3d
 from kriss.testing.equality import EqualityProblem, equality_problems
 from kriss.testing.gallery import (
     anisotropic2d,
@@ -43,4 +43,5 @@ __all__ = [
     "random_diffusion",
     "residual_ratio",
     "rotated_diffusion",
+    "rotated_diffusion3d",
 ]

@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     Notes
     -----
     The time is that of the model, ``training_seconds`` in its card: 5 to 30 minutes on one core for ``multigrid``,
-    ``graph``, ``stencil`` and ``spai``.
+    ``multigrid3d``, ``graph``, ``stencil`` and ``spai``.
 
     References
     ----------

@@ -11,12 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from kriss.solve.learned import _model
-from kriss.train._config import CheckpointError, GraphConfig, MultigridConfig, SpaiConfig, StencilConfig
+from kriss.train._config import (
+    CheckpointError,
+    GraphConfig,
+    Multigrid3Config,
+    MultigridConfig,
+    SpaiConfig,
+    StencilConfig,
+)
 
 NEEDED = ("torch", "numba", "tqdm")
 # Name -> (configuration, module, file of the model)
 MODELS: dict[str, tuple[Any, str, str]] = {
     "multigrid": (MultigridConfig, "_multigrid", "multigrid2d.npz"),
+    "multigrid3d": (Multigrid3Config, "_solid", "multigrid3d.npz"),
     "graph": (GraphConfig, "_graph", "graph_mesh2d.npz"),
     "stencil": (StencilConfig, "_stencil", "stencil_grid2d.npz"),
     "spai": (SpaiConfig, "_spai", "spai2d.npz"),

@@ -56,6 +56,43 @@ class MultigridConfig:
 
 
 @dataclass(frozen=True)
+class Multigrid3Config:
+    """Options of ``python -m kriss.train multigrid3d``; the defaults made the model in the package.
+
+    Attributes
+    ----------
+    seed : int
+        Of the data, the first weights and the batches.
+    points : int
+        Points per side of a training grid, at least 8.
+    samples : int
+        Matrices; eleven methods solve with each.
+    steps, batch : int
+        Steps of Adam, matrices per step.
+    rate : float
+        The largest step length; it falls to zero along a cosine.
+    tests : int
+        Held-out matrices per kind and size in the card.
+    """
+
+    seed: int = 0
+    points: int = 20
+    samples: int = 320
+    steps: int = 1000
+    batch: int = 16
+    rate: float = 1e-2
+    tests: int = 2
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "rate":
+                check.scalar(value, "rate", low=0.0, strict=True)
+            else:
+                check.integer(value, f.name, low=0 if f.name == "seed" else 8 if f.name == "points" else 1)
+
+
+@dataclass(frozen=True)
 class GraphConfig:
     """Options of ``python -m kriss.train graph``; the defaults made the model in the package.
 

@@ -24,22 +24,22 @@ Array = npt.NDArray[Any]
 
 def smoother(stencil: Array, order: int) -> Array:
     """I - S A as a dense matrix, S the inverse of the incomplete factors in one order of elimination."""
-    from kriss._numba.solve_learned import backsolve, factorise
+    from kriss._numba._box_factor import backsolve, factorise
 
     n = stencil.shape[1]
     mirrored = order == MIRRORED
-    inverse, line = np.zeros((n, n)), np.zeros((n, n), np.float32)
-    off = np.zeros((3, n, n), np.float32)
+    inverse, line = np.zeros((1, n, n)), np.zeros((1, n, n), np.float32)
+    off = np.zeros((3, 1, n, n), np.float32)
     a = stencil
-    if factorise(a[0], a[1], a[2], a[3], a[4], mirrored, inverse, line, off) >= 0:
+    if factorise(a[0], a[1], a[2], a[3], a[4], mirrored, inverse[0], line[0], off[:, 0]) >= 0:
         raise np.linalg.LinAlgError("a training matrix is not positive definite")
     out = np.eye(n * n)
-    work, x = np.empty((n, n)), np.empty((n, n))
-    unit = np.zeros((n, n))
+    work, x = np.empty((1, n, n)), np.empty((1, n, n))
+    unit = np.zeros((1, n, n))
     applied = dense(stencil)
     for k in range(n * n):
-        unit[:] = applied[k].reshape(n, n)  # symmetric: a row is a column
-        backsolve(mirrored, inverse, line, off, unit, work, x, False)
+        unit[:] = applied[k].reshape(1, n, n)  # symmetric: a row is a column
+        backsolve(mirrored, False, inverse, line, off, unit, work, x, False)
         out[:, k] -= x.ravel()
     return out
 

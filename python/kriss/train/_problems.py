@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sps
 
-from kriss.testing import gaussian_field, rotated_diffusion
+from kriss.testing import gaussian_field, rotated_diffusion, rotated_diffusion3d
 
 Array = npt.NDArray[Any]
 
 KINDS = ("constant", "turning", "varying", "jumping")
+KINDS3 = ("constant", "turning", "jumping")
+TENSORS = ("needle", "sheet")
 
 
 def field(n: int, lengthscale: float, rng: np.random.Generator) -> Array:
@@ -42,6 +44,37 @@ def draw(kind: str, n: int, rng: np.random.Generator) -> sps.csr_array:
         rough = gaussian_field(cells, lengthscale=rng.uniform(0.05, 0.2), rng=rng)
         scale = np.exp(rng.uniform(0.4, 1.5) * rough)
     return rotated_diffusion(n, epsilon, angle, scale)
+
+
+def directions(cells: int, rng: np.random.Generator) -> Array:
+    """Directions that turn smoothly, (cells, cells, cells, 3): a fixed one plus a wave per component."""
+    direction = rng.standard_normal(3)
+    direction /= np.linalg.norm(direction)
+    place = np.moveaxis(np.indices((cells,) * 3), 0, -1) / cells
+    waves = np.sin(place @ rng.uniform(-3.0, 3.0, (3, 3)) + rng.uniform(0.0, 2.0 * math.pi, 3))
+    out: Array = direction + rng.uniform(0.2, 1.5) * waves
+    return out
+
+
+def draw3(kind: str, tensor: str, n: int, rng: np.random.Generator) -> sps.csr_array:
+    """A matrix on n by n by n points, `tensor` as in `kriss.testing.rotated_diffusion3d`.
+
+    The ratio is 10**-u with u uniform in (0.3, 3). ``constant``: one direction, in a third of them near an axis or a
+    plane of axes; ``turning``: a smooth field of directions; ``jumping``: either, with a conductivity whose logarithm
+    is a rough field, of contrast 10 to 1e4.
+    """
+    cells = n + 1
+    epsilon = 10.0 ** -rng.uniform(0.3, 3.0)
+    direction = rng.standard_normal(3)
+    if rng.random() < 1 / 3:
+        direction *= 10.0 ** -rng.uniform(0.0, 2.0, 3)
+    if kind == "turning" or (kind == "jumping" and rng.random() < 0.5):
+        direction = directions(cells, rng)
+    scale: Any = 1.0
+    if kind == "jumping":
+        rough = gaussian_field(cells, 3, lengthscale=rng.uniform(0.05, 0.3), rng=rng)
+        scale = np.exp(rng.uniform(0.4, 1.5) * rough)
+    return rotated_diffusion3d(n, epsilon, direction, scale, kind=tensor)
 
 
 def streams(matrix: Any, n: int) -> Array:

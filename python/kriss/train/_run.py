@@ -87,5 +87,10 @@ class Run:
             plot(losses, picture, label)
         return card
 
+    def add(self, seconds: float) -> None:
+        """Count time that an earlier run spent before its first checkpoint."""
+        if not self.resumed:
+            self._started -= seconds
+
     def _spent(self) -> float:
         return time.perf_counter() - self._started

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Shapes = Mapping[str, tuple[int, ...]]
 
 MODELS = Path(__file__).resolve().parent / "models"
 
@@ -61,8 +62,10 @@ def json_object(file: Path, error: type[ValueError]) -> dict[str, Any]:
     return found
 
 
-def read(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, Array], Any]:
-    """(arrays in single precision, card) of a model with arrays of these shapes."""
+def read(
+    path: str | os.PathLike[str], shapes: Shapes | Callable[[Mapping[str, Any]], Shapes]
+) -> tuple[dict[str, Array], Any]:
+    """(arrays in single precision, card) of a model with arrays of these shapes, which may depend on the card."""
     file = Path(path)
     if not file.is_file():
         raise ModelFileError(f"{file} cannot be read: there is no such file")
@@ -76,7 +79,7 @@ def read(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, ...]]) ->
             arrays = {name: np.asarray(held[name]) for name in held.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"{file} is not an archive of arrays: {error}") from None
-    return checked(arrays, shapes, str(file)), MappingProxyType(card)
+    return checked(arrays, shapes(card) if callable(shapes) else shapes, str(file)), MappingProxyType(card)
 
 
 def checked(arrays: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], name: str) -> dict[str, Array]:

@@ -17,13 +17,14 @@ from kriss import _validate as check
 from kriss._backend import kernels
 from kriss.solve._multigrid import BlackBoxMG, _grid
 from kriss.solve._native import NativePreconditioner, scaled
-from kriss.solve.learned import _model, _network
+from kriss.solve.learned import _model, _network, _orders
 
 Array = npt.NDArray[Any]
 
 FAMILY = "solve_learned"
 NATURAL, MIRRORED, BOTH = 1, 2, 3
 ORDERS = {NATURAL: "natural", MIRRORED: "mirrored", BOTH: "both"}
+MISFIT = 1  # reported of a matrix that is no stencil of the grid
 DIRECT_POINTS = 64  # at most so many are left to a Cholesky factorisation
 LEAST_SIDE = 8  # shorter grids are left to the classical method
 SAMPLE = 16  # places per axis that the test for rotated anisotropy looks at
@@ -44,7 +45,7 @@ class LearnedMultigrid:
     dim : int
         Axes of the grids it is for.
     weights : mapping of str to ndarray
-        Arrays of the network, float32; empty for three dimensions, where nothing is learned yet.
+        Arrays of the networks, float32.
     card : mapping
         Where they come from: data, seed, training time, test figures.
 
@@ -57,15 +58,21 @@ class LearnedMultigrid:
 
     Notes
     -----
-    A small network (two times 450 parameters) reads the couplings of each point over its diagonal entry and returns
-    how the row sum of Dendy's interpolation is shared among the coarse points beside it: for jumping coefficients as
-    his formulas do, for smooth tensors otherwise, where the formulas break. Everything else is fixed: Galerkin coarse
-    operators, and smoothing by incomplete Cholesky factors that exceed A (dropped fill f adds abs(f) to two diagonal
-    entries), in the order of elimination that suits the direction of the coupling, or in two orders if it turns. The
-    smoother's spectrum lies in (0, 1] by construction, hence the cycle is symmetric positive definite for any weights
-    of the network: plain conjugate gradients apply.
+    Two dimensions: a small network (two times 450 parameters) reads the couplings of each point over its diagonal entry
+    and returns how the row sum of Dendy's interpolation is shared among the coarse points beside it: for jumping
+    coefficients as his formulas do, for smooth tensors otherwise, where the formulas break. Everything else is fixed:
+    Galerkin coarse operators, and smoothing by incomplete Cholesky factors that exceed A (dropped fill f adds abs(f) to
+    two diagonal entries), in the order of elimination that suits the direction of the coupling, or in two orders if it
+    turns. The smoother's spectrum lies in (0, 1] by construction, hence the cycle is symmetric positive definite for
+    any weights of the network: plain conjugate gradients apply.
 
-    In three dimensions, and for matrices outside the class, `setup` returns Black-Box multigrid and says why.
+    Three dimensions: Dendy's interpolation, which networks there improved too little to pay for, and the same kind of
+    factors on the 27 points of neighbours. There are four orders of elimination, several times apart in iterations, and
+    no rule of thumb for tensors that turn. A network of 326 parameters reads the tensor at up to 512 places and
+    predicts the iterations with each order, with each pair of them, and of Black-Box multigrid; the expected times
+    decide. The prediction can cost time, never correctness.
+
+    For matrices outside the class `setup` returns Black-Box multigrid and says why.
 
     References
     ----------
@@ -98,23 +105,21 @@ class LearnedMultigrid:
     def __post_init__(self) -> None:
         if self.dim not in (2, 3):
             raise ValueError(f"dim is {self.dim}, expected 2 or 3")
-        shapes = _network.SHAPES if self.dim == 2 else {}
+        shapes = _network.SHAPES if self.dim == 2 else _orders.SHAPES
         object.__setattr__(self, "weights", MappingProxyType(_model.checked(self.weights, shapes, "weights")))
         object.__setattr__(self, "card", MappingProxyType(dict(self.card)))
 
     @classmethod
     def pretrained(cls, name: str = "2d") -> LearnedMultigrid:
-        """The method that comes with this package: ``"2d"``, or ``"3d"``, which is Black-Box multigrid still."""
+        """The method that comes with this package, ``"2d"`` or ``"3d"``."""
         check.choice(name, "name", ("2d", "3d"))
-        if name == "3d":
-            return cls(3, {}, {"name": "none", "reason": "nothing is learned in three dimensions"})
-        return cls.load(_model.MODELS / "multigrid2d.npz")
+        return cls.load(_model.MODELS / f"multigrid{name}.npz")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> LearnedMultigrid:
         """The method in a file that `kriss.train` wrote (``.npz``, its card in ``.json`` beside it)."""
-        arrays, card = _model.read(path, _network.SHAPES)
-        return cls(2, arrays, card)
+        arrays, card = _model.read(path, lambda card: _orders.SHAPES if _solid(card) else _network.SHAPES)
+        return cls(3 if _solid(card) else 2, arrays, card)
 
     def setup(
         self, A: object, shape: Sequence[int], *, validate: bool = True, workers: int | None = None
@@ -147,7 +152,8 @@ class LearnedCycle(NativePreconditioner):
     params : mapping
         ``kept``: ``"learned"`` or ``"black box"``; ``reason`` for the latter; ``orders`` of elimination; ``rate``,
         which part of an error in the energy norm one cycle leaves (None if not validated); ``interpolation``:
-        ``"network"``, or ``"classical"`` for constant coefficients, where Dendy's weights are as good and cheaper.
+        ``"network"``, or ``"classical"`` for constant coefficients, where Dendy's weights are as good and cheaper, and
+        in three dimensions; there also ``expected``, the iterations of conjugate gradients to 1e-8 as predicted.
     grids : tuple of tuple of int
         Points per axis on each level, from fine to coarse.
     is_spd, is_linear : bool
@@ -165,13 +171,14 @@ class LearnedCycle(NativePreconditioner):
 
     Notes
     -----
-    Setup: the network, about 7 kflop per coarse point, factors and Galerkin products. A cycle with one order of
-    elimination moves about as many bytes as 9 products, with both 17. Memory: about 25 n numbers, 5 n more for the
-    second order.
+    Setup in two dimensions: the network, about 7 kflop per coarse point, factors and Galerkin products. A cycle with
+    one order of elimination moves about as many bytes as 9 products, with both 17. Memory: about 25 n numbers, 5 n more
+    for the second order. In three dimensions: factors, about 1 kflop per point and order, and Galerkin products; about
+    25 n numbers, 8 n more for a second order.
 
     Black-Box multigrid is used, and ``params["reason"]`` tells, where no tensor in sight is rotated against the grid
-    (it solves those in a handful of iterations, faster), in three dimensions, for grids under 8 points a side,
-    in single precision, and where validation finds it the better one.
+    (it solves those in a handful of iterations, faster), where it is expected to be as fast, for grids under 8 points
+    a side, in single precision, and where validation finds it the better one.
 
     References
     ----------
@@ -186,6 +193,10 @@ class LearnedCycle(NativePreconditioner):
     'natural'
     >>> model.setup(diffusion2d(40, 1e4), (40, 40)).params["reason"]
     'no tensor is rotated against the grid'
+    >>> from kriss.testing import rotated_diffusion3d
+    >>> A = rotated_diffusion3d(20, 1e-3, direction=(1, 1, 0))
+    >>> LearnedMultigrid.pretrained("3d").setup(A, (20, 20, 20)).params["kept"]
+    'learned'
     """
 
     params: Mapping[str, Any]
@@ -227,30 +238,20 @@ class LearnedCycle(NativePreconditioner):
         if reason is not None:
             self._classical(matrix, reason)
             return
-        small, shift = scaled(matrix)
-        sums = couplings(small, (self._grid[0], self._grid[1]))
-        orders = rotation(sums)
-        if isinstance(orders, str):
-            self._classical(matrix, orders)
+        plan = self._flat(scaled(matrix)[0]) if self._model.dim == 2 else self._solid(matrix)
+        if isinstance(plan, str):
+            self._classical(matrix, plan)
             return
-        module = kernels(FAMILY)
-        native = module.FactoredBox()
-        told = native.begin(small.indptr, small.indices, small.data, *self._grid, self._workers)
-        if told[0]:
+        small, shift = scaled(matrix)
+        orders, net, params = plan
+        native, told = factored(small, self._grid, orders, net, self._workers)
+        if told[0] == MISFIT:
             self._classical(matrix, "the matrix does not fit")  # raises, and says where
             return
-        spread = np.ptp(sums, axis=(1, 2)).max()
-        uniform = bool(spread <= UNIFORM * sums[0].mean())
-        net = np.empty(0, np.float32) if uniform else _network.packed(self._model.weights)
-        while not told[0] and math.prod(native.grids()[-1]) > DIRECT_POINTS:
-            told = native.coarsen(net, orders, self._workers)
-        if not told[0]:
-            told = native.finish(2)
         if told[0]:
             self._classical(matrix, "a pivot of the learned hierarchy is not positive")
             return
-        params: dict[str, Any] = {"kept": "learned", "reason": None, "orders": ORDERS[orders], "rate": None}
-        params["interpolation"] = "classical" if uniform else "network"
+        params = {"kept": "learned", "reason": None, **params, "rate": None}
         if self._validate:
             rate = params["rate"] = contraction(small, native, self._grid, self._workers)
             if not rate <= SLOW:
@@ -260,18 +261,42 @@ class LearnedCycle(NativePreconditioner):
                 if not rate < classical:
                     return
                 params["classical_rate"] = classical
-        grids = tuple(tuple(g) for g in native.grids())
-        self._hold(native, module, FAMILY, shift, grids)
+        grids = tuple(tuple(g[3 - len(self._grid) :]) for g in native.grids())
+        self._hold(native, kernels(FAMILY), FAMILY, shift, grids)
         self.params = MappingProxyType(params)
 
     def _outside(self, matrix: check.Csr) -> str | None:
-        if self._model.dim == 3:
-            return "nothing is learned in three dimensions"
         if matrix.data.dtype != np.float64:
             return "the learned cycle is in double precision"
         if min(self._grid) < LEAST_SIDE:
             return f"a side is shorter than {LEAST_SIDE} points"
-        return NOT_ROTATED if matrix.data.size <= 5 * matrix.shape[0] else None
+        return NOT_ROTATED if matrix.data.size <= (2 * self._model.dim + 1) * matrix.shape[0] else None
+
+    def _flat(self, small: check.Csr) -> str | tuple[int, Array, dict[str, Any]]:
+        """Orders of elimination, parameters of the network and what `params` says of them, or why there are none."""
+        sums = couplings(small, (self._grid[0], self._grid[1]))
+        orders = rotation(sums)
+        if isinstance(orders, str):
+            return orders
+        spread = np.ptp(sums, axis=(1, 2)).max()
+        uniform = bool(spread <= UNIFORM * sums[0].mean())
+        net = np.empty(0, np.float32) if uniform else _network.packed(self._model.weights)
+        return orders, net, {"orders": ORDERS[orders], "interpolation": "classical" if uniform else "network"}
+
+    def _solid(self, matrix: check.Csr) -> str | tuple[int, Array, dict[str, Any]]:
+        reason = _orders.rotation(_orders.couplings(matrix, self._grid, 1), ROTATED, SHARE)
+        if reason is None:  # where coefficients jump, single points may look rotated
+            sums = _orders.couplings(matrix, self._grid)
+            reason = _orders.rotation(sums, ROTATED, SHARE)
+        if reason is not None:
+            return reason
+        iterations = _orders.predicted(self._model.weights, _orders.features(sums))
+        best = _orders.cheapest(iterations)
+        if best == 0:
+            return "Black-Box multigrid is expected to be as fast"
+        chosen = _orders.SETS[best - 1]
+        params = {"orders": ", ".join(_orders.NAMES[k] for k in chosen), "interpolation": "classical"}
+        return sum(1 << k for k in chosen), np.empty(0, np.float32), {**params, "expected": float(iterations[best])}
 
     def _classical(self, matrix: check.Csr, reason: str) -> None:
         box = BlackBoxMG.__new__(BlackBoxMG)
@@ -283,6 +308,20 @@ class LearnedCycle(NativePreconditioner):
     def _hold(self, native: Any, module: Any, family: str, shift: int, grids: tuple[tuple[int, ...], ...]) -> None:
         self._native, self._kernels, self._family, self._shift = native, module, family, shift
         self.grids = grids
+
+
+def factored(small: check.Csr, grid: tuple[int, ...], orders: int, net: Array, workers: int) -> tuple[Any, Any]:
+    """A hierarchy of the kernels with these orders of elimination, and what they report: (0, ...) if all is well."""
+    native = kernels(FAMILY).FactoredBox()
+    sides = (1,) * (3 - len(grid)) + grid
+    told = native.begin(small.indptr, small.indices, small.data, *sides, workers)
+    while not told[0] and math.prod(native.grids()[-1]) > DIRECT_POINTS:
+        told = native.coarsen(net, orders, workers)
+    return native, told if told[0] else native.finish(2)
+
+
+def _solid(card: Mapping[str, Any]) -> bool:
+    return card.get("name") == "multigrid3d"
 
 
 def couplings(matrix: check.Csr, grid: tuple[int, int]) -> Array:
