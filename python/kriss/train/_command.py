@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kriss.solve.learned import _model
-from kriss.train._config import CheckpointError, GraphConfig, MultigridConfig, StencilConfig
+from kriss.train._config import CheckpointError, DirectionConfig, GraphConfig, MultigridConfig, StencilConfig
 
 NEEDED = ("torch", "numba", "tqdm")
 # Name -> (configuration, module, file of the model)
@@ -19,6 +19,7 @@ MODELS: dict[str, tuple[Any, str, str]] = {
     "multigrid": (MultigridConfig, "_multigrid", "multigrid2d.npz"),
     "graph": (GraphConfig, "_graph", "graph_mesh2d.npz"),
     "stencil": (StencilConfig, "_stencil", "stencil_grid2d.npz"),
+    "dcd": (DirectionConfig, "_direction", "direction2d.npz"),
 }
 
 
