@@ -79,17 +79,17 @@ void add_solve_direction(py::module_& m) {
                 s.outputs = static_cast<int>(item[3]);
                 expect(!convolve || s.outputs % direction_block == 0, "outputs must be a multiple of 4");
                 expect(s.kind != DirectionKind::sum || s.outputs == 1, "a sum has one output");
-                expect(convolve || s.kind == DirectionKind::sum || s.inputs == s.outputs || (enlarge && s.inputs == 1),
+                expect(convolve || s.kind == DirectionKind::sum || s.inputs == s.outputs,
                        "channels must be kept");
                 s.rectify = item[4] != 0;
                 const index_t here = grids[level].image();
                 const index_t next = halve || enlarge ? grids[level + 1].image() : here;
                 const index_t from = (enlarge ? next : here) * s.inputs, to = (halve ? next : here) * s.outputs;
                 s.in = part<const float*>(images, space, item[5], from, false);
-                s.skip = part<const float*>(images, space, item[6], to, !enlarge);
+                s.skip = part<const float*>(images, space, item[6], to, true);
                 s.out = part(images, space, item[10], to, false);
                 expect(!convolve || item[5] + from <= item[10] || item[10] + to <= item[5], "in and out overlap");
-                const index_t numbers = convolve ? s.inputs * taps * s.outputs : halve ? 0 : enlarge ? s.outputs : s.inputs;
+                const index_t numbers = convolve ? s.inputs * taps * s.outputs : halve || enlarge ? 0 : s.inputs;
                 s.w = part(w, all, item[7], numbers, false);
                 s.b = part(w, all, item[8], s.outputs, true);
                 s.slopes = part(w, all, item[9], 2 * s.outputs, true);

@@ -82,7 +82,7 @@ def textbook(model, r, mask, walls):
         h = h + layer("before1", layer("before0", h, level), level)
         if level + 1 < len(levels):
             below = recursive(down(np.tensordot(w["down"], h, 1)[None], level + 1), level + 1)
-            h = h + w["back"].reshape(column) * up(below, level)
+            h = h + layer("back", up(below, level), level)
         h = h + layer("after1", layer("after0", h, level), level)
         return np.tensordot(w["sum"], h, 1)[None]
 

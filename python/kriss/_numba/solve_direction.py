@@ -85,7 +85,7 @@ def _halve(fine, size, flat, fields, channels, x, out):
 
 
 @njit(cache=True, nogil=True)
-def _enlarge(fine, size, flat, fields, w, inputs, channels, x, skip, out):
+def _enlarge(fine, size, flat, fields, channels, x, skip, add, out):
     line = _line(size[2])
     plane = (size[1] + 2) * line
     for k in range(fine[0] * fine[1]):
@@ -94,8 +94,8 @@ def _enlarge(fine, size, flat, fields, w, inputs, channels, x, skip, out):
         start = (z + (0 if flat else 1)) * plane + (k % fine[1] // 2 + 1) * line + LANES
         for c in range(channels):
             for p in range(fine[2]):
-                value = x[c if inputs > 1 else 0, start + p // 2]
-                out[c, at + p] = skip[c, at + p] + w[c] * value * fields[0, at + p]
+                value = x[c, start + p // 2] * fields[0, at + p]
+                out[c, at + p] = skip[c, at + p] + value if add else value
 
 
 @njit(cache=True, nogil=True)
@@ -146,8 +146,7 @@ def run(steps, weights, sizes, flat, fields, cells, r, out, scale, room, workers
             elif kind == HALVE:
                 _halve(size, sizes[level + 1], flat, held[level + 1], outputs, x, to)
             elif kind == ENLARGE:
-                factor = weights[w : w + outputs]
-                _enlarge(size, sizes[level + 1], flat, held[level], factor, inputs, outputs, x, old, to)
+                _enlarge(size, sizes[level + 1], flat, held[level], outputs, x, old, skip >= 0, to)
             else:
                 last = target
                 _sum(size, flat, weights[w : w + inputs], bias, inputs, x, to[0])

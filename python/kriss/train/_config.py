@@ -185,6 +185,8 @@ class DirectionConfig:
     steps: int = 1000
     batch: int = 4
     loss: str = "absolute"
+    octaves: int = 1
+    larger: int = 2
     chain: int = 4
     rate: float = 4e-3
     tests: int = 4
@@ -197,7 +199,7 @@ class DirectionConfig:
             if f.name == "rate":
                 check.scalar(value, "rate", low=0.0, strict=True)
             elif f.name not in ("network", "loss"):
-                check.integer(value, f.name, low=0 if f.name in ("seed", "chain") else 1)
+                check.integer(value, f.name, low=0 if f.name in ("seed", "chain", "octaves") else 1)
         if self.dim not in (2, 3):
             raise ValueError(f"dim is {self.dim}, expected 2 or 3")
         if self.points < 4:

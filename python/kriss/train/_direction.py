@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from pathlib import Path
@@ -18,14 +19,14 @@ from kriss.solve.learned._direction import poisson
 from kriss.testing import masked_poisson
 from kriss.train._checkpoint import Tensor, torch
 from kriss.train._config import DirectionConfig
-from kriss.train._domains import Domain, combinations, domain, prepared
+from kriss.train._domains import Domain, combinations, domain, octaves, prepared
 from kriss.train._run import Run
 
 Array = npt.NDArray[Any]
 
 SIZES = {2: (64, 128, 256), 3: (32, 48, 64)}  # of held-out domains
 RTOL = 1e-4
-JACOBI, RAISE = 0.8, 2.5  # damping, and factor of what comes from a coarser level, where training starts
+JACOBI, RAISE = 0.8, 4.0  # damping, and the factor of a coarser correction: the mesh width doubles
 
 
 class Images:
@@ -117,7 +118,7 @@ def _recursive(weights: dict[str, Tensor], r: Tensor, g: Images, level: int) -> 
     h = h + layer(weights, "before1", layer(weights, "before0", h, g, level), g, level)
     if level + 1 < len(g.inside):
         below = _recursive(weights, halved(summed(h, weights["down"]), g, level + 1), g, level + 1)
-        h = h + weights["back"].reshape((1, -1) + (1,) * (h.ndim - 2)) * enlarged(below, g, level)
+        h = h + layer(weights, "back", enlarged(below, g, level), g, level)
     h = h + layer(weights, "after1", layer(weights, "after0", h, g, level), g, level)
     return summed(h, weights["sum"])
 
@@ -146,29 +147,34 @@ def first_weights(config: DirectionConfig) -> dict[str, Tensor]:
 def jacobi_cycle(weights: dict[str, Array], dim: int) -> None:
     """A multigrid cycle: coarse correction, then one damped Jacobi sweep, exact at walls.
 
-    Channel 0 holds the residual and 1 the correction. The first convolution of `after` returns the new residual but for
-    the walls, the correction, and its product with ``1 + walls``, which gives their share of the diagonal.
+    Channel 0 holds the residual, 1 the correction since it was taken, 2 the correction before that. Both first
+    convolutions of a pair return minus the product of A and channel 1, but for the walls, then channel 1, and its
+    product with ``1 + walls``, which gives the walls' share; `after` adds the residual to the first of these. The
+    second one of `before` brings the residual up to date, that of `after` is the sweep. What is left of channel 3 is
+    random.
     """
-    taps = 3**dim
-    middle = taps // 2
-    weights["first"][:, :, :2] = 0.0
+    middle = 3**dim // 2
+    weights["first"][:, :, :3] = 0.0
     weights["first"][0, middle, 0] = 1.0
-    weights["before1"] *= 0.3
+    for part in network.PAIR:
+        one, two = weights[f"{part}0"], weights[f"{part}1"]
+        one[:, :, :3] = two[:, :, :3] = 0.0
+        one[1, middle, :3] = -2.0 * dim, 1.0, 1.0
+        for axis in range(dim):
+            one[1, [middle - 3**axis, middle + 3**axis], 0] = 1.0
+        weights[f"{part}0_gate"][0, 2] = 1.0
     one, two = weights["after0"], weights["after1"]
-    one[:, :, :3] = 0.0
     one[0, middle, 0] = 1.0
-    one[1, middle, 0] = -2.0 * dim
-    for axis in range(dim):
-        for step in (-(3**axis), 3**axis):
-            one[1, middle + step, 0] = 1.0
-    one[1, middle, 1] = one[1, middle, 2] = 1.0
-    weights["after0_gate"][0, 2] = 1.0
-    two[:, :, 1] = 0.0
-    two[0, middle, 1] = JACOBI / (2.0 * dim)
-    two[2, middle, 1], two[1, middle, 1] = JACOBI, -JACOBI
+    two[:3, middle, 1] = JACOBI / (2.0 * dim), -JACOBI, JACOBI
+    two = weights["before1"]
+    two[:3, middle, 0] = 1.0, -2.0 * dim, 2.0 * dim
+    two[1, middle, 1], two[1, middle, 2] = -1.0, 1.0
     weights["down"][0] = 1.0
-    weights["back"][1] = RAISE
-    weights["sum"][1] = 1.0
+    linear = np.array([0.25, 0.5, 0.25])
+    weights["back"][:, :, :3] = 0.0
+    weights["back"][0, :, 1] = RAISE * functools.reduce(np.multiply.outer, [linear] * dim).ravel()
+    weights["back_gate"][0, 1] = 4.0 / 3.0
+    weights["sum"][1:3] = 1.0
 
 
 class Samples:
@@ -182,7 +188,8 @@ class Samples:
         self.domains: list[Domain] = []
         self.images: list[Images] = []
         for k in range(config.domains):
-            shape = (config.points // 2 if k % 3 == 2 else config.points,) * config.dim
+            side = (config.points, config.larger * config.points, config.points // 2)[k % 3 if config.domains > 1 else 0]
+            shape = (side,) * config.dim
             rng = np.random.default_rng([config.seed, 2, k])
             mask, walls = (np.ones(shape, bool), "dirichlet") if config.domains == 1 else domain(shape, rng)
             d = prepared(mask, walls, config.vectors, rng)
@@ -191,14 +198,16 @@ class Samples:
             bar.update()
 
     def batch(self, weights: dict[str, Tensor], k: int, step: int) -> Tensor:
-        """(batch, 1, *shape), mean square 1: after at most `chain` steps along the directions."""
+        """(batch, 1, *shape), mean square 1: after up to `chain` steps along the directions, more late in training."""
         config, d, g = self._config, self.domains[k], self.images[k]
         rng = np.random.default_rng([config.seed, 5, step])
         start = np.zeros((config.batch, 1, *d.mask.shape), np.float32)
-        start[:, 0, d.mask] = combinations(d.ritz, config.batch, rng)
+        half = config.batch // 2 if config.octaves else 0
+        start[:half, 0, d.mask] = octaves(d.mask, half, rng)
+        start[half:, 0, d.mask] = combinations(d.ritz, config.batch - half, rng)
         b = torch.tensor(start * math.sqrt(d.mask.size))
         with torch.no_grad():
-            for _ in range(int(rng.integers(config.chain + 1))):
+            for _ in range(int(rng.integers(1 + round(config.chain * step / config.steps)))):
                 left = residual(b, direction(config.network, weights, b, g), g, config.loss)
                 size = left.square().mean(dim=tuple(range(1, left.ndim)), keepdim=True).sqrt()
                 if not (bool(torch.isfinite(size).all()) and float(size.min()) > 1e-4):

@@ -85,3 +85,19 @@ def combinations(ritz: Array, count: int, rng: np.random.Generator) -> Array:
     c[:, : int(LOW * len(ritz))] *= EMPHASIS
     b: Array = c @ ritz
     return b / np.linalg.norm(b, axis=1, keepdims=True)
+
+
+def octaves(mask: Array, count: int, rng: np.random.Generator) -> Array:
+    """(count, n): unit vectors, sums of noise of every scale with equal weights."""
+    cells = int(mask.sum())
+    out = np.zeros((count, cells))
+    scale = 1
+    while scale <= max(mask.shape):
+        noise = rng.standard_normal((count, *(-(-n // scale) for n in mask.shape)))
+        for axis in range(mask.ndim):
+            noise = noise.repeat(scale, axis + 1)
+        part = noise[(slice(None), *(slice(n) for n in mask.shape))][:, mask]
+        out += part / np.linalg.norm(part, axis=1, keepdims=True)
+        scale *= 2
+    scaled: Array = (out / np.linalg.norm(out, axis=1, keepdims=True)).astype(np.float32)
+    return scaled

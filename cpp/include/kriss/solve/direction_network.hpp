@@ -48,8 +48,7 @@ struct DirectionGrid {
 enum class DirectionKind : std::int32_t { convolve = 0, halve = 1, enlarge = 2, sum = 3 };
 
 // out = skip + gate * relu(w * in + b).  convolve: w (inputs, 3^d, outputs), b (outputs) and slopes (2, outputs) of the
-// gate 1 + s0 walls + s1 outside; halve: means of 2^d points; enlarge: w (outputs), out = skip + w in[half], of the same
-// channel or the only one;
+// gate 1 + s0 walls + s1 outside; halve: means of 2^d points; enlarge: out = skip + in[half];
 // sum: w (inputs), b (1), one output
 struct DirectionStep {
     DirectionKind kind = DirectionKind::convolve;
@@ -211,26 +210,26 @@ KRISS_NOINLINE inline void direction_halve(const DirectionGrid& f, const Directi
     }
 }
 
-// out = skip + w in[half] on the finer grid `f`.
+// out = skip + in[half] on the finer grid `f`.
 KRISS_NOINLINE inline void direction_enlarge(const DirectionGrid& f, const DirectionGrid& g, const DirectionStep& s,
                                              index_t k) {
     const index_t at = f.at(k), from = g.image(), to = f.image();
     const index_t z = f.flat ? 0 : k / f.n1 / 2, y = k % f.n1 / 2;
     const index_t start = (z + (f.flat ? 0 : 1)) * g.plane() + (y + 1) * g.line() + direction_lanes;
     for (int c = 0; c < s.outputs; ++c) {
-        const float* KRISS_RESTRICT a = s.in + (s.inputs > 1 ? c : 0) * from + start;
-        const float* const skip = s.skip + c * to + at;
+        const float* KRISS_RESTRICT a = s.in + c * from + start;
+        const float* const skip = s.skip != nullptr ? s.skip + c * to + at : nullptr;
         float* const out = s.out + c * to + at;
         const float* KRISS_RESTRICT inside = f.fields + at;
-        const float weight = s.w[c];
-        for (index_t p = 0; p < f.n2 / 2; ++p) {
-            const float value = weight * a[p];
-            out[2 * p] = skip[2 * p] + value * inside[2 * p];
-            out[2 * p + 1] = skip[2 * p + 1] + value * inside[2 * p + 1];
+        const index_t pairs = f.n2 / 2;
+        for (index_t p = 0; p < pairs; ++p) {
+            const float first = a[p] * inside[2 * p], second = a[p] * inside[2 * p + 1];
+            out[2 * p] = skip != nullptr ? skip[2 * p] + first : first;
+            out[2 * p + 1] = skip != nullptr ? skip[2 * p + 1] + second : second;
         }
         if (f.n2 % 2 != 0) {
-            const index_t p = f.n2 - 1;
-            out[p] = skip[p] + weight * a[p / 2] * inside[p];
+            const float last = a[pairs] * inside[f.n2 - 1];
+            out[f.n2 - 1] = skip != nullptr ? skip[f.n2 - 1] + last : last;
         }
     }
 }

@@ -5,9 +5,9 @@ pairs of rectified convolutions, each pair added to what it got; the way back, a
 point. Convolutions have 16 filters and a bias.
 
 ``recursive``: the branch of means is the network itself, down to two points per side, with the same weights on every
-level. A level is a convolution, a pair of them, the coarser level, a pair again, each added to what it got, and one
-number per point; the coarser level gets means of a weighted sum of the channels, and what it returns is added to all of
-them with weights. Nothing is rectified and there are no biases. What a convolution returns is multiplied by a gate ``1 + s walls + t outside`` of
+level. A level is a convolution; a pair of them, the coarser level, and a pair again, each added to what it got; and one
+number per point. The coarser level gets means of a weighted sum of the channels, and what it returns is added after one
+more convolution. Nothing is rectified and there are no biases. What a convolution returns is multiplied by a gate ``1 + s walls + t outside`` of
 each channel, with two fields of the point: which part of the diagonal its walls without flux took, and which part of
 the coarse point lies outside the domain.
 
@@ -45,10 +45,11 @@ def shapes(network: str, dim: int) -> dict[str, tuple[int, ...]]:
             out.setdefault(name, (c, taps, c))
             out[f"{name}_bias"] = (c,)
         return {**out, "sum": (c,), "sum_bias": (1,)}
-    for name in ("first", *(f"{part}{k}" for part in PAIR for k in range(2))):
+    out["back"] = (1, taps, c)
+    for name in ("first", "back", *(f"{part}{k}" for part in PAIR for k in range(2))):
         out.setdefault(name, (c, taps, c))
         out[f"{name}_gate"] = (2, c)
-    return {**out, "down": (c,), "back": (c,), "sum": (c,)}
+    return {**out, "down": (c,), "sum": (c,)}
 
 
 class Grids(NamedTuple):
@@ -143,8 +144,7 @@ class _Writer:
         for name, value in arrays.items():
             self._places[name] = at
             at += value.size
-        self._weights = [*(np.asarray(v, np.float32).ravel() for v in arrays.values()), np.ones(channels, np.float32)]
-        self._places["ones"] = at
+        self._weights = [np.asarray(v, np.float32).ravel() for v in arrays.values()]
         self._images = [image(size, g.flat) for size in g.sizes]
         self._buffers: dict[tuple[int, str], int] = {(0, "in"): 0}
         self.room = self._images[0]
@@ -195,7 +195,7 @@ def _published(w: _Writer) -> None:
     w.step(HALVE, 0, "h", "h", None)
     for level, name, pairs in ((1, "pooled", 3), (0, "last", 2)):
         if level == 0:
-            w.step(ENLARGE, 0, "h", "h", "ones", skip="h")
+            w.step(ENLARGE, 0, "h", "h", None, skip="h")
         for k in range(pairs):
             w.step(CONVOLVE, level, "h", "t", f"{name}{2 * k}", rectify=True)
             w.step(CONVOLVE, level, "t", "h", f"{name}{2 * k + 1}", skip="h", rectify=True)
@@ -211,5 +211,6 @@ def _recursive(w: _Writer, level: int, last: int) -> None:
             w.step(SUM, level, "h", "out", "down")
             w.step(HALVE, level, "out", "in", None)
             _recursive(w, level + 1, last)
-            w.step(ENLARGE, level, "out", "h", "back", skip="h")
+            w.step(ENLARGE, level, "out", "in", None)
+            w.step(CONVOLVE, level, "in", "h", "back", skip="h")
     w.step(SUM, level, "h", "out", "sum")
