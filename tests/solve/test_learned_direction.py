@@ -286,7 +286,13 @@ def test_matrices_outside_the_class_are_named():
     with pytest.raises(TypeError, match="model must be a DeepConjugateDirection, not int"):
         LearnedDirection(3, A, (6, 6))
     for place in (0, 17, 35):
-        for value, message in ((np.nan, "NaN|nan"), (np.inf, "inf"), (-4.0, "diagonal"), (1.5, "diagonal"), (5.0, "diag")):
+        for value, message in (
+            (np.nan, "NaN|nan"),
+            (np.inf, "inf"),
+            (-4.0, "diagonal"),
+            (1.5, "diagonal"),
+            (5.0, "diag"),
+        ):
             B = A.tolil()
             B[place, place] = value
             with pytest.raises(ValueError, match=message):

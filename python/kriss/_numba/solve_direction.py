@@ -1,4 +1,4 @@
-"""Numba twins of the networks that return a search direction; the order of operations of solve/direction_network.hpp."""
+"""Numba twins of the networks of search directions; the order of operations of solve/direction_network.hpp."""
 
 import math
 
@@ -24,7 +24,7 @@ def _place(size, flat, k):
 
 @njit(cache=True, nogil=True)
 def _convolve(size, flat, image, fields, w, bias, slopes, rectify, inputs, outputs, x, skip, add, out):
-    """w: (inputs, taps, outputs); bias: (outputs) or none; slopes: (2, outputs) or none; x, skip, out: (channels, image)."""
+    """w: (inputs, taps, outputs); bias: (outputs) or none; slopes: (2, outputs) or none; images: (channels, size)."""
     line = _line(size[2])
     plane = (size[1] + 2) * line
     length = line - LANES

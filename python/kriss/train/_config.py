@@ -158,6 +158,10 @@ class DirectionConfig:
         Of the data, the first weights and the batches.
     points : int
         Points per side of a training grid; every third has half as many.
+    larger : int
+        Every third has so many times as many.
+    octaves : int
+        1: half of the right-hand sides are noise of every scale; 0 is published.
     domains : int
         Domains with solid cells; with 1 it is the empty one.
     vectors : int
@@ -168,8 +172,6 @@ class DirectionConfig:
         The norm of ``b - alpha A f(b)`` over that of b, f(b) the direction for b: ``"scaled"``, as published, with the
         step alpha that energy is least for, which leaves the scale of f open for each b; ``"absolute"`` with alpha = 1,
         so that smooth and rough parts get the same scale.
-    chain : int
-        At most so many steps along the network's own directions are taken before the loss; 0 is published.
     rate : float
         The largest step length; it falls to zero along a cosine.
     tests : int
@@ -180,15 +182,14 @@ class DirectionConfig:
     network: str = "recursive"
     seed: int = 0
     points: int = 64
+    larger: int = 2
+    octaves: int = 1
+    loss: str = "absolute"
     domains: int = 24
     vectors: int = 96
-    steps: int = 1000
+    steps: int = 700
     batch: int = 4
-    loss: str = "absolute"
-    octaves: int = 1
-    larger: int = 2
-    chain: int = 4
-    rate: float = 4e-3
+    rate: float = 2e-3
     tests: int = 4
 
     def __post_init__(self) -> None:
@@ -199,7 +200,7 @@ class DirectionConfig:
             if f.name == "rate":
                 check.scalar(value, "rate", low=0.0, strict=True)
             elif f.name not in ("network", "loss"):
-                check.integer(value, f.name, low=0 if f.name in ("seed", "chain", "octaves") else 1)
+                check.integer(value, f.name, low=0 if f.name in ("seed", "octaves") else 1)
         if self.dim not in (2, 3):
             raise ValueError(f"dim is {self.dim}, expected 2 or 3")
         if self.points < 4:

@@ -178,18 +178,15 @@ def jacobi_cycle(weights: dict[str, Array], dim: int) -> None:
 
 
 class Samples:
-    """Residuals to train on: combinations of Ritz vectors, and what steps along the network's directions leave of them.
-
-    What is left is what the network is worst at, smooth errors above all, of which combinations hold little.
-    """
+    """Right-hand sides on some domains: combinations of Ritz vectors, and noise of every scale."""
 
     def __init__(self, config: DirectionConfig, bar: Any) -> None:
         self._config = config
         self.domains: list[Domain] = []
         self.images: list[Images] = []
         for k in range(config.domains):
-            side = (config.points, config.larger * config.points, config.points // 2)[k % 3 if config.domains > 1 else 0]
-            shape = (side,) * config.dim
+            sides = (config.points, config.larger * config.points, max(config.points // 2, 2))
+            shape = (sides[k % 3],) * config.dim
             rng = np.random.default_rng([config.seed, 2, k])
             mask, walls = (np.ones(shape, bool), "dirichlet") if config.domains == 1 else domain(shape, rng)
             d = prepared(mask, walls, config.vectors, rng)
@@ -197,23 +194,15 @@ class Samples:
             self.images.append(Images(d, config.network))
             bar.update()
 
-    def batch(self, weights: dict[str, Tensor], k: int, step: int) -> Tensor:
-        """(batch, 1, *shape), mean square 1: after up to `chain` steps along the directions, more late in training."""
-        config, d, g = self._config, self.domains[k], self.images[k]
+    def batch(self, k: int, step: int) -> Tensor:
+        """(batch, 1, *shape), mean square 1."""
+        config, d = self._config, self.domains[k]
         rng = np.random.default_rng([config.seed, 5, step])
-        start = np.zeros((config.batch, 1, *d.mask.shape), np.float32)
+        out = np.zeros((config.batch, 1, *d.mask.shape), np.float32)
         half = config.batch // 2 if config.octaves else 0
-        start[:half, 0, d.mask] = octaves(d.mask, half, rng)
-        start[half:, 0, d.mask] = combinations(d.ritz, config.batch - half, rng)
-        b = torch.tensor(start * math.sqrt(d.mask.size))
-        with torch.no_grad():
-            for _ in range(int(rng.integers(1 + round(config.chain * step / config.steps)))):
-                left = residual(b, direction(config.network, weights, b, g), g, config.loss)
-                size = left.square().mean(dim=tuple(range(1, left.ndim)), keepdim=True).sqrt()
-                if not (bool(torch.isfinite(size).all()) and float(size.min()) > 1e-4):
-                    break
-                b = left / size
-        return b
+        out[:half, 0, d.mask] = octaves(d.mask, half, rng)
+        out[half:, 0, d.mask] = combinations(d.ritz, config.batch - half, rng)
+        return torch.tensor(out * math.sqrt(d.mask.size))
 
 
 def residual(b: Tensor, f: Tensor, g: Images, loss: str) -> Tensor:
@@ -242,7 +231,7 @@ def train(
     def backward(chosen: Array) -> float:
         k = int(chosen[0])
         g = samples.images[k]
-        b = samples.batch(weights, k, len(run.losses))
+        b = samples.batch(k, len(run.losses))
         left = residual(b, direction(config.network, weights, b, g), g, config.loss)
         value = left.square().mean(dim=tuple(range(1, left.ndim))).sqrt().mean()
         value.backward()
@@ -252,7 +241,7 @@ def train(
     return run.finish(
         f"direction{config.dim}d",
         "search directions for Poisson problems around solid cells",
-        "kriss.train._domains.domain, combinations of Ritz vectors, and residuals that steps have left",
+        "kriss.train._domains.domain, combinations of Ritz vectors, and noise of every scale",
         f"{config.loss}: norm of b - alpha A f(b) over that of b",
         lambda arrays: test(arrays, config),
         plot,

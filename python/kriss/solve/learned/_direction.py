@@ -31,7 +31,7 @@ ALIKE = 1e-12  # relative spread of couplings that count as equal
 
 @dataclass(frozen=True, eq=False)
 class DeepConjugateDirection:
-    """A network that proposes search directions for Poisson problems around solid cells; made by `pretrained` or `load`.
+    """A network that proposes search directions for Poisson problems around solid cells; see `pretrained` and `load`.
 
     Attributes
     ----------
@@ -60,8 +60,8 @@ class DeepConjugateDirection:
     much of it lies in the domain and of its diagonal in walls. Training starts where this is a multigrid cycle with
     damped Jacobi sweeps. The number of iterations hardly depends on the size (``model.card["test"]``).
 
-    Both are demonstrations. On these problems `kriss.solve.MIC`, and far more so `kriss.solve.black_box_mg`, which learn
-    nothing, take less time: the documentation has the figures.
+    Both are demonstrations: `kriss.solve.MIC` and `kriss.solve.black_box_mg` learn nothing; the documentation tells
+    which takes less time.
 
     References
     ----------
@@ -163,8 +163,8 @@ class LearnedDirection(_Preconditioner):
     -----
     Residuals are divided by the root of their mean square, and directions multiplied by it. The network runs in single
     precision, which limits a single direction, not the solution: residuals are those of A in double precision. Per
-    application and cell in two dimensions 1.9 kflop (``recursive``) and 53 kflop (``published``); images take 50 and
-    250 bytes per cell.
+    application and cell in two dimensions 1.8 kflop (``recursive``) and 44 kflop (``published``); images take 55 and
+    230 bytes per cell.
 
     References
     ----------

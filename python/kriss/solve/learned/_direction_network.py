@@ -7,9 +7,9 @@ point. Convolutions have 16 filters and a bias.
 ``recursive``: the branch of means is the network itself, down to two points per side, with the same weights on every
 level. A level is a convolution; a pair of them, the coarser level, and a pair again, each added to what it got; and one
 number per point. The coarser level gets means of a weighted sum of the channels, and what it returns is added after one
-more convolution. Nothing is rectified and there are no biases. What a convolution returns is multiplied by a gate ``1 + s walls + t outside`` of
-each channel, with two fields of the point: which part of the diagonal its walls without flux took, and which part of
-the coarse point lies outside the domain.
+more convolution. Nothing is rectified and there are no biases. What a convolution returns is multiplied by a gate
+``1 + s walls + t outside`` of each channel, with two fields of the point: which part of the diagonal its walls without
+flux took, and which part of the coarse point lies outside the domain.
 
 An image of C channels holds the lines of a grid one after the other, each behind LANES zeros and filled up to a
 multiple of LANES points, between lines (planes) of zeros: see cpp/include/kriss/solve/direction_network.hpp.
@@ -40,7 +40,10 @@ def shapes(network: str, dim: int) -> dict[str, tuple[int, ...]]:
     c, taps = WIDTH[network], 3**dim
     out: dict[str, tuple[int, ...]] = {"first": (1, taps, c)}
     if network == PUBLISHED:
-        names = ["first", *(f"{part}{k}" for part, count in (("deep", 4), ("pooled", 6), ("last", 4)) for k in range(count))]
+        names = [
+            "first",
+            *(f"{part}{k}" for part, count in (("deep", 4), ("pooled", 6), ("last", 4)) for k in range(count)),
+        ]
         for name in names:
             out.setdefault(name, (c, taps, c))
             out[f"{name}_bias"] = (c,)
@@ -169,8 +172,9 @@ class _Writer:
         self.steps.append(
             [
                 kind, level, inputs, outputs, int(rectify), self._buffer(read, source, inputs),
-                -1 if skip is None else self._buffer(write, skip, outputs), 0 if weights is None else self._places[weights],
-                find(f"{weights}_bias", -1), find(f"{weights}_gate", -1), self._buffer(write, target, outputs),
+                -1 if skip is None else self._buffer(write, skip, outputs),
+                0 if weights is None else self._places[weights], find(f"{weights}_bias", -1),
+                find(f"{weights}_gate", -1), self._buffer(write, target, outputs),
             ]
         )  # fmt: skip
 
