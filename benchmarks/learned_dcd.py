@@ -26,7 +26,10 @@ RTOL = 1e-4
 SEED = 78
 KEPT = 20  # vectors of deflation
 NETWORKS = {"DCD, recursive": "2d", "DCD, published": "2d published"}
-HEAD = "| domain | points | method | iterations | of CG's | setup ms | solve ms | total ms |\n|---|---|---|---|---|---|---|---|"
+HEAD = (
+    "| domain | points | method | iterations | of CG's | setup ms | solve ms | total ms |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
 
 
 def domains(n: int) -> dict[str, tuple[Any, str]]:

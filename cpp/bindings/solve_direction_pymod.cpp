@@ -79,8 +79,7 @@ void add_solve_direction(py::module_& m) {
                 s.outputs = static_cast<int>(item[3]);
                 expect(!convolve || s.outputs % direction_block == 0, "outputs must be a multiple of 4");
                 expect(s.kind != DirectionKind::sum || s.outputs == 1, "a sum has one output");
-                expect(convolve || s.kind == DirectionKind::sum || s.inputs == s.outputs,
-                       "channels must be kept");
+                expect(convolve || s.kind == DirectionKind::sum || s.inputs == s.outputs, "channels must be kept");
                 s.rectify = item[4] != 0;
                 const index_t here = grids[level].image();
                 const index_t next = halve || enlarge ? grids[level + 1].image() : here;
@@ -95,9 +94,9 @@ void add_solve_direction(py::module_& m) {
                 s.slopes = part(w, all, item[9], 2 * s.outputs, true);
             }
             const auto n = static_cast<index_t>(cells.size());
-            expect(static_cast<index_t>(r.size()) == n && static_cast<index_t>(out.size()) == n && n > 0 &&
-                       space >= fine,
-                   "cells, r and out disagree");
+            expect(
+                static_cast<index_t>(r.size()) == n && static_cast<index_t>(out.size()) == n && n > 0 && space >= fine,
+                "cells, r and out disagree");
             for (index_t i = 0; i < n; ++i) {
                 expect(cells.data()[i] >= 0 && cells.data()[i] < fine, "a cell is out of range");
             }

@@ -160,7 +160,8 @@ KRISS_CASE("to the coarser grid and back, odd sides too") {
         s.kind = DirectionKind::halve;
         s.inputs = s.outputs = channels;
         s.in = in.data();
-        const Image half = stepped(fine, &coarse, s, Image(static_cast<std::size_t>(channels * coarse.g.image()), 0.0F));
+        const Image half =
+            stepped(fine, &coarse, s, Image(static_cast<std::size_t>(channels * coarse.g.image()), 0.0F));
         DirectionStep back;
         back.kind = DirectionKind::enlarge;
         back.inputs = back.outputs = channels;
@@ -187,8 +188,7 @@ KRISS_CASE("to the coarser grid and back, odd sides too") {
                     const index_t i = k / n1, j = k % n1, place = fine.g.at(k) + p;
                     const double from = coarse.value(half, c, flat ? 0 : i / 2, j / 2, p / 2);
                     KRISS_NEAR(fine.value(out, c, i, j, p),
-                               fine.value(in, c, i, j, p) + from * static_cast<double>(at(fine.fields, place)),
-                               1e-6);
+                               fine.value(in, c, i, j, p) + from * static_cast<double>(at(fine.fields, place)), 1e-6);
                 }
             }
         }

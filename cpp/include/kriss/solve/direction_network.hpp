@@ -33,9 +33,7 @@ struct DirectionGrid {
     // (3, image): 1 in the domain; there too, how much of the diagonal its walls without flux took; what is outside
     const float* fields = nullptr;
 
-    index_t line() const {
-        return direction_lanes + (n2 + direction_lanes - 1) / direction_lanes * direction_lanes;
-    }
+    index_t line() const { return direction_lanes + (n2 + direction_lanes - 1) / direction_lanes * direction_lanes; }
     index_t plane() const { return (n1 + 2) * line(); }
     index_t image() const { return (flat ? 1 : n0 + 2) * plane() + direction_lanes; }
     index_t lines() const { return n0 * n1; }
@@ -55,7 +53,7 @@ struct DirectionStep {
     int inputs = 0, outputs = 0;
     bool rectify = false;
     const float* in = nullptr;
-    const float* skip = nullptr;    // or null; may be out
+    const float* skip = nullptr;  // or null; may be out
     const float* w = nullptr;
     const float* b = nullptr;       // or null
     const float* slopes = nullptr;  // or null: gate 1
@@ -86,9 +84,7 @@ KRISS_ALWAYS_INLINE DirectionLanes direction_load(const float* p) {
 KRISS_ALWAYS_INLINE void direction_store(float* p, DirectionLanes v) { *reinterpret_cast<DirectionStored*>(p) = v; }
 KRISS_ALWAYS_INLINE DirectionLanes direction_filled(float v) { return DirectionLanes{} + v; }
 // NaN stays, so that the caller sees it.
-KRISS_ALWAYS_INLINE DirectionLanes direction_rectified(DirectionLanes v) {
-    return v < 0.0F ? DirectionLanes{} : v;
-}
+KRISS_ALWAYS_INLINE DirectionLanes direction_rectified(DirectionLanes v) { return v < 0.0F ? DirectionLanes{} : v; }
 #else
 inline constexpr index_t direction_width = 1;
 inline constexpr int direction_vectors = 1;
@@ -101,8 +97,8 @@ KRISS_ALWAYS_INLINE DirectionLanes direction_rectified(DirectionLanes v) { retur
 
 // direction_block outputs from channel `first` on at V vectors of points from `p` on.  lines: offsets of what is read
 template <int V>
-KRISS_ALWAYS_INLINE void direction_point(const DirectionGrid& g, const DirectionStep& s, const index_t* lines,
-                                         int many, index_t image, int first, index_t p) {
+KRISS_ALWAYS_INLINE void direction_point(const DirectionGrid& g, const DirectionStep& s, const index_t* lines, int many,
+                                         index_t image, int first, index_t p) {
     constexpr int B = direction_block;
     DirectionLanes acc[B][V];
     for (int o = 0; o < B; ++o) {
@@ -259,23 +255,14 @@ inline void direction_step(const DirectionGrid& g, const DirectionGrid& coarse, 
     ex.parallel_for(over.lines(), grain, [&](index_t begin, index_t end) {
         for (index_t k = begin; k < end; ++k) {
             switch (s.kind) {
-                case DirectionKind::convolve:
-                    direction_line(g, s, k);
-                    break;
-                case DirectionKind::halve:
-                    direction_halve(g, coarse, s, k);
-                    break;
-                case DirectionKind::enlarge:
-                    direction_enlarge(g, coarse, s, k);
-                    break;
-                case DirectionKind::sum:
-                    direction_sum(g, s, k);
-                    break;
+                case DirectionKind::convolve: direction_line(g, s, k); break;
+                case DirectionKind::halve: direction_halve(g, coarse, s, k); break;
+                case DirectionKind::enlarge: direction_enlarge(g, coarse, s, k); break;
+                case DirectionKind::sum: direction_sum(g, s, k); break;
             }
         }
     });
 }
-
 
 // A program: steps on a hierarchy of grids, from a residual to a direction.
 struct DirectionProgram {
