@@ -186,10 +186,10 @@ class DirectionConfig:
     octaves: int = 1
     loss: str = "absolute"
     domains: int = 24
-    vectors: int = 96
-    steps: int = 700
+    vectors: int = 160
+    steps: int = 1400
     batch: int = 4
-    rate: float = 2e-3
+    rate: float = 4e-3
     tests: int = 4
 
     def __post_init__(self) -> None:

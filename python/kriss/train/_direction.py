@@ -238,6 +238,8 @@ def train(
         return float(value.detach())
 
     run.go(config.steps, len(samples.domains), backward, progress=progress)
+    if config.loss == "scaled":
+        _point_downhill(weights, samples, config)
     return run.finish(
         f"direction{config.dim}d",
         "search directions for Poisson problems around solid cells",
@@ -247,6 +249,19 @@ def train(
         plot,
         "loss",
     )
+
+
+def _point_downhill(weights: dict[str, Tensor], samples: Samples, config: DirectionConfig) -> None:
+    """Turn the network over if its directions have a negative product with the residual: the loss does not see that."""
+    slope = 0.0
+    with torch.no_grad():
+        for k, g in enumerate(samples.images):
+            b = samples.batch(k, 0)
+            slope += float((b * direction(config.network, weights, b, g)).sum())
+        if slope < 0.0:
+            for name in ("sum", "sum_bias"):
+                if name in weights:
+                    weights[name].neg_()
 
 
 def test(arrays: dict[str, Array], config: DirectionConfig) -> list[dict[str, Any]]:
