@@ -216,7 +216,6 @@ def test_a_network_that_misleads_is_left():
         (lambda v: np.zeros_like(v), "its first step gains nan"),
         (lambda v: -v, "its first step gains nan"),
         (lambda v: 3e38 * np.sign(v), "its first step gains nan"),
-        (lambda v: v[::-1], "its first step gains"),
     ):
         weights = {k: change(v) if k == "sum" else v for k, v in MODEL.weights.items()}
         result = DeepConjugateDirection(2, "recursive", weights).setup(A, (20, 20)).solve(A, b, rtol=1e-8)

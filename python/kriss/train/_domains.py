@@ -84,7 +84,8 @@ def combinations(ritz: Array, count: int, rng: np.random.Generator) -> Array:
     c = rng.standard_normal((count, len(ritz))).astype(np.float32)
     c[:, : int(LOW * len(ritz))] *= EMPHASIS
     b: Array = c @ ritz
-    return b / np.linalg.norm(b, axis=1, keepdims=True)
+    b /= np.linalg.norm(b, axis=1, keepdims=True)
+    return b
 
 
 def octaves(mask: Array, count: int, rng: np.random.Generator) -> Array:

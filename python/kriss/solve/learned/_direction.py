@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -261,7 +262,9 @@ class LearnedDirection(_Preconditioner):
             is less than along that of the diagonal, or the iteration met a curvature ``r'z <= 0`` or NaN.
         """
         options: dict[str, Any] = {"rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory}
-        return guarded(self, A, b, "network", **options)
+        unit = copy.copy(self)  # the size of a direction makes no difference, but may leave the range of the dtype
+        unit._scale = 1.0
+        return guarded(unit, A, b, "network", **options)
 
 
 def _cells(shape: tuple[int, ...], mask: npt.ArrayLike | None, dim: int) -> Array:

@@ -102,7 +102,7 @@ def levels(mask: Array, walls: Array, depth: int) -> list[tuple[Array, Array]]:
     A coarse face has half the points of the finer one per coarse point, and so its walls count twice.
     """
     axes = tuple(range(mask.ndim))
-    out = [(mask.astype(np.float32), (walls * mask).astype(np.float32))]
+    out: list[tuple[Array, Array]] = [(mask.astype(np.float32), (walls * mask).astype(np.float32))]
     while len(out) < depth:
         inside, took = out[-1]
         out.append((halved(inside, axes), 2.0 * halved(took, axes)))

@@ -203,5 +203,5 @@ def _gain(M: Any, A: Any, b: Array) -> float:
     z = M.apply(unit, np.empty_like(unit))
     with np.errstate(all="ignore"):
         slope, curvature = float(unit @ z), float(z @ (A @ z))
-        gain = slope * slope / curvature if slope > 0 and curvature > 0 else math.nan
+        gain = slope * (slope / curvature) if slope > 0 and curvature > 0 else math.nan
     return gain
