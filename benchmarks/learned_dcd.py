@@ -115,6 +115,7 @@ def plot(table: list[dict[str, Any]], path: Path) -> None:
     """Residuals over iterations, a panel per domain and size."""
     from matplotlib.figure import Figure
 
+    colours = {name: f"C{k}" for k, name in enumerate(dict.fromkeys(row["method"] for row in table))}
     names, sizes = (list(dict.fromkeys(row[key] for row in table)) for key in ("domain", "points"))
     figure = Figure(figsize=(4 * len(sizes), 3 * len(names)), layout="constrained")
     panels = np.atleast_2d(figure.subplots(len(names), len(sizes), sharey=True)).reshape(len(names), len(sizes))
@@ -126,7 +127,7 @@ def plot(table: list[dict[str, Any]], path: Path) -> None:
                     ours = row["method"] in NETWORKS
                     axes.loglog(
                         np.arange(1, len(row["curve"]) + 1), row["curve"], label=row["method"],
-                        linewidth=2.0 if ours else 1.0,
+                        color=colours[row["method"]], linewidth=2.0 if ours else 1.0,
                     )  # fmt: skip
             axes.axhline(RTOL, color="0.7", linewidth=0.5)
             axes.set_title(f"{name}, {n} by {n}")
