@@ -176,6 +176,18 @@ def test_the_published_network_comes_too():
     assert 5 * result.iterations <= cg(A, b, rtol=1e-4).iterations
 
 
+def test_three_dimensions():
+    model = DeepConjugateDirection.pretrained("3d")
+    mask = np.ones((24, 20, 32), bool)
+    mask[5:12, 6:10, 8:20] = False
+    A = masked_poisson(mask)
+    b = np.random.default_rng(1).standard_normal(A.shape[0])
+    result = model.setup(A, mask.shape, mask).solve(A, b, rtol=1e-4)
+    assert result.params["kept"] == "network"
+    assert np.linalg.norm(b - A @ result.x) <= 1e-4 * np.linalg.norm(b)
+    assert 5 * result.iterations <= cg(A, b, rtol=1e-4).iterations
+
+
 def test_plain_conjugate_gradients_refuse_it():
     A = poisson2d(8)
     M = MODEL.setup(A, (8, 8))
