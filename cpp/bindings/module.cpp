@@ -8,6 +8,7 @@
 #include "sketch_lstsq_pymod.hpp"
 #include "sketch_rows_pymod.hpp"
 #include "sketch_scores_pymod.hpp"
+#include "solve_direction_pymod.hpp"
 #include "solve_fsai_pymod.hpp"
 #include "solve_graph_pymod.hpp"
 #include "solve_learned_pymod.hpp"
@@ -83,6 +84,8 @@ PYBIND11_MODULE(_core, m) {
     kriss::bind::add_solve_learned(learned);
     py::module_ graph = m.def_submodule("solve_graph", "A network over the graph of a factor.");
     kriss::bind::add_solve_graph(graph);
+    py::module_ direction = m.def_submodule("solve_direction", "Networks that return a search direction.");
+    kriss::bind::add_solve_direction(direction);
     py::module_ stationary = m.def_submodule("solve_stationary", "Stationary iterations.");
     kriss::bind::add_solve_stationary(stationary);
     py::module_ substitution = m.def_submodule("solve_substitution", "Substitution with stored triangles.");

@@ -30,6 +30,7 @@ from . import solve_polynomial
 from . import solve_learner
 from . import solve_learned
 from . import solve_graph
+from . import solve_direction
 from . import solve_stationary
 from . import solve_substitution
 from . import gp
@@ -39,7 +40,7 @@ from . import gp_toeplitz
 from . import gp_structures
 from . import gp_tree
 from . import special
-__all__: list[str] = ['bind_blas', 'blas_bound', 'compiler', 'cpu_level', 'cpu_level_reason', 'cpu_levels_built', 'gp', 'gp_series', 'gp_structures', 'gp_toeplitz', 'gp_tree', 'gp_update', 'math', 'num_threads', 'set_num_threads', 'sketch', 'sketch_lstsq', 'sketch_rows', 'sketch_scores', 'sketch_transform', 'solve', 'solve_block', 'solve_block_jacobi', 'solve_factor', 'solve_fill', 'solve_fsai', 'solve_graph', 'solve_krylov', 'solve_learned', 'solve_learner', 'solve_maps', 'solve_multi', 'solve_multigrid', 'solve_polynomial', 'solve_recycle', 'solve_stationary', 'solve_substitution', 'special', 'spline', 'spline_bspline', 'spline_hermite', 'spline_lsq', 'spline_smooth', 'spline_tensor']
+__all__: list[str] = ['bind_blas', 'blas_bound', 'compiler', 'cpu_level', 'cpu_level_reason', 'cpu_levels_built', 'gp', 'gp_series', 'gp_structures', 'gp_toeplitz', 'gp_tree', 'gp_update', 'math', 'num_threads', 'set_num_threads', 'sketch', 'sketch_lstsq', 'sketch_rows', 'sketch_scores', 'sketch_transform', 'solve', 'solve_block', 'solve_block_jacobi', 'solve_direction', 'solve_factor', 'solve_fill', 'solve_fsai', 'solve_graph', 'solve_krylov', 'solve_learned', 'solve_learner', 'solve_maps', 'solve_multi', 'solve_multigrid', 'solve_polynomial', 'solve_recycle', 'solve_stationary', 'solve_substitution', 'special', 'spline', 'spline_bspline', 'spline_hermite', 'spline_lsq', 'spline_smooth', 'spline_tensor']
 def bind_blas() -> None:
     """
     Take BLAS and LAPACK from SciPy; refuses builds whose integers are not 32 bits wide.

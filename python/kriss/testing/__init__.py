@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kriss.testing._masked import masked_poisson
 from kriss.testing._meshes import mesh_diffusion
 from kriss.testing._tensor import rotated_diffusion, rotated_diffusion3d
 from kriss.testing.equality import EqualityProblem, equality_problems
@@ -36,6 +37,7 @@ __all__ = [
     "equality_problems",
     "gaussian_field",
     "helmholtz2d",
+    "masked_poisson",
     "mesh_diffusion",
     "poisson2d",
     "poisson3d",

@@ -13,6 +13,7 @@ from typing import Any
 from kriss.solve.learned import _model
 from kriss.train._config import (
     CheckpointError,
+    DirectionConfig,
     GraphConfig,
     Multigrid3Config,
     MultigridConfig,
@@ -28,6 +29,7 @@ MODELS: dict[str, tuple[Any, str, str]] = {
     "graph": (GraphConfig, "_graph", "graph_mesh2d.npz"),
     "stencil": (StencilConfig, "_stencil", "stencil_grid2d.npz"),
     "spai": (SpaiConfig, "_spai", "spai2d.npz"),
+    "dcd": (DirectionConfig, "_direction", "direction2d.npz"),
 }
 
 

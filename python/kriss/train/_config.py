@@ -224,3 +224,66 @@ class SpaiConfig:
                 check.integer(value, f.name, low=0 if f.name == "seed" else 1)
         if self.low > self.high:
             raise ValueError(f"low is {self.low}, expected at most high, which is {self.high}")
+
+
+@dataclass(frozen=True)
+class DirectionConfig:
+    """Options of ``python -m kriss.train dcd``; the defaults made the two-dimensional model in the package.
+
+    Attributes
+    ----------
+    dim : int
+        Axes, 2 or 3.
+    network : str
+        ``"recursive"``, or ``"published"``.
+    seed : int
+        Of the data, the first weights and the batches.
+    points : int
+        Points per side of a training grid; every third has half as many.
+    larger : int
+        Every third has so many times as many.
+    octaves : int
+        1: half of the right-hand sides are noise of every scale; 0 is published.
+    domains : int
+        Domains with solid cells; with 1 it is the empty one.
+    vectors : int
+        Steps of the Lanczos run on each domain.
+    steps, batch : int
+        Steps of Adam, residuals of one domain per step.
+    loss : str
+        The norm of ``b - alpha A f(b)`` over that of b, f(b) the direction for b: ``"scaled"``, as published, with the
+        step alpha that energy is least for, which leaves the scale of f open for each b; ``"absolute"`` with alpha = 1,
+        so that smooth and rough parts get the same scale.
+    rate : float
+        The largest step length; it falls to zero along a cosine.
+    tests : int
+        Held-out domains per size in the card.
+    """
+
+    dim: int = 2
+    network: str = "recursive"
+    seed: int = 0
+    points: int = 64
+    larger: int = 2
+    octaves: int = 1
+    loss: str = "absolute"
+    domains: int = 24
+    vectors: int = 160
+    steps: int = 1400
+    batch: int = 4
+    rate: float = 4e-3
+    tests: int = 4
+
+    def __post_init__(self) -> None:
+        check.choice(self.network, "network", ("recursive", "published"))
+        check.choice(self.loss, "loss", ("scaled", "absolute"))
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "rate":
+                check.scalar(value, "rate", low=0.0, strict=True)
+            elif f.name not in ("network", "loss"):
+                check.integer(value, f.name, low=0 if f.name in ("seed", "octaves") else 1)
+        if self.dim not in (2, 3):
+            raise ValueError(f"dim is {self.dim}, expected 2 or 3")
+        if self.points < 4:
+            raise ValueError(f"points is {self.points}, expected at least 4")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kriss.solve.learned._direction import DeepConjugateDirection, LearnedDirection
 from kriss.solve.learned._factor import LearnedFactor
 from kriss.solve.learned._graph import GraphFactor
 from kriss.solve.learned._model import ModelFileError
@@ -11,8 +12,10 @@ from kriss.solve.learned._stencil import StencilFactor
 from kriss.solve.learned._wrapper import Wrapper
 
 __all__ = [
+    "DeepConjugateDirection",
     "GraphFactor",
     "LearnedCycle",
+    "LearnedDirection",
     "LearnedFactor",
     "LearnedInverse",
     "LearnedMultigrid",

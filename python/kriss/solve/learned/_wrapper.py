@@ -165,25 +165,33 @@ class Wrapper(_Preconditioner):
             z = M b gains, ``(b'z)**2 / z'Az``, is less than with the diagonal, or the iteration met a curvature
             ``r'z <= 0`` or NaN.
         """
-        matrix = check.csr(A, "A", square=True, dtype=self.dtype)
-        rhs = np.require(check.real_array(b, "b", ndim=1, dtype=self.dtype), requirements=["C", "A"])
-        if matrix.shape != self.shape or rhs.shape != (self.shape[0],):
-            raise ValueError(f"A has shape {matrix.shape}, b {rhs.shape}, expected {self.shape} and {self.shape[:1]}")
-        A = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
-        diagonal = Jacobi(A)
         options: dict[str, Any] = {"rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory}
-        gains = [_gain(M, A, rhs) for M in (self, diagonal)]
-        reason = None
-        if not gains[0] >= (1.0 - 1e-8) * gains[1]:  # up to rounding
-            reason = f"its first step gains {gains[0]:.3g}, the diagonal's {gains[1]:.3g}"
-        else:
-            result = fcg(A, rhs, M=self, **options)
-            if result.status in ("indefinite_preconditioner", "non_finite", "breakdown"):
-                reason = f"with the module the iteration ended: {result.status}"
-        if reason is not None:
-            result = fcg(A, rhs, M=diagonal, **options)
-        kept = "module" if reason is None else "jacobi"
-        return dataclasses.replace(result, params=MappingProxyType({**result.params, "kept": kept, "reason": reason}))
+        return guarded(self, A, b, "module", **options)
+
+
+def guarded(M: _Preconditioner, A: object, b: npt.ArrayLike, name: str, **options: Any) -> SolveResult:
+    """Flexible conjugate gradients with M, called `name`, or with the diagonal of A where that is the better start.
+
+    ``params["kept"]`` and ``params["reason"]`` tell which. `options` are those of `kriss.solve.fcg`.
+    """
+    matrix = check.csr(A, "A", square=True, dtype=M.dtype)
+    rhs = np.require(check.real_array(b, "b", ndim=1, dtype=M.dtype), requirements=["C", "A"])
+    if matrix.shape != M.shape or rhs.shape != (M.shape[0],):
+        raise ValueError(f"A has shape {matrix.shape}, b {rhs.shape}, expected {M.shape} and {M.shape[:1]}")
+    A = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    diagonal = Jacobi(A)
+    gains = [_gain(P, A, rhs) for P in (M, diagonal)]
+    reason = None
+    if not gains[0] >= (1.0 - 1e-8) * gains[1]:  # up to rounding
+        reason = f"its first step gains {gains[0]:.3g}, the diagonal's {gains[1]:.3g}"
+    else:
+        result = fcg(A, rhs, M=M, **options)
+        if result.status in ("indefinite_preconditioner", "non_finite", "breakdown"):
+            reason = f"with the {name} the iteration ended: {result.status}"
+    if reason is not None:
+        result = fcg(A, rhs, M=diagonal, **options)
+    kept = name if reason is None else "jacobi"
+    return dataclasses.replace(result, params=MappingProxyType({**result.params, "kept": kept, "reason": reason}))
 
 
 def _gain(M: Any, A: Any, b: Array) -> float:
@@ -195,5 +203,5 @@ def _gain(M: Any, A: Any, b: Array) -> float:
     z = M.apply(unit, np.empty_like(unit))
     with np.errstate(all="ignore"):
         slope, curvature = float(unit @ z), float(z @ (A @ z))
-        gain = slope * slope / curvature if slope > 0 and curvature > 0 else math.nan
+        gain = slope * (slope / curvature) if slope > 0 and curvature > 0 else math.nan
     return gain

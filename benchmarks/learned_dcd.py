@@ -1,0 +1,161 @@
+"""Deep conjugate directions against what learns nothing: ``python -m benchmarks.learned_dcd [--quick] [--out DIR]``.
+
+Poisson problems on an empty square and around solid cells, 64 to 256 points per side, to 1e-4: how the residual falls,
+iterations, and seconds for setup and solve. Deflated conjugate gradients get 20 vectors that a solve with another
+right-hand side has left; that solve is their setup. The domains come from seeds that training never saw.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import machine
+from kriss.solve import IC0, MIC, black_box_mg, cg, deflated_cg, fcg
+from kriss.solve.learned import DeepConjugateDirection
+from kriss.testing import masked_poisson
+from kriss.train._domains import domain
+
+RTOL = 1e-4
+SEED = 78
+KEPT = 20  # vectors of deflation
+NETWORKS = {"DCD, recursive": "2d", "DCD, published": "2d published"}
+HEAD = (
+    "| domain | points | method | iterations | of CG's | setup ms | solve ms | total ms |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
+
+
+def domains(n: int) -> dict[str, tuple[Any, str]]:
+    """Name -> (mask, kind of walls); the same shapes at every size."""
+    out: dict[str, tuple[Any, str]] = {"empty": (np.ones((n, n), bool), "dirichlet")}
+    k = 0
+    for kind in ("neumann", "dirichlet"):
+        while True:
+            mask, walls = domain((n, n), np.random.default_rng([SEED, k]))
+            k += 1
+            if walls == kind and not mask.all():
+                out[f"solids, {kind}"] = (mask, walls)
+                break
+    return out
+
+
+def methods(A: Any, mask: Any, n: int) -> dict[str, tuple[Callable[[], Any], Callable[[Any, Any], Any]]]:
+    """Name -> (setup, solve)."""
+    plain: dict[str, Any] = {"rtol": RTOL, "residuals": True, "maxiter": 10000}
+    other = np.random.default_rng([SEED, n]).standard_normal(A.shape[0])
+
+    def with_m(M: Any, b: Any) -> Any:
+        return cg(A, b, M=M, **plain)
+
+    out: dict[str, Any] = {
+        "CG": (lambda: None, with_m),
+        "deflated CG": (
+            lambda: deflated_cg(A, other, recycle=KEPT, rtol=RTOL).recycled,
+            lambda space, b: deflated_cg(A, b, space=space, recycle=KEPT, **plain),
+        ),
+        "IC(0)": (lambda: IC0(A), with_m),
+        "MIC": (lambda: MIC(A), with_m),
+    }
+    if mask.all():
+        out["Black-Box MG"] = (lambda: black_box_mg(A, (n, n)), with_m)
+    for name, file in NETWORKS.items():
+        model = DeepConjugateDirection.pretrained(file)
+        out[name] = (
+            lambda model=model: model.setup(A, (n, n), mask),
+            lambda M, b: fcg(A, b, M=M, memory=2, **plain),
+        )
+    return out
+
+
+def rows(sizes: tuple[int, ...], repeats: int) -> Iterator[dict[str, Any]]:
+    """One row per domain, size and method; times are the fastest of the repeats."""
+    for n in sizes:
+        for name, (mask, walls) in domains(n).items():
+            A = masked_poisson(mask, walls=walls)
+            b = np.random.default_rng([SEED, 1, n]).standard_normal(A.shape[0])
+            cg_count = None
+            for method, (setup, solve) in methods(A, mask, n).items():
+                seconds = [np.inf, np.inf]
+                for _ in range(repeats):
+                    begun = time.perf_counter()
+                    M = setup()
+                    between = time.perf_counter()
+                    result = solve(M, b)
+                    ended = time.perf_counter()
+                    seconds = [min(seconds[0], between - begun), min(seconds[1], ended - between)]
+                norm = float(np.linalg.norm(b))
+                left = float(np.linalg.norm(b - A @ result.x)) / norm
+                cg_count = result.iterations if method == "CG" else cg_count
+                yield {
+                    "domain": name, "points": n, "method": method, "status": result.status,
+                    "iterations": result.iterations, "of_cg": result.iterations / (cg_count or 1), "residual": left,
+                    "setup": seconds[0], "solve": seconds[1],
+                    "curve": [float(f"{v / norm:.3e}") for v in result.residuals],
+                }  # fmt: skip
+
+
+def text(row: dict[str, Any]) -> str:
+    """A line of the table."""
+    setup, solve = 1e3 * row["setup"], 1e3 * row["solve"]
+    count = f"{row['iterations']}" if row["residual"] <= 1.01 * RTOL else f"{row['status']} at {row['iterations']}"
+    return (
+        f"| {row['domain']} | {row['points']}² | {row['method']} | {count} | {100 * row['of_cg']:.0f}% | {setup:.1f} "
+        f"| {solve:.1f} | {setup + solve:.1f} |"
+    )
+
+
+def plot(table: list[dict[str, Any]], path: Path) -> None:
+    """Residuals over iterations, a panel per domain and size."""
+    from matplotlib.figure import Figure
+
+    colours = {name: f"C{k}" for k, name in enumerate(dict.fromkeys(row["method"] for row in table))}
+    names, sizes = (list(dict.fromkeys(row[key] for row in table)) for key in ("domain", "points"))
+    figure = Figure(figsize=(4 * len(sizes), 3 * len(names)), layout="constrained")
+    panels = np.atleast_2d(figure.subplots(len(names), len(sizes), sharey=True)).reshape(len(names), len(sizes))
+    for k, name in enumerate(names):
+        for j, n in enumerate(sizes):
+            axes = panels[k, j]
+            for row in table:
+                if (row["domain"], row["points"]) == (name, n):
+                    ours = row["method"] in NETWORKS
+                    axes.loglog(
+                        np.arange(1, len(row["curve"]) + 1), row["curve"], label=row["method"],
+                        color=colours[row["method"]], linewidth=2.0 if ours else 1.0,
+                    )  # fmt: skip
+            axes.axhline(RTOL, color="0.7", linewidth=0.5)
+            axes.set_title(f"{name}, {n} by {n}")
+            axes.set_xlabel("iteration + 1")
+        panels[k, 0].set_ylabel("residual over that of 0")
+    panels[0, 0].legend(fontsize="x-small")
+    figure.savefig(path, dpi=110)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.learned_dcd", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="64 points per side, one count")
+    parser.add_argument("--repeats", type=int, default=3, help="times are the fastest of so many")
+    parser.add_argument("--out", type=Path, help="folder for learned_dcd.json, .md and .png")
+    args = parser.parse_args(argv)
+    print(HEAD)
+    table = []
+    for row in rows((64,) if args.quick else (64, 128, 256), 1 if args.quick else args.repeats):
+        table.append(row)
+        print(text(row), flush=True)
+    if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
+        where = machine.describe(machine.cores())
+        (args.out / "learned_dcd.json").write_text(json.dumps({"machine": where, "rows": table}) + "\n")
+        (args.out / "learned_dcd.md").write_text("\n".join([HEAD, *map(text, table)]) + "\n")
+        plot(table, args.out / "learned_dcd.png")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

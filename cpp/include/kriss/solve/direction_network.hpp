@@ -1,0 +1,317 @@
+// Convolutional networks that turn a residual on a grid into a search direction: A. Kaneda, O. Akar, J. Chen, V. Kala,
+// D. Hyde, J. Teran, "A deep conjugate direction method for iteratively solving linear systems", ICML 2023, section 4.
+//
+// A network is a list of steps over images of several channels: convolutions of 3^d points, means over 2^d points, the
+// way back, a weighted sum of the channels. Images are float, channel by channel, a line along the last axis after the
+// other; a line starts with `direction_lanes` zeros and its points are filled up to a multiple of that number, one line
+// of zeros (in three dimensions one plane) lies on either side. Every step multiplies what it writes by a gate that is
+// 0 outside the domain, so these zeros stay.
+//
+// A convolution from C to D channels takes 2 * 3^d C D flops per point and moves 4 (C + D) bytes, 4 D more to add what
+// it skips: with eight channels in two dimensions 1152 flops to 64 bytes, so the arithmetic limits it. Four outputs
+// times one vector of points, or more where there are registers, are summed up together; each sum runs over the inputs,
+// the lines and the points in this order, with a rounding after each product, whatever the instruction set.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "kriss/config.hpp"
+#include "kriss/executor.hpp"
+
+namespace kriss {
+
+inline constexpr index_t direction_lanes = 16;
+inline constexpr int direction_block = 4;  // channels are a multiple of it
+inline constexpr int direction_fields = 3;
+inline constexpr int direction_lines = 9;  // that a point of the result reads in three dimensions
+
+// One level: n0 = 1 in two dimensions.
+struct DirectionGrid {
+    index_t n0 = 1, n1 = 0, n2 = 0;
+    bool flat = true;  // two dimensions
+    // (3, image): 1 in the domain; there too, how much of the diagonal its walls without flux took; what is outside
+    const float* fields = nullptr;
+
+    index_t line() const { return direction_lanes + (n2 + direction_lanes - 1) / direction_lanes * direction_lanes; }
+    index_t plane() const { return (n1 + 2) * line(); }
+    index_t image() const { return (flat ? 1 : n0 + 2) * plane() + direction_lanes; }
+    index_t lines() const { return n0 * n1; }
+    // Where the points of a line start.
+    index_t at(index_t k) const {
+        return (k / n1 + (flat ? 0 : 1)) * plane() + (k % n1 + 1) * line() + direction_lanes;
+    }
+};
+
+enum class DirectionKind : std::int32_t { convolve = 0, halve = 1, enlarge = 2, sum = 3 };
+
+// out = skip + gate * relu(w * in + b).  convolve: w (inputs, 3^d, outputs), b (outputs) and slopes (2, outputs) of the
+// gate 1 + s0 walls + s1 outside; halve: means of 2^d points; enlarge: out = skip + in[half];
+// sum: w (inputs), b (1), one output
+struct DirectionStep {
+    DirectionKind kind = DirectionKind::convolve;
+    int inputs = 0, outputs = 0;
+    bool rectify = false;
+    const float* in = nullptr;
+    const float* skip = nullptr;  // or null; may be out
+    const float* w = nullptr;
+    const float* b = nullptr;       // or null
+    const float* slopes = nullptr;  // or null: gate 1
+    float* out = nullptr;
+};
+
+}  // namespace kriss
+
+KRISS_NAMESPACE_BEGIN
+
+#ifdef KRISS_HAVE_VECTOR_TYPES
+// One register, so that functions may return it. With AVX-512 there are 32 of them, else 16.
+#if defined(__AVX512F__)
+inline constexpr index_t direction_width = 16;
+inline constexpr int direction_vectors = 4;
+#elif defined(__AVX2__)
+inline constexpr index_t direction_width = 8;
+inline constexpr int direction_vectors = 2;
+#else
+inline constexpr index_t direction_width = 4;
+inline constexpr int direction_vectors = 2;
+#endif
+typedef float DirectionLanes __attribute__((vector_size(4 * direction_width)));
+typedef float DirectionStored __attribute__((vector_size(4 * direction_width), aligned(sizeof(float)), may_alias));
+KRISS_ALWAYS_INLINE DirectionLanes direction_load(const float* p) {
+    return *reinterpret_cast<const DirectionStored*>(p);
+}
+KRISS_ALWAYS_INLINE void direction_store(float* p, DirectionLanes v) { *reinterpret_cast<DirectionStored*>(p) = v; }
+KRISS_ALWAYS_INLINE DirectionLanes direction_filled(float v) { return DirectionLanes{} + v; }
+// NaN stays, so that the caller sees it.
+KRISS_ALWAYS_INLINE DirectionLanes direction_rectified(DirectionLanes v) { return v < 0.0F ? DirectionLanes{} : v; }
+#else
+inline constexpr index_t direction_width = 1;
+inline constexpr int direction_vectors = 1;
+typedef float DirectionLanes;
+KRISS_ALWAYS_INLINE DirectionLanes direction_load(const float* p) { return *p; }
+KRISS_ALWAYS_INLINE void direction_store(float* p, DirectionLanes v) { *p = v; }
+KRISS_ALWAYS_INLINE DirectionLanes direction_filled(float v) { return v; }
+KRISS_ALWAYS_INLINE DirectionLanes direction_rectified(DirectionLanes v) { return v < 0.0F ? 0.0F : v; }
+#endif
+
+// direction_block outputs from channel `first` on at V vectors of points from `p` on.  lines: offsets of what is read
+template <int V>
+KRISS_ALWAYS_INLINE void direction_point(const DirectionGrid& g, const DirectionStep& s, const index_t* lines, int many,
+                                         index_t image, int first, index_t p) {
+    constexpr int B = direction_block;
+    DirectionLanes acc[B][V];
+    for (int o = 0; o < B; ++o) {
+        const float start = s.b != nullptr ? s.b[first + o] : 0.0F;
+        for (int v = 0; v < V; ++v) {
+            acc[o][v] = direction_filled(start);
+        }
+    }
+    const float* w = s.w + first;
+    for (int c = 0; c < s.inputs; ++c) {
+        const float* const in = s.in + c * image + p;
+        for (int k = 0; k < many; ++k) {
+            const float* const from = in + lines[k];
+            for (int d = -1; d <= 1; ++d) {
+                DirectionLanes x[V];
+                for (int v = 0; v < V; ++v) {
+                    x[v] = direction_load(from + d + v * direction_width);
+                }
+                for (int o = 0; o < B; ++o) {
+                    const float weight = w[o];
+                    for (int v = 0; v < V; ++v) {
+                        acc[o][v] += x[v] * weight;
+                    }
+                }
+                w += s.outputs;
+            }
+        }
+    }
+    for (int v = 0; v < V; ++v) {
+        const index_t at = p + v * direction_width;
+        const DirectionLanes inside = direction_load(g.fields + at);
+        DirectionLanes walls{}, outside{};
+        if (s.slopes != nullptr) {
+            walls = direction_load(g.fields + image + at);
+            outside = direction_load(g.fields + 2 * image + at);
+        }
+        for (int o = 0; o < B; ++o) {
+            DirectionLanes value = acc[o][v];
+            if (s.rectify) {
+                value = direction_rectified(value);
+            }
+            DirectionLanes gate = inside;
+            if (s.slopes != nullptr) {
+                gate += walls * s.slopes[first + o];
+                gate += outside * s.slopes[s.outputs + first + o];
+            }
+            value = value * gate;
+            const index_t to = (first + o) * image + at;
+            if (s.skip != nullptr) {
+                value = direction_load(s.skip + to) + value;
+            }
+            direction_store(s.out + to, value);
+        }
+    }
+}
+
+// One line, four outputs after the other.
+KRISS_NOINLINE inline void direction_line(const DirectionGrid& g, const DirectionStep& s, index_t k) {
+    index_t lines[direction_lines];
+    int many = 0;
+    for (int z = g.flat ? 0 : -1; z <= (g.flat ? 0 : 1); ++z) {
+        for (int y = -1; y <= 1; ++y) {
+            lines[many++] = z * g.plane() + y * g.line();
+        }
+    }
+    const index_t at = g.at(k), size = g.line() - direction_lanes, image = g.image();
+    constexpr index_t step = direction_vectors * direction_width;
+    for (int first = 0; first < s.outputs; first += direction_block) {
+        index_t p = 0;
+        for (; p + step <= size; p += step) {
+            direction_point<direction_vectors>(g, s, lines, many, image, first, at + p);
+        }
+        if constexpr (direction_vectors > 1) {
+            for (; p < size; p += direction_width) {
+                direction_point<1>(g, s, lines, many, image, first, at + p);
+            }
+        }
+    }
+}
+
+// Means of 2^d points of the finer grid `f`; points beyond it count as 0.
+KRISS_NOINLINE inline void direction_halve(const DirectionGrid& f, const DirectionGrid& g, const DirectionStep& s,
+                                           index_t k) {
+    const index_t from = f.image(), to = g.image(), at = g.at(k);
+    const index_t z = f.flat ? 0 : 2 * (k / g.n1), y = 2 * (k % g.n1);
+    const index_t high = f.plane(), next = f.line();
+    const index_t start = (z + (f.flat ? 0 : 1)) * high + (y + 1) * next + direction_lanes;
+    for (int c = 0; c < s.outputs; ++c) {
+        const float* const a = s.in + c * from + start;
+        float* KRISS_RESTRICT out = s.out + c * to + at;
+        const float* KRISS_RESTRICT inside = g.fields + at;
+        if (f.flat) {
+            for (index_t p = 0; p < g.n2; ++p) {
+                const float sum = (a[2 * p] + a[2 * p + 1]) + (a[next + 2 * p] + a[next + 2 * p + 1]);
+                out[p] = 0.25F * sum * inside[p];
+            }
+        } else {
+            for (index_t p = 0; p < g.n2; ++p) {
+                const float* const b = a + high;
+                const float low = (a[2 * p] + a[2 * p + 1]) + (a[next + 2 * p] + a[next + 2 * p + 1]);
+                const float sum = low + ((b[2 * p] + b[2 * p + 1]) + (b[next + 2 * p] + b[next + 2 * p + 1]));
+                out[p] = 0.125F * sum * inside[p];
+            }
+        }
+    }
+}
+
+// out = skip + in[half] on the finer grid `f`.
+KRISS_NOINLINE inline void direction_enlarge(const DirectionGrid& f, const DirectionGrid& g, const DirectionStep& s,
+                                             index_t k) {
+    const index_t at = f.at(k), from = g.image(), to = f.image();
+    const index_t z = f.flat ? 0 : k / f.n1 / 2, y = k % f.n1 / 2;
+    const index_t start = (z + (f.flat ? 0 : 1)) * g.plane() + (y + 1) * g.line() + direction_lanes;
+    for (int c = 0; c < s.outputs; ++c) {
+        const float* KRISS_RESTRICT a = s.in + c * from + start;
+        const float* const skip = s.skip != nullptr ? s.skip + c * to + at : nullptr;
+        float* const out = s.out + c * to + at;
+        const float* KRISS_RESTRICT inside = f.fields + at;
+        const index_t pairs = f.n2 / 2;
+        for (index_t p = 0; p < pairs; ++p) {
+            const float first = a[p] * inside[2 * p], second = a[p] * inside[2 * p + 1];
+            out[2 * p] = skip != nullptr ? skip[2 * p] + first : first;
+            out[2 * p + 1] = skip != nullptr ? skip[2 * p + 1] + second : second;
+        }
+        if (f.n2 % 2 != 0) {
+            const float last = a[pairs] * inside[f.n2 - 1];
+            out[f.n2 - 1] = skip != nullptr ? skip[f.n2 - 1] + last : last;
+        }
+    }
+}
+
+KRISS_NOINLINE inline void direction_sum(const DirectionGrid& g, const DirectionStep& s, index_t k) {
+    const index_t at = g.at(k), image = g.image();
+    float* KRISS_RESTRICT out = s.out + at;
+    const float start = s.b != nullptr ? s.b[0] : 0.0F;
+    for (index_t p = 0; p < g.n2; ++p) {
+        out[p] = start;
+    }
+    for (int c = 0; c < s.inputs; ++c) {
+        const float* KRISS_RESTRICT in = s.in + c * image + at;
+        const float weight = s.w[c];
+        for (index_t p = 0; p < g.n2; ++p) {
+            out[p] += weight * in[p];
+        }
+    }
+}
+
+// g: the grid of the result, or of the finer side of halve and enlarge, whose other side is `coarse`.
+inline void direction_step(const DirectionGrid& g, const DirectionGrid& coarse, const DirectionStep& s,
+                           const Executor& ex) {
+    const DirectionGrid& over = s.kind == DirectionKind::halve ? coarse : g;
+    const index_t work = (s.kind == DirectionKind::convolve ? s.inputs : 1) * s.outputs * over.n2;
+    const index_t grain = work < 8192 ? 8192 / (work > 0 ? work : 1) : 1;
+    ex.parallel_for(over.lines(), grain, [&](index_t begin, index_t end) {
+        for (index_t k = begin; k < end; ++k) {
+            switch (s.kind) {
+                case DirectionKind::convolve: direction_line(g, s, k); break;
+                case DirectionKind::halve: direction_halve(g, coarse, s, k); break;
+                case DirectionKind::enlarge: direction_enlarge(g, coarse, s, k); break;
+                case DirectionKind::sum: direction_sum(g, s, k); break;
+            }
+        }
+    });
+}
+
+// A program: steps on a hierarchy of grids, from a residual to a direction.
+struct DirectionProgram {
+    const DirectionGrid* grids = nullptr;
+    const DirectionStep* steps = nullptr;
+    const int* levels = nullptr;  // of the steps: the finer one for halve and enlarge
+    int count = 0;
+    index_t n = 0;
+    const std::int64_t* cells = nullptr;  // (n): where the unknowns are in an image of the finest grid
+    float* first = nullptr;               // the image that the residual goes to
+    const float* last = nullptr;          // the image that the direction comes from
+};
+
+// out = scale |r| f(r / |r|), |.| the root of the mean square.  r, out: (n). Zero gives zero, NaN and infinity NaN.
+inline void direction_run(const DirectionProgram& p, const double* r, double* out, double scale, const Executor& ex) {
+    double largest = 0.0;
+    bool finite = true;
+    for (index_t i = 0; i < p.n; ++i) {
+        const double a = r[i] < 0.0 ? -r[i] : r[i];
+        finite = finite && std::isfinite(a);
+        largest = a > largest ? a : largest;
+    }
+    if (!finite || !(largest > 0.0)) {
+        for (index_t i = 0; i < p.n; ++i) {
+            out[i] = finite ? 0.0 : std::nan("");
+        }
+        return;
+    }
+    int exponent = 0;
+    std::frexp(largest, &exponent);
+    const double unit = std::ldexp(1.0, -exponent / 2), other = std::ldexp(1.0, -exponent - (-exponent / 2));
+    double sum = 0.0;
+    for (index_t i = 0; i < p.n; ++i) {
+        const double a = r[i] * unit * other;
+        sum += a * a;
+    }
+    const double norm = std::sqrt(sum / static_cast<double>(p.n));
+    const double inverse = 1.0 / norm;
+    for (index_t i = 0; i < p.n; ++i) {
+        p.first[p.cells[i]] = static_cast<float>(r[i] * unit * other * inverse);
+    }
+    for (int k = 0; k < p.count && !ex.interrupted(); ++k) {
+        const DirectionGrid& g = p.grids[p.levels[k]];
+        const bool two = p.steps[k].kind == DirectionKind::halve || p.steps[k].kind == DirectionKind::enlarge;
+        direction_step(g, two ? p.grids[p.levels[k] + 1] : g, p.steps[k], ex);
+    }
+    for (index_t i = 0; i < p.n; ++i) {
+        out[i] = static_cast<double>(p.last[p.cells[i]]) * norm * scale / unit / other;
+    }
+}
+
+KRISS_NAMESPACE_END
