@@ -134,7 +134,7 @@ def test_repelling_rows_of_every_kind_by_enumeration(kind, rank, rng):
     U = np.linalg.svd(A, full_matrices=False)[0][:, :2]
     tau = np.sum(U**2, axis=1)
     rows = as_kind(A, kind)
-    draws = 1500 if (kind, rank) == ("dense", None) else 250
+    draws = 4000 if (kind, rank) == ("dense", None) else 250
     dpp = {S: np.linalg.det(U[list(S)]) ** 2 for S in itertools.combinations(range(6), 2)}
     expect(sets(rows, 2, "dpp", draws, rank=rank), dpp)
     volume = {S: np.linalg.det(U[list(S)].T @ U[list(S)]) for S in itertools.combinations(range(6), 3)}
