@@ -112,7 +112,8 @@ class FSAI(ProductPair):
     Of all lower triangles with its pattern G minimises the trace of ``G A G'`` over n, over the n-th root of its
     determinant. There is always such a G for a positive definite A, without shifts, and its rows are independent of
     each other. Both the set-up and the application run on all workers; incomplete factorisations take fewer iterations
-    but wait for one row after another.
+    but wait for one row after another. On few cores `Jacobi` is often faster than this, in spite of its iterations:
+    `kriss.solve.cg` takes it into its vector passes.
 
     With rows of k entries: set-up k**3 / 3 flops per row, application 4 nnz flops and 24 nnz + 40 n bytes in float64,
     G and its transpose stored.
@@ -132,7 +133,7 @@ class FSAI(ProductPair):
     >>> A = poisson2d(40)
     >>> b = np.ones(1600)
     >>> plain, better = (cg(A, b, rtol=1e-8, M=M).iterations for M in ("jacobi", FSAI(A)))
-    >>> better < 0.6 * plain
+    >>> better < 0.8 * plain
     True
     """
 

@@ -167,8 +167,10 @@ class LearnedInverse(ProductPair):
     Application: 4 nnz(A) flops and 24 nnz(A) + 48 n bytes in float64. Set-up: the network, about 4.4 kflop per pair of
     coupled unknowns and 18 per unknown, the set-up of FSAI, and the comparison. There, each of the three has the
     memory traffic of 100 iterations with the diagonal; what reaches a thousandth of the residual with the least
-    traffic is kept, or else what leaves the smallest residual. Traffic decides the time on a processor; on a GPU, where
-    every iteration waits for its inner products, fewer iterations can be worth more: then ``validate=False``.
+    traffic is kept, or else what leaves the smallest residual. Traffic is a rough guide to the time on a processor (it
+    flatters FSAI, whose rows are short, and is unfair to the diagonal, which `kriss.solve.cg` takes into its vector
+    passes); on a GPU, where every iteration waits for its inner products, fewer iterations can be worth more: then
+    ``validate=False``.
 
     References
     ----------
