@@ -262,8 +262,11 @@ void copy_blocks(const T* rows, index_t length, index_t b, T* out) {
 
 }  // namespace
 
+namespace {
+
+// The pattern of aligned blocks without their values.
 template <class T, class I>
-Blocks<T, I> by_blocks(const CsrView<T, I>& a, const Executor& ex) {
+Blocks<T, I> find_blocks(const CsrView<T, I>& a, const Executor& ex) {
     constexpr index_t some = 256;  // lines that show whether the rest is worth the room
     const index_t n = a.rows;
     for (const index_t b : {6, 4, 3, 2}) {
@@ -298,15 +301,7 @@ Blocks<T, I> by_blocks(const CsrView<T, I>& a, const Executor& ex) {
         out.indices.resize(static_cast<std::size_t>(before(lines)));
         ex.parallel_for(lines - first, some, [&](index_t begin, index_t end) { look(first + begin, first + end); });
         if (good) {
-            out.data = aligned<T>(before(lines) * b * b);
-            ex.parallel_for(lines, some, [&](index_t begin, index_t end) {
-                for (index_t line = begin; line < end; ++line) {
-                    const index_t start = a.indptr[line * b];
-                    copy_blocks(a.data + start, static_cast<index_t>(a.indptr[line * b + 1]) - start, b,
-                                out.data.get() + start);
-                }
-            });
-            out.view = {lines, b, b, out.indptr.data(), out.indices.data(), out.data.get()};
+            out.view = {lines, b, b, out.indptr.data(), out.indices.data(), nullptr};
             return out;
         }
     }
@@ -314,16 +309,43 @@ Blocks<T, I> by_blocks(const CsrView<T, I>& a, const Executor& ex) {
 }
 
 template <class T, class I>
-void choose_storage(const CsrView<T, I>& a, Diagonals<T>& diagonals, Blocks<T, I>& blocks, const Executor& ex) {
-    blocks = by_blocks(a, ex);
-    diagonals = by_diagonals(a, ex);
-    if (!diagonals.used() || !blocks.used()) {
-        return;
+void copy_values(const CsrView<T, I>& a, Blocks<T, I>& blocks, const Executor& ex) {
+    const index_t b = blocks.view.high;
+    blocks.data = aligned<T>(a.indptr[a.rows]);
+    ex.parallel_for(blocks.view.lines, solve_grain / b, [&](index_t begin, index_t end) {
+        for (index_t line = begin; line < end; ++line) {
+            const index_t start = a.indptr[line * b];
+            copy_blocks(a.data + start, static_cast<index_t>(a.indptr[line * b + 1]) - start, b,
+                        blocks.data.get() + start);
+        }
+    });
+    blocks.view.data = blocks.data.get();
+}
+
+}  // namespace
+
+template <class T, class I>
+Blocks<T, I> by_blocks(const CsrView<T, I>& a, const Executor& ex) {
+    Blocks<T, I> out = find_blocks(a, ex);
+    if (out.used()) {
+        copy_values(a, out, ex);
     }
-    if (diagonals.stored * static_cast<index_t>(sizeof(T)) <= blocks.bytes()) {
-        blocks = {};
-    } else {
-        diagonals = {};
+    return out;
+}
+
+template <class T, class I>
+void choose_storage(const CsrView<T, I>& a, Diagonals<T>& diagonals, Blocks<T, I>& blocks, const Executor& ex) {
+    blocks = find_blocks(a, ex);
+    diagonals = by_diagonals(a, ex);
+    if (diagonals.used() && blocks.used()) {
+        if (diagonals.stored * static_cast<index_t>(sizeof(T)) <= blocks.bytes()) {
+            blocks = {};
+        } else {
+            diagonals = {};
+        }
+    }
+    if (blocks.used()) {
+        copy_values(a, blocks, ex);
     }
 }
 

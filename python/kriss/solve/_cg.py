@@ -124,7 +124,8 @@ def cg(
     Notes
     -----
     Per iteration: 2 nnz + 10 n flops and 12 nnz + 84 n bytes (float64, 32-bit indices); Jacobi adds 3 n flops and
-    16 n bytes, SSOR 2 nnz + 6 n flops and 12 nnz + 80 n bytes. Memory: three vectors besides x, four with SSOR.
+    16 n bytes, SSOR 2 nnz + 6 n flops and 12 nnz + 80 n bytes. Memory: three vectors besides x, four with SSOR, and a
+    copy of the entries of A where it has few diagonals or dense blocks, which then take less traffic.
     With k columns 12 nnz / k takes the place of 12 nnz, per column; the memory is four vectors per column of a panel of
     eight. Sums are kept in double precision and in a fixed order, so the result has the same bits for any number of
     workers. Float32 is kept if both A and b are float32.
