@@ -150,7 +150,8 @@ class LearnedDirection(_Preconditioner):
     ----------
     is_linear, is_spd : bool
         False: `kriss.solve.cg` refuses it, `kriss.solve.fcg` and `kriss.solve.fgmres` take it. (Without rectifiers the
-        network is linear, but neither symmetric nor computed in more than single precision.)
+        network is linear, but neither symmetric nor computed in more than single precision.) For the same reason ``T``
+        and ``H`` raise NotImplementedError.
     levels : int
         Grids that the network uses.
     nbytes : int
