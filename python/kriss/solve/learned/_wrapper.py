@@ -36,7 +36,7 @@ class Wrapper(_Preconditioner):
     grid : sequence of int, optional
         Points per axis of the residual as an image, one to three axes.
     dtype : dtype, default float64
-        float32 or float64: of the residuals that it takes. `solve` works in the precision of A and b, whichever this is.
+        float32 or float64: of the residuals that it takes. `solve` works in the precision of A and b.
 
     Attributes
     ----------
