@@ -307,6 +307,23 @@ def test_approximate_inverses_moved_to_the_device_are_the_same_operator(make, dt
     assert there.params["M"] == "CudaProducts"
 
 
+@pytest.mark.parametrize("power", [-110, 110])
+def test_factors_on_the_device_share_the_scaling(power, device, rng):  # noqa: F811
+    small = sps.coo_array(mesh(8).astype(np.float32))
+    far = (small.row != small.col) & ((small.row + small.col) % 3 == 0)
+    small.data[far] *= np.float32(2.0**-30)
+    small = sps.csr_matrix(small)
+    host = FSAI(small * np.float32(2.0**power))
+    M, (first, second, _) = host.to_device(), host._parts
+    for mine, its in ((first, M._first), (second, M._second)):
+        got = its[2].get()
+        assert np.array_equal(np.ldexp(got, -(host._shift // 2)), mine[2])  # no bit is lost
+        assert np.abs(got[mine[2] != 0]).min() > np.finfo(np.float32).tiny
+    held = M.nbytes
+    M @ on_device(rng.standard_normal((64, 3)).astype(np.float32))
+    assert M.nbytes == held + 3 * 64 * 4
+
+
 def test_single_precision(device, rng):  # noqa: F811
     A = mesh(8).astype(np.float32)
     b = rng.standard_normal((64, 2)).astype(np.float32)

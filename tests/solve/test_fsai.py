@@ -1,6 +1,7 @@
 """Factorised sparse approximate inverses against the textbook definition, and what they promise."""
 
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import kriss
-from kriss.solve import FSAI, cg
+from kriss.solve import FSAI, _fsai, cg
 from kriss.testing import anisotropic2d, diffusion2d, mesh_diffusion, poisson2d, poisson3d
 
 
@@ -116,6 +117,64 @@ def test_scaling_by_powers_of_two_changes_no_bit(rng):
     scale = 10.0 ** rng.uniform(-60, 60, 81)
     wild = sps.csr_array(sps.diags_array(scale) @ A @ sps.diags_array(scale))
     assert_allclose((FSAI(wild) @ (scale * r)) * scale, base, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("dtype", "ends"),
+    [("f8", (1e200, 1e-200)), ("f8", (1e-200, 1e200)), ("f8", (1.7e308, 1e-10)), ("f4", (1e20, 1e-20)),
+     ("f4", (1e38, 1e-8)), ("f4", (1e-37, 3e38))],
+)  # fmt: skip
+def test_a_diagonal_over_the_whole_range_is_no_indefinite_matrix(dtype, ends):
+    d = np.array([ends[0], 1.0, ends[1]], dtype)
+    root = np.sqrt(d)
+    # 0.25 at places (0, 1) and (1, 2) of the matrix scaled to a unit diagonal
+    A = sps.csr_array(sps.diags_array(d) + sps.diags_array([0.25 * root[:-1] * root[1:]] * 2, offsets=[-1, 1]))
+    A = A.astype(dtype)
+    unit = sps.csr_array(np.array([[1, 0.25, 0], [0.25, 1, 0.25], [0, 0.25, 1]], dtype))
+    assert_allclose((FSAI(A) @ root) * root, FSAI(unit) @ np.ones(3, dtype), rtol=100 * np.finfo(dtype).eps)
+    assert_allclose(FSAI(sps.diags_array(d, format="csr")) @ d, 1.0, rtol=10 * np.finfo(dtype).eps)
+
+
+def arrow(n):
+    """A full first row and column."""
+    rest = np.arange(1, n)
+    edge = sps.csr_array((-1.0 / rest, (np.zeros(n - 1, int), rest)), shape=(n, n))
+    return sps.csr_array(sps.diags_array(np.full(n, 4.0)) + edge + edge.T)
+
+
+@pytest.mark.parametrize("room", [1, 500, 2**20])
+@pytest.mark.parametrize("power", [2, 3])
+def test_powers_in_parts_are_the_powers(power, room, rng, monkeypatch):
+    monkeypatch.setattr(_fsai, "ROOM", room)
+    assert FSAI(sps.csr_array((0, 0)), power).nnz == 0
+    for A in (arrow(40), definite(40, rng, 0.03), poisson2d(7)):
+        pattern = np.linalg.matrix_power((A.toarray() != 0).astype(int), power) != 0
+        unit = np.abs(A.toarray()) / np.sqrt(A.diagonal())
+        for most in (1, 4, 100):
+            expected = np.eye(A.shape[0], dtype=bool)
+            for i in range(A.shape[0]):
+                columns = np.flatnonzero(pattern[i, :i])
+                best = sorted(columns, key=lambda j, i=i, unit=unit: (-unit[i, j], -j))
+                expected[i, best[: most - 1]] = True
+            indptr, indices = _fsai.pattern(kriss._validate.csr(A, "A"), power, most)
+            found = sps.csr_array((np.ones(indices.size), indices, indptr), A.shape).toarray()
+            assert_array_equal(found != 0, expected)
+
+
+def test_an_arrow_does_not_fill_the_memory(monkeypatch):
+    n = 1500
+    monkeypatch.setattr(_fsai, "ROOM", 2**16)
+    A = arrow(n)
+    FSAI(arrow(10), 2)
+    tracemalloc.start()
+    try:
+        M = FSAI(A, 2, most=5)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert M.nnz == 5 * n - 10
+    assert peak < 4 * n * n  # the whole square of A has n**2 entries, and took 19 bytes for each
 
 
 @pytest.mark.parametrize(("workers", "n"), [(2, 40), (4, 40), (3, 700)])

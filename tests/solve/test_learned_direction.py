@@ -1,6 +1,7 @@
 """Networks that propose search directions for Poisson problems."""
 
 import pickle
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import kriss
+from kriss import _validate as check
 from kriss.solve import Jacobi, cg, fcg
-from kriss.solve.learned import DeepConjugateDirection, LearnedDirection, ModelFileError, _model
+from kriss.solve.learned import DeepConjugateDirection, LearnedDirection, ModelFileError, _direction, _model
 from kriss.solve.learned import _direction_network as network
 from kriss.testing import diffusion2d, masked_poisson, poisson2d, poisson3d
 
@@ -341,10 +343,96 @@ def test_files(tmp_path):
         DeepConjugateDirection(3, "recursive", MODEL.weights)
     with pytest.raises(ValueError, match="dim is 1, expected 2 or 3"):
         DeepConjugateDirection(1, "recursive", MODEL.weights)
+    for dim in ("2", 2.0, None):
+        with pytest.raises(TypeError, match="dim must be an integer"):
+            DeepConjugateDirection(dim, "recursive", MODEL.weights)
     with pytest.raises(ValueError, match="network must be one of"):
         DeepConjugateDirection(2, "deep", MODEL.weights)
     with pytest.raises(ValueError, match="name must be one of"):
         DeepConjugateDirection.pretrained("1d")
+
+
+@pytest.mark.parametrize(
+    "config", ['{"network": [], "dim": 2}', '{"network": {}, "dim": 2}', '{"network": "recursive", "dim": 2.0}', "[]"]
+)
+def test_cards_of_other_kinds_are_no_such_network(config, tmp_path):
+    _model.write(tmp_path / "m.npz", MODEL.weights, {})
+    (tmp_path / "m.json").write_text(f'{{"config": {config}}}')
+    with pytest.raises(ModelFileError, match="its card is of no such network"):
+        DeepConjugateDirection.load(tmp_path / "m.npz")
+
+
+def test_a_system_in_double_precision_is_solved_in_it_after_a_setup_in_single():
+    A, b = poisson2d(30), np.random.default_rng(0).standard_normal(900)
+    M = MODEL.setup(A.astype(np.float32), (30, 30))
+    result = M.solve(A, b, rtol=1e-10)
+    assert (result.status, result.params["kept"], result.x.dtype) == ("converged", "network", np.float64)
+    assert np.linalg.norm(b - A @ result.x) <= 1.01e-10 * np.linalg.norm(b)
+
+
+@pytest.mark.parametrize("name", ["T", "H"])
+def test_it_has_no_transpose(name):
+    with pytest.raises(NotImplementedError, match="LearnedDirection is not a symmetric linear map"):
+        getattr(MODEL.setup(poisson2d(6), (6, 6)), name)
+
+
+@pytest.mark.parametrize("walls", ["neumann", "dirichlet"])
+@pytest.mark.parametrize(
+    ("shape", "kept"),
+    [
+        ((3, 3), [(0, 1), (2, 2)]), ((3, 3), [(2, 2), (0, 1)]), ((3, 3), [(0, 1)]), ((3, 3), [(0, 0)]),
+        ((1, 1), [(0, 0)]), ((1, 5), [(0, 0), (0, 2), (0, 4)]),
+        ((4, 4), [(0, 0), (0, 2), (3, 3)]), ((3, 3, 3), [(0, 0, 0), (0, 1, 1)]),
+    ],
+)  # fmt: skip
+def test_cells_without_neighbours(shape, kept, walls):
+    mask = np.zeros(shape, bool)
+    mask[tuple(np.transpose(kept))] = True
+    A, b = masked_poisson(mask, walls=walls), np.arange(1.0, len(kept) + 1)
+    model = MODEL if len(shape) == 2 else DeepConjugateDirection.pretrained("3d")
+    for scale in (1.0, 2.0**-70):
+        M = model.setup(scale * A, shape, mask)
+        assert_allclose(M.solve(scale * A, b, rtol=1e-12).x * scale, b / A.diagonal(), rtol=1e-11)
+    coupling, took = _direction.poisson(check.csr(A, "A"), mask)
+    # the same matrix, whatever part of it is said to be walls
+    assert_allclose(coupling * 2 * mask.ndim * (1.0 - took[mask]), A.diagonal(), rtol=1e-14)
+    if walls == "neumann" or len(set(A.diagonal() / masked_poisson(mask).diagonal())) > 1:
+        assert coupling == 1.0
+
+
+def test_isolated_cells_that_are_no_laplacian_are_refused():
+    mask = np.zeros((3, 3), bool)
+    mask[0, 1] = mask[2, 2] = True
+    for bad in (-1.0, 0.0):
+        with pytest.raises(ValueError, match="is no multiple of a Laplacian: its diagonal entry in row"):
+            MODEL.setup(sps.csr_array(np.diag([1.0, bad])), (3, 3), mask)
+
+
+def test_the_setup_holds_no_table_of_neighbours():
+    A = poisson3d(24)
+    model = DeepConjugateDirection.pretrained("3d")
+    tracemalloc.start()
+    try:
+        model.setup(A, (24, 24, 24))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= 270 * 24**3  # 230 in large ones; it was 650
+
+
+def test_update_takes_another_coupling_and_other_walls():
+    mask = holes((20, 24), 3)
+    M = MODEL.setup(masked_poisson(mask), (20, 24), mask)
+    r = np.random.default_rng(1).standard_normal(int(mask.sum()))
+    B = sps.csr_array(3.0 * masked_poisson(mask, walls="dirichlet"))
+    before, fresh = M @ r, MODEL.setup(B, (20, 24), mask) @ r
+    for bad in (poisson2d(20), sps.csr_array(-B), sps.eye_array(r.size, format="csr")):
+        with pytest.raises(ValueError, match="A"):
+            M.update(bad)
+        assert_array_equal(M @ r, before)
+    M.update(B)
+    assert_array_equal(M @ r, fresh)
+    assert not np.array_equal(fresh, before / 3.0)
 
 
 def test_masked_poisson_is_the_loop():

@@ -257,6 +257,37 @@ def test_scaling_changes_no_bit(power, rng):
         assert_array_equal(two @ r, np.ldexp(one @ r, -power))
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("validate", [True, False])
+@pytest.mark.parametrize(
+    ("dtype", "ends"),
+    [("f8", (1e200, 1e-200)), ("f8", (1e-200, 1e200)), ("f8", (1.7e308, 1e-10)), ("f4", (1e20, 1e-20)),
+     ("f4", (1e38, 1e-8)), ("f4", (1e-37, 3e38))],
+)  # fmt: skip
+def test_a_diagonal_over_the_whole_range(dtype, ends, validate):
+    d = np.array(ends, dtype)
+    M = MODEL.setup(sps.diags_array(d, format="csr"), validate=validate)
+    unit = MODEL.setup(sps.eye_array(2, dtype=dtype, format="csr"), validate=False) @ np.ones(2, dtype)
+    assert_allclose(M @ d, unit if M.params["kept"] == "learned" else 1.0, rtol=1e-6)
+    assert M.params["kept"] == "learned" or validate
+    assert np.isfinite(M @ np.ones(2, dtype)).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_inverse_out_of_range_falls_back_and_says_why():
+    d = np.array([1e38, 1e-40], np.float32)
+    M = MODEL.setup(sps.diags_array(d, format="csr"), validate=False)
+    assert M.params["kept"] == "Jacobi"
+    assert M.params["reason"] == "entries of the inverse learned overflow float32: A is too badly scaled"
+    assert_allclose(M @ d, 1.0, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("error")
+def test_entries_whose_squares_overflow_print_nothing():
+    M = MODEL.setup(sps.csr_array([[1.0, 1e200], [1e200, 1.0]]))
+    assert (M.params["kept"], M.params["reason"]) == ("Jacobi", "the network returned NaN or infinity")
+
+
 def test_single_precision(rng):
     A = mesh_diffusion(300, 1e-1, 0.3, rng=rng)
     r = rng.standard_normal(300)

@@ -112,10 +112,36 @@ def test_a_correction_turned_over_is_refused():
         M @ np.ones(200)
 
 
-def test_the_matrix_takes_the_precision_of_the_wrapper():
-    result = Wrapper(np.tanh, 400, dtype="f4").solve(poisson2d(20), np.ones(400), rtol=1e-4)
-    assert result.status == "converged"
-    assert result.x.dtype == np.float32
+@pytest.mark.parametrize("system", ["f4", "f8"])
+@pytest.mark.parametrize("own", ["f4", "f8"])
+def test_the_system_keeps_its_precision_whatever_that_of_the_wrapper(own, system):
+    C, b = poisson2d(20).astype(system), B.repeat(4).astype(system)
+    rtol = 1e-11 if system == "f8" else 1e-5
+    result = Wrapper(np.tanh, 400, dtype=own).solve(C, b, rtol=rtol)
+    assert (result.status, result.params["kept"], result.x.dtype) == ("converged", "module", np.dtype(system))
+    assert np.linalg.norm(b - C @ result.x) <= 1.01 * rtol * np.linalg.norm(b)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("dtype", "exponent"), [("f8", 664), ("f8", -664), ("f8", 1000), ("f4", 83), ("f4", -100)])
+def test_the_guard_sees_the_same_at_any_size_of_the_right_hand_side(dtype, exponent):
+    C, b = poisson2d(10).astype(dtype), B.astype(dtype)
+    bad, good = (Wrapper(f, 100, dtype=dtype) for f in (lambda u: u * np.logspace(0, -6, 100), lambda u: 2.0 * u))
+    for M, kept in ((bad, "jacobi"), (good, "module")):
+        result, plain = (M.solve(C, np.ldexp(b, k), rtol=1e-4) for k in (exponent, 0))
+        assert result.status == "converged"
+        assert result.params["kept"] == plain.params["kept"] == kept
+        assert result.params["reason"] == plain.params["reason"]
+        assert result.iterations == plain.iterations
+
+
+def test_it_has_no_transpose():
+    M = Wrapper(np.tanh, N * N)
+    for name in "TH":
+        with pytest.raises(NotImplementedError, match="Wrapper is not a symmetric linear map"):
+            getattr(M, name)
+    with pytest.raises(NotImplementedError):
+        M.rmatvec(B)
 
 
 def test_a_zero_right_hand_side():

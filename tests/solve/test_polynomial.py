@@ -544,3 +544,10 @@ def test_linear_and_symmetric(n, seed, degree):
         assert abs(x @ (M @ y) - y @ (M @ x)) <= 1e-12 * size
         assert_allclose(M @ (2.0 * x - y), 2.0 * (M @ x) - (M @ y), atol=1e-11 * np.linalg.norm(dense(M)) * 4)
         assert np.linalg.eigvalsh((dense(M) + dense(M).T) / 2)[0] > 0
+
+
+@pytest.mark.parametrize(("dtype", "ends"), [("f8", (1e200, 1e-200)), ("f4", (1e20, 1e-20))])
+def test_a_diagonal_over_the_whole_range(dtype, ends):
+    d = np.array(ends, dtype)
+    M = Chebyshev(sps.diags_array(d, format="csr"), 2)
+    assert_allclose(M @ d, Chebyshev(sps.eye_array(2, dtype=dtype, format="csr"), 2) @ np.ones(2, dtype), rtol=1e-6)

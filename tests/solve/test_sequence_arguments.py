@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sps
 
-from kriss.solve import Sequence, cg
+from kriss.solve import FSAI, Sequence, cg
 from kriss.testing import poisson2d
 
 A, B = sps.csr_array(sps.eye_array(144) + poisson2d(12)), np.ones(144)
@@ -50,3 +50,18 @@ def test_a_vector_for_a_matrix_is_named_the_second_time_too():
     S.solve(A, B)
     with pytest.raises(ValueError, match="A "):
         S.solve(sps.csr_array(np.ones(B.size)), B)
+
+
+def test_approximate_inverses_are_a_choice():
+    S = Sequence("cg", "fsai", params={"power": 2, "most": 6}, rtol=1e-8)
+    for t in range(3):
+        C = sps.csr_array((1.0 + t) * A + sps.eye_array(144))
+        assert S.solve(C, B).iterations == cg(C, B, rtol=1e-8, M=FSAI(C, 2, most=6)).iterations
+    S = Sequence("cg", ["jacobi", "fsai"], rtol=1e-8, rng=0)
+    for t in range(30):
+        C = sps.csr_array(A + (t % 3) * sps.eye_array(144))
+        assert S.solve(C, B).converged
+    assert S.report().used.min() > 0
+    for wrong, error in (({"power": 9}, "power must be"), ({"omega": 1.0}, "which nothing here takes")):
+        with pytest.raises(ValueError, match=error):
+            Sequence("cg", "fsai", params=wrong).solve(A, B)

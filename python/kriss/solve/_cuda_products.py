@@ -23,7 +23,7 @@ class CudaProducts(CudaPreconditioner):
     is_spd, is_linear : bool
         True.
     nbytes : int
-        Memory held on the device.
+        Memory held on the device, scratch of the last application included.
 
     Raises
     ------
@@ -59,11 +59,15 @@ class CudaProducts(CudaPreconditioner):
         cp = _device.cupy()
         self.shape, self.dtype = (n, n), np.dtype(dtype)
         self._launch = Launcher(self.dtype)
-        # The power of two that makes up for the scaling of A goes into the second factor: that changes no bit.
-        scaled = (second[0], second[1], np.ldexp(second[2], shift))
+        # Half of the power of two that makes up for the scaling of A goes into each factor, so that the entries of both
+        # stay in range; it is even, and changes no bit.
         self._first, self._second = (
-            tuple(cp.asarray(v) for v in (rows[0].astype(np.int32), rows[1].astype(np.int32), rows[2]))
-            for rows in (first, scaled)
+            (
+                cp.asarray(indptr.astype(np.int32)),
+                cp.asarray(indices.astype(np.int32)),
+                cp.asarray(np.ldexp(data, shift // 2)),
+            )
+            for indptr, indices, data in (first, second)
         )
         self._extra = cp.asarray(np.ldexp(extra, shift)) if extra.size else None
         self._room: Any = None
@@ -71,7 +75,7 @@ class CudaProducts(CudaPreconditioner):
     @property
     def nbytes(self) -> int:
         """Memory held on the device, in bytes."""
-        held = (*self._first, *self._second, *(() if self._extra is None else (self._extra,)))
+        held = (*self._first, *self._second, *(v for v in (self._extra, self._room) if v is not None))
         return sum(int(v.nbytes) for v in held)
 
     def _apply(self, r: Any, z: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from kriss import _validate as check
 from kriss._backend import kernels
-from kriss.solve._native import NativePreconditioner, scaled
+from kriss.solve._native import NativePreconditioner, balanced
 from kriss.solve._precond import _diagonal, same_pattern
 from kriss.solve._triangular import Rows
 
@@ -22,6 +23,7 @@ Array = npt.NDArray[Any]
 
 FAMILY = "solve_fsai"
 POWER, MOST = 1, 100
+ROOM = 2**20  # entries of a power of A that are held at a time
 
 
 class ProductPair(NativePreconditioner):
@@ -116,7 +118,8 @@ class FSAI(ProductPair):
     `kriss.solve.cg` takes it into its vector passes.
 
     With rows of k entries: set-up k**3 / 3 flops per row, application 4 nnz flops and 24 nnz + 40 n bytes in float64,
-    G and its transpose stored.
+    G and its transpose stored. The set-up holds about a million entries of ``A**power`` at a time, or one row; but it
+    runs through all of them, n**2 for ``power=2`` where a row of A is full.
 
     References
     ----------
@@ -177,7 +180,7 @@ class FSAI(ProductPair):
                 "number"
             )
         self._pattern = (matrix.indptr.copy(), matrix.indices.copy())
-        matrix, exponent = scaled(matrix)
+        matrix, exponent = balanced(matrix)
         first = factor(matrix, self.power, self.most, self._workers)
         self._hold(first, turned(first), np.empty(0, matrix.data.dtype))
         self._shift = exponent
@@ -205,31 +208,59 @@ def pattern(matrix: check.Csr, power: int, most: int) -> tuple[Array, Array]:
     itype = matrix.indices.dtype
     A = sps.csr_array((np.ones(matrix.indices.size, np.int32), matrix.indices, matrix.indptr), shape=matrix.shape)
     lower = sps.csr_array(sps.tril(A))
-    if power > 1:
+    root = np.sqrt(sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape).diagonal())
+    if power == 1:
+        counts, indices = _kept(matrix, root, lower, 0, most)
+    else:
         both = lower + lower.T
         both.data[:] = 1
-        reach = both
-        for _ in range(power - 1):
-            reach = reach @ both
-            reach.data[:] = 1
-        lower = sps.csr_array(sps.tril(reach))
-    lower.sort_indices()
-    indptr, indices = lower.indptr, lower.indices
-    counts = np.diff(indptr)
-    if counts.max(initial=0) > most:
-        indptr, indices = _largest(matrix, indptr, indices, most)
+        rows = [_reached(matrix, root, both, span, power, most) for span in _spans(both, power)]
+        counts, indices = (np.concatenate(parts) for parts in zip(*rows, strict=True))
     if indices.size > np.iinfo(itype).max:
         raise ValueError(f"G has {indices.size} entries, more than {itype} indices can count: pass int64 indices")
+    indptr = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     return indptr.astype(itype), indices.astype(itype)
 
 
-def _largest(matrix: check.Csr, indptr: Array, indices: Array, most: int) -> tuple[Array, Array]:
-    """The diagonal and the `most` - 1 entries of each row that are largest in the matrix scaled to a unit diagonal."""
-    A = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
-    root = np.sqrt(A.diagonal())
-    kept, counts = [], np.minimum(np.diff(indptr), most)
-    for i in range(indptr.size - 1):
-        columns = indices[indptr[i] : indptr[i + 1]]
+def _spans(both: Any, power: int) -> Iterator[slice]:
+    """Rows in spans whose part of a power has about ROOM entries at most, or is one row."""
+    n = both.shape[0]
+    reach = np.ones(n)
+    for _ in range(power):
+        reach = np.minimum(both @ reach, n)  # entries per row, or more
+    total = np.concatenate([[0.0], np.cumsum(reach)])
+    start = 0
+    if n == 0:
+        yield slice(0, 0)
+    while start < n:
+        stop = max(int(np.searchsorted(total, total[start] + ROOM, side="right")) - 1, start + 1)
+        yield slice(start, stop)
+        start = stop
+
+
+def _reached(matrix: check.Csr, root: Array, both: Any, span: slice, power: int, most: int) -> tuple[Array, Array]:
+    """`_kept` for some rows of a power of a symmetric pattern."""
+    part = both[span]
+    reach = part
+    for _ in range(power - 1):
+        reach = reach @ both
+        reach.data[:] = 1
+    return _kept(matrix, root, sps.csr_array(sps.tril(reach, k=span.start)), span.start, most)
+
+
+def _kept(matrix: check.Csr, root: Array, lower: Any, start: int, most: int) -> tuple[Array, Array]:
+    """(entries per row, their columns) of a lower triangle from row `start` on, in each row `most` at most.
+
+    The diagonal is kept, and what is largest in the matrix scaled to a unit diagonal, `root` the root of its own.
+    """
+    lower.sort_indices()
+    indptr, indices = lower.indptr, lower.indices
+    counts = np.diff(indptr)
+    if counts.max(initial=0) <= most:
+        return counts, indices
+    kept = []
+    for k in range(counts.size):
+        columns, i = indices[indptr[k] : indptr[k + 1]], start + k
         if columns.size > most:
             span = slice(matrix.indptr[i], matrix.indptr[i + 1])
             size = np.zeros(columns.size)
@@ -240,8 +271,7 @@ def _largest(matrix: check.Csr, indptr: Array, indices: Array, most: int) -> tup
             order = np.lexsort((-columns, -size))[:most]
             columns = columns[np.sort(order)]
         kept.append(columns)
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    return starts, np.concatenate(kept)
+    return np.minimum(counts, most), np.concatenate(kept)
 
 
 def turned(rows: Rows) -> Rows:

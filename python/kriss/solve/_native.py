@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sps
 
 from kriss import _validate as check
 from kriss.solve._precond import _Preconditioner
@@ -52,7 +53,26 @@ def scaled(matrix: check.Csr) -> tuple[check.Csr, int]:
     The power itself stays within the range of the dtype, which a matrix of subnormal numbers would leave.
     """
     largest = float(np.abs(matrix.data).max(initial=0.0))
-    shift = -int(np.frexp(largest)[1]) if largest > 0.0 and np.isfinite(largest) else 0
+    return _times(matrix, -int(np.frexp(largest)[1]) if largest > 0.0 and np.isfinite(largest) else 0)
+
+
+def balanced(matrix: check.Csr) -> tuple[check.Csr, int]:
+    """As `scaled`, except where the diagonal is spread over half of the range of the dtype.
+
+    Then it is the middle of the diagonal that is brought near 1, so that neither end leaves the range.
+    """
+    A = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    sizes = np.abs(A.diagonal())
+    sizes = sizes[(sizes > 0) & np.isfinite(sizes)]
+    if sizes.size:
+        low, high = (int(np.frexp(float(v))[1]) for v in (sizes.min(), sizes.max()))
+        if high - low >= (500 if matrix.data.dtype == np.float64 else 60):
+            return _times(matrix, -((low + high) // 2))
+    return scaled(matrix)
+
+
+def _times(matrix: check.Csr, shift: int) -> tuple[check.Csr, int]:
+    """The matrix times about ``2**shift``, or as it is where that is near 1."""
     shift -= shift % 2  # so that square roots scale exactly
     limit, most = (100, 1000) if matrix.data.dtype == np.float64 else (20, 120)
     shift = min(max(shift, -most), most)

@@ -13,7 +13,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator
 
 from kriss import _validate as check
 from kriss._backend import kernels
-from kriss.solve._native import NativePreconditioner, scaled
+from kriss.solve._native import NativePreconditioner, balanced
 from kriss.solve._precond import _copied
 
 Array = npt.NDArray[Any]
@@ -88,7 +88,7 @@ class PolynomialPreconditioner(NativePreconditioner):
     def _take(self, matrix: check.Csr | None, operator: LinearOperator | None) -> None:
         self._operator, self._csr, self._shift, self._d = operator, None, 0, None
         if matrix is not None:
-            self._csr, self._shift = scaled(matrix)
+            self._csr, self._shift = balanced(matrix)
         self._design()
         self._build()
 

@@ -61,6 +61,8 @@ class _Preconditioner(LinearOperator):  # type: ignore[misc]
         return self.apply(r, np.empty(self.shape[0], self.dtype))
 
     def _adjoint(self) -> LinearOperator:
+        if not self.is_linear:
+            raise NotImplementedError(f"{type(self).__name__} is not a symmetric linear map: it has no transpose")
         return self
 
     def _transpose(self) -> LinearOperator:

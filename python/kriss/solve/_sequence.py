@@ -43,7 +43,7 @@ class Sequence:
     precond : str, None, callable, or several of these in a list
         ``"auto"`` (MIC and SSOR for symmetric methods, else ILU(0) and Jacobi, and none at all where A may be
         indefinite, of which the best is learned; of these what has the parameters that `learn` names; A must be
-        sparse), ``"jacobi"``, ``"ssor"``, ``"ic0"``, ``"mic"``, ``"ict"``,
+        sparse), ``"jacobi"``, ``"ssor"``, ``"ic0"``, ``"mic"``, ``"ict"``, ``"fsai"``,
         ``"chebyshev"``, ``"ilu0"``, ``"ilut"``, None for none, or a function that makes a
         preconditioner from A; with an attribute ``update`` it is made only once. Of several the best is learned.
     learn : tuple of str, optional

@@ -18,6 +18,7 @@ from kriss.solve._deflated import deflated_cg
 from kriss.solve._factor import IC0, ILU0, MIC
 from kriss.solve._fcg import fcg
 from kriss.solve._fill import ICT, ILUT
+from kriss.solve._fsai import FSAI
 from kriss.solve._gcrodr import gcrodr
 from kriss.solve._gmres import fgmres, gmres
 from kriss.solve._minres import minres
@@ -34,13 +35,13 @@ METHODS: dict[str, Callable[..., SolveResult]] = {
 }  # fmt: skip
 RECYCLING: dict[str, Callable[..., SolveResult]] = {"cg": deflated_cg, "gmres": gcrodr}
 CLASSES: dict[str, Any] = {
-    "jacobi": Jacobi, "ssor": SSOR, "ic0": IC0, "mic": MIC, "ict": ICT, "chebyshev": Chebyshev, "ilu0": ILU0,
-    "ilut": ILUT,
+    "jacobi": Jacobi, "ssor": SSOR, "ic0": IC0, "mic": MIC, "ict": ICT, "fsai": FSAI, "chebyshev": Chebyshev,
+    "ilu0": ILU0, "ilut": ILUT,
 }  # fmt: skip
 # Parameters of each preconditioner that can be given, and those of each method.
 OPTIONS: dict[str, tuple[str, ...]] = {
     "ssor": ("omega",), "mic": ("relax", "shift"), "ic0": ("shift",), "ict": ("drop_tol", "fill"), "ilu0": ("shift",),
-    "ilut": ("drop_tol", "fill"), "chebyshev": ("degree", "ratio"),
+    "ilut": ("drop_tol", "fill"), "fsai": ("power", "most"), "chebyshev": ("degree", "ratio"),
 }  # fmt: skip
 METHOD_OPTIONS: dict[str, tuple[str, ...]] = {
     "sor": ("omega",), "ssor": ("omega",), "gmres": ("restart",), "fgmres": ("restart",),
@@ -260,6 +261,8 @@ def traffic(method: str, M: Any, density: float, recycled: int, recycling: bool)
         out += 16.0
     elif isinstance(M, Chebyshev):
         out += M.degree * (12.0 * density + 44.0) + 24.0
+    elif isinstance(M, FSAI):
+        out += 24.0 * M.nnz / M.shape[0] + 40.0
     elif M is not None:
         size = getattr(M, "nnz", None)
         out += 16.0 + 12.0 * (float(size) / M.shape[0] if size is not None else density)

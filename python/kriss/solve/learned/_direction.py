@@ -27,6 +27,7 @@ from kriss.solve.learned._wrapper import guarded
 Array = npt.NDArray[Any]
 
 FILES = {"2d": "direction2d", "3d": "direction3d", "2d published": "direction2d_published"}
+_SOLID, _OUTSIDE = -1, -2  # in place of the number of a cell
 ALIKE = 1e-12  # relative spread of couplings that count as equal
 
 
@@ -49,8 +50,8 @@ class DeepConjugateDirection:
     ------
     ModelFileError
         If a file is missing or damaged, or the arrays are not those of the network.
-    ValueError
-        If a name, dim or network is unknown.
+    TypeError, ValueError
+        If dim is no integer, or a name, dim or network is unknown.
 
     Notes
     -----
@@ -91,6 +92,7 @@ class DeepConjugateDirection:
     card: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "dim", check.integer(self.dim, "dim"))
         if self.dim not in (2, 3):
             raise ValueError(f"dim is {self.dim}, expected 2 or 3")
         check.choice(self.network, "network", (network.RECURSIVE, network.PUBLISHED))
@@ -116,7 +118,7 @@ class DeepConjugateDirection:
         config = card.get("config")
         kind = config.get("network") if isinstance(config, dict) else None
         dim = config.get("dim") if isinstance(config, dict) else None
-        if kind not in network.WIDTH or dim not in (2, 3):
+        if not isinstance(kind, str) or kind not in network.WIDTH or type(dim) is not int or dim not in (2, 3):
             raise _model.ModelFileError(f"{path}: its card is of no such network")
         arrays, held = _model.read(path, network.shapes(kind, dim))
         return cls(dim, kind, arrays, held)
@@ -150,7 +152,8 @@ class LearnedDirection(_Preconditioner):
     ----------
     is_linear, is_spd : bool
         False: `kriss.solve.cg` refuses it, `kriss.solve.fcg` and `kriss.solve.fgmres` take it. (Without rectifiers the
-        network is linear, but neither symmetric nor computed in more than single precision.)
+        network is linear, but neither symmetric nor computed in more than single precision.) For the same reason ``T``
+        and ``H`` raise NotImplementedError.
     levels : int
         Grids that the network uses.
     nbytes : int
@@ -166,7 +169,10 @@ class LearnedDirection(_Preconditioner):
     Residuals are divided by the root of their mean square, and directions multiplied by it. The network runs in single
     precision, which limits a single direction, not the solution: residuals are those of A in double precision. Per
     application and cell in two dimensions 1.8 kflop (``recursive``) and 44 kflop (``published``); images take 55 and
-    230 bytes per cell.
+    230 bytes per cell. The set-up has its peak where it looks at A: 160 bytes per cell in two dimensions, 230 in three.
+
+    Where A is outside about 1e-150 to 1e150, use `solve`: it leaves out the factor of A from the directions, whose
+    products with them in `kriss.solve.fcg` and `kriss.solve.fgmres` would leave the range of float64.
 
     References
     ----------
@@ -194,14 +200,21 @@ class LearnedDirection(_Preconditioner):
         if not isinstance(model, DeepConjugateDirection):
             raise TypeError(f"model must be a DeepConjugateDirection, not {type(model).__name__}")
         self._model, self._workers = model, check.workers(workers)
-        cells = _cells(_grid(shape), mask, model.dim)
+        self._mask = _cells(_grid(shape), mask, model.dim)
         matrix = check.csr(A, "A", square=True)
-        coupling, walls = poisson(matrix, cells)
-        self._grids = network.grids(model.network, cells, walls)
-        self._program = network.program(model.network, model.weights, self._grids)
-        self._scale = 1.0 / coupling
         self._rooms: list[Array] = []  # of applications that have ended
+        self._set(matrix)
         LinearOperator.__init__(self, matrix.data.dtype, matrix.shape)
+
+    def _set(self, matrix: check.Csr) -> None:
+        coupling, walls = poisson(matrix, self._mask)
+        grids = network.grids(self._model.network, self._mask, walls)
+        program = network.program(self._model.network, self._model.weights, grids)
+        self._grids, self._program, self._scale = grids, program, 1.0 / coupling
+
+    def update(self, A: object) -> None:
+        """Take over a new A on the same cells, perhaps with other walls; if it is unfit, nothing is changed."""
+        self._set(self._another(A))
 
     @property
     def levels(self) -> int:
@@ -212,7 +225,7 @@ class LearnedDirection(_Preconditioner):
     def nbytes(self) -> int:
         """Memory held by images, fields and weights, in bytes."""
         g, p = self._grids, self._program
-        held = g.fields.nbytes + g.cells.nbytes + p.weights.nbytes + p.steps.nbytes
+        held = g.fields.nbytes + g.cells.nbytes + p.weights.nbytes + p.steps.nbytes + self._mask.nbytes
         return int(held) + sum(int(room.nbytes) for room in self._rooms)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -274,7 +287,7 @@ def _cells(shape: tuple[int, ...], mask: npt.ArrayLike | None, dim: int) -> Arra
         raise ValueError(f"shape {shape} has {len(shape)} axes, expected {dim} as of the model")
     if mask is None:
         return np.ones(shape, bool)
-    cells = np.asarray(mask)
+    cells = np.array(mask)  # a copy, for `update`
     if cells.dtype != np.bool_:
         raise TypeError(f"mask has dtype {cells.dtype}, expected bool")
     if cells.shape != shape:
@@ -289,32 +302,40 @@ def poisson(matrix: check.Csr, cells: Array) -> tuple[float, Array]:
     count = int(cells.sum())
     if matrix.shape != (count, count):
         raise ValueError(f"A has shape {matrix.shape}, but there are {count} cells")
-    number = np.full(tuple(n + 2 for n in cells.shape), -1, np.int64)
+    framed = tuple(n + 2 for n in cells.shape)
+    itype = np.int32 if math.prod(framed) < 2**31 else np.int64  # several such arrays are the peak of the set-up
+    number = np.full(framed, _OUTSIDE, itype)
     inner = (slice(1, -1),) * cells.ndim
-    number[inner][cells] = np.arange(count)
-    strides = [math.prod(number.shape[k + 1 :]) for k in range(cells.ndim)]
-    at = np.flatnonzero(number.ravel() >= 0)
+    number[inner] = _SOLID
+    number[inner][cells] = np.arange(count, dtype=itype)
     flat = number.ravel()
-    beside = np.stack([flat[at + sign * stride] for stride in strides for sign in (-1, 1)])
-    rows = np.repeat(np.arange(count), np.diff(matrix.indptr))
-    columns = matrix.indices.astype(np.int64)
+    at = np.flatnonzero(flat >= 0).astype(itype)
+    row = np.repeat(np.arange(count, dtype=itype), np.diff(matrix.indptr))
+    column, value = matrix.indices, matrix.data
     diagonal = np.zeros(count)
-    own = rows == columns
-    diagonal[rows[own]] = matrix.data[own]
-    off = ~own & (matrix.data != 0.0)
-    row, column, value = rows[off], columns[off], matrix.data[off]
-    stranger = ~(beside[:, row] == column).any(axis=0)
-    if stranger.any():
-        k = int(np.argmax(stranger))
+    own = row == column
+    diagonal[row[own]] = value[own]
+    off = ~own & (value != 0.0)
+    del own
+    row, column, value = row[off], column[off], value[off]
+    known, neighbours, outer = np.zeros(row.size, bool), np.zeros(count, np.int8), np.zeros(count, np.int8)
+    for axis in range(cells.ndim):
+        stride = math.prod(framed[axis + 1 :])
+        for step in (-stride, stride):
+            there = flat[at + step]
+            known |= there[row] == column
+            neighbours += there >= 0
+            outer += there == _OUTSIDE
+    if not known.all():
+        k = int(np.argmin(known))
         raise ValueError(f"A couples row {row[k]} with {column[k]}, which is no neighbour on the grid {cells.shape}")
-    neighbours = (beside >= 0).sum(axis=0)
     missing = np.bincount(row, minlength=count) != neighbours
     if missing.any():
         k = int(np.argmax(missing))
         raise ValueError(f"row {k} of A has {int((row == k).sum())} couplings, but the cell {neighbours[k]} neighbours")
-    most = 2.0 * cells.ndim
-    coupling = float(-value[0]) if value.size else float(diagonal[0]) / most
-    unequal = ~(np.abs(value + coupling) <= _alike(matrix) * abs(coupling))
+    most, alike = 2.0 * cells.ndim, _alike(matrix)
+    coupling = float(-value[0]) if value.size else _uncoupled(diagonal, outer, most, alike)
+    unequal = ~(np.abs(value + coupling) <= alike * abs(coupling))
     if unequal.any():
         k = int(np.argmax(unequal))
         raise ValueError(
@@ -322,7 +343,7 @@ def poisson(matrix: check.Csr, cells: Array) -> tuple[float, Array]:
         )
     with np.errstate(all="ignore"):
         degree = diagonal / coupling
-    slack = 4.0 * most * _alike(matrix)
+    slack = 4.0 * most * alike
     unfit = ~((coupling > 0.0) & (degree >= neighbours - slack) & (degree <= most + slack) & (degree > 0.0))
     if unfit.any():
         k = int(np.argmax(unfit))
@@ -333,6 +354,19 @@ def poisson(matrix: check.Csr, cells: Array) -> tuple[float, Array]:
     walls = np.zeros(cells.shape)
     walls[cells] = np.clip(1.0 - degree / most, 0.0, 1.0)
     return coupling, walls
+
+
+def _uncoupled(diagonal: Array, outer: Array, most: float, alike: float) -> float:
+    """The coupling that cells without any neighbour would have, from the diagonal.
+
+    If all their walls are without flux, an entry of the diagonal counts the faces on the outer boundary; otherwise the
+    largest entry is that of a cell without such walls. Where both may be, as for a single cell, it is the former.
+    """
+    if (outer > 0).all():
+        each = diagonal / outer
+        if np.ptp(each) <= alike * np.abs(each).max():
+            return float(each[0])
+    return float(diagonal.max()) / most
 
 
 def _alike(matrix: check.Csr) -> float:

@@ -16,7 +16,7 @@ from scipy.sparse.linalg import LinearOperator
 from kriss import _validate as check
 from kriss.solve._cg import cg
 from kriss.solve._fsai import MOST, ProductPair, factor, turned
-from kriss.solve._native import scaled
+from kriss.solve._native import balanced
 from kriss.solve._triangular import Rows
 from kriss.solve.learned import _graph_network, _model
 from kriss.solve.learned import _spai_network as network
@@ -124,6 +124,16 @@ class Candidate(NamedTuple):
     second: Rows
     extra: Array
 
+    def cast(self, matrix: check.Csr) -> tuple[Rows, Rows, Array] | None:
+        """The arrays in the types of a matrix, or None if an entry overflows there."""
+        itype, dtype = matrix.indices.dtype, matrix.data.dtype
+        first, second = (
+            (rows[0].astype(itype), rows[1].astype(itype), rows[2].astype(dtype)) for rows in (self.first, self.second)
+        )
+        extra = self.extra.astype(dtype)
+        fit = all(np.isfinite(values).all() for values in (first[2], second[2], extra))
+        return (first, second, extra) if fit else None
+
     def traffic(self, n: int, entries: int) -> int:
         """Bytes of an iteration of conjugate gradients with it, for a matrix with so many entries, in float64."""
         return 12 * (entries + self.first[1].size + self.second[1].size) + (84 + 40) * n + 8 * self.extra.size
@@ -227,23 +237,27 @@ class LearnedInverse(ProductPair):
 
     def _set(self, matrix: check.Csr) -> None:
         _positive(matrix)
-        small, shift = scaled(matrix)
-        wide = small._replace(data=small.data.astype(np.float64))
+        small, shift = balanced(matrix)
+        # scaled in double precision: in single, small entries would lose digits or vanish
+        wide = small._replace(data=np.ldexp(matrix.data.astype(np.float64), shift))
         A = sps.csr_array((wide.data, wide.indices, wide.indptr), shape=wide.shape)
         n = A.shape[0]
-        made = self._model.correct(A, self._workers)
-        reason = made if isinstance(made, str) else None
         iterations = None
-        if isinstance(made, str):
-            made = _fsai(wide, self._workers)
-        elif self._validate and n > 1:
-            made, reason, iterations = self._best(A, made, _fsai(wide, self._workers))
-        itype, dtype = matrix.indices.dtype, matrix.data.dtype
-        first, second = (
-            (rows[0].astype(itype), rows[1].astype(itype), rows[2].astype(dtype)) for rows in (made.first, made.second)
-        )
+        with np.errstate(all="ignore"):  # whatever overflows is found
+            made = self._model.correct(A, self._workers)
+            reason = made if isinstance(made, str) else None
+            if isinstance(made, str):
+                made = _fsai(wide, self._workers)
+            elif self._validate and n > 1:
+                made, reason, iterations = self._best(A, made, _fsai(wide, self._workers))
+            parts = made.cast(matrix)
+            if parts is None:
+                reason = f"entries of the inverse {made.name} overflow {matrix.data.dtype}: A is too badly scaled"
+                made = _jacobi(A)
+                parts = made.cast(matrix)
+                assert parts is not None  # an inverse root is in range wherever the number is
         self._pattern = (matrix.indptr.copy(), matrix.indices.copy())
-        self._hold(first, second, made.extra.astype(dtype))
+        self._hold(*parts)
         self._shift = shift
         self.params = MappingProxyType({"kept": made.name, "reason": reason, "iterations": iterations})
 

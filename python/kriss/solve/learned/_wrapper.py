@@ -36,12 +36,13 @@ class Wrapper(_Preconditioner):
     grid : sequence of int, optional
         Points per axis of the residual as an image, one to three axes.
     dtype : dtype, default float64
-        float32 or float64: of the system.
+        float32 or float64: of the residuals that it takes. `solve` works in the precision of A and b.
 
     Attributes
     ----------
     is_linear, is_spd : bool
-        False: `kriss.solve.cg` refuses it, `kriss.solve.fcg` and `fgmres` take it.
+        False: `kriss.solve.cg` refuses it, `kriss.solve.fcg` and `fgmres` take it. For the same reason ``T`` and ``H``
+        raise NotImplementedError.
     calls : int
         Applications so far.
     nbytes : int
@@ -174,8 +175,8 @@ def guarded(M: _Preconditioner, A: object, b: npt.ArrayLike, name: str, **option
 
     ``params["kept"]`` and ``params["reason"]`` tell which. `options` are those of `kriss.solve.fcg`.
     """
-    matrix = check.csr(A, "A", square=True, dtype=M.dtype)
-    rhs = np.require(check.real_array(b, "b", ndim=1, dtype=M.dtype), requirements=["C", "A"])
+    matrix = check.csr(A, "A", square=True)
+    rhs = check.real_array(b, "b", ndim=1)  # in their own precision, whatever that of M: fcg converts what M is given
     if matrix.shape != M.shape or rhs.shape != (M.shape[0],):
         raise ValueError(f"A has shape {matrix.shape}, b {rhs.shape}, expected {M.shape} and {M.shape[:1]}")
     A = sps.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
@@ -196,12 +197,15 @@ def guarded(M: _Preconditioner, A: object, b: npt.ArrayLike, name: str, **option
 
 def _gain(M: Any, A: Any, b: Array) -> float:
     """Energy that a step along M b gains, over ``|b|**2``."""
-    norm = float(np.linalg.norm(b))
-    if norm == 0.0 or not math.isfinite(norm):
+    largest = float(np.abs(b).max(initial=0.0))
+    if largest == 0.0:
         return 0.0
-    unit = b / norm
-    z = M.apply(unit, np.empty_like(unit))
+    # by a power of two first: squares of b itself may leave the range
+    unit = np.ldexp(b, -math.frexp(largest)[1]).astype(np.float64)
+    unit /= np.linalg.norm(unit)
     with np.errstate(all="ignore"):
+        given = unit.astype(M.dtype)
+        z = M.apply(given, np.empty_like(given)).astype(np.float64)
         slope, curvature = float(unit @ z), float(z @ (A @ z))
         gain = slope * (slope / curvature) if slope > 0 and curvature > 0 else math.nan
     return gain
