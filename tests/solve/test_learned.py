@@ -1,6 +1,9 @@
 """Learned multigrid: against a dense textbook version, and by what it promises."""
 
+import copy
+import itertools
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -14,7 +17,7 @@ import kriss
 from kriss import _validate as check
 from kriss._backend import kernels
 from kriss.solve import black_box_mg, cg
-from kriss.solve.learned import LearnedCycle, LearnedMultigrid, ModelFileError, _model, _network
+from kriss.solve.learned import LearnedCycle, LearnedMultigrid, ModelFileError, _model, _multigrid, _network
 from kriss.solve.learned._multigrid import BOTH, MIRRORED, NATURAL, couplings, rotation
 from kriss.testing import anisotropic2d, diffusion2d, poisson2d, random_diffusion, rotated_diffusion
 
@@ -258,8 +261,6 @@ def test_orders_follow_the_tensor():
 
 
 def test_a_cycle_that_leaves_too_much_is_compared_with_the_classical_one(monkeypatch, rng):
-    from kriss.solve.learned import _multigrid
-
     n = 24
     A = turning(n, rng)
     monkeypatch.setattr(_multigrid, "SLOW", -1.0)
@@ -271,6 +272,106 @@ def test_a_cycle_that_leaves_too_much_is_compared_with_the_classical_one(monkeyp
     assert M.params["kept"] == "black box"
     assert M.params["reason"] == "one cycle leaves nan of an error"
     assert_array_equal(M @ np.ones(n * n), black_box_mg(A, (n, n)) @ np.ones(n * n))
+
+
+def test_black_box_multigrid_that_fails_in_the_comparison_leaves_the_learned_cycle(monkeypatch, rng):
+    n = 24
+    A = turning(n, rng)
+    r = rng.standard_normal(n * n)
+    expected = MODEL.setup(A, (n, n)) @ r
+
+    def broken(self, matrix):
+        raise np.linalg.LinAlgError("a pivot")
+
+    monkeypatch.setattr(_multigrid, "SLOW", -1.0)
+    monkeypatch.setattr(_multigrid.BlackBoxMG, "_set", broken)
+    M = MODEL.setup(A, (n, n))
+    assert (M.params["kept"], M.params["reason"], M.params["classical_rate"]) == ("learned", None, None)
+    assert_array_equal(M @ r, expected)
+    monkeypatch.setattr(_multigrid, "contraction", lambda *a: np.nan)  # neither is sound
+    with pytest.raises(np.linalg.LinAlgError, match="a pivot"):
+        MODEL.setup(A, (n, n))
+
+
+def test_an_update_that_fails_in_the_comparison_changes_nothing(monkeypatch, rng):
+    n = 24
+    A = turning(n, rng)
+    r = rng.standard_normal(n * n)
+    M = MODEL.setup(A, (n, n))
+    expected, params, contraction, calls = M @ r, dict(M.params), _multigrid.contraction, []
+
+    def second_raises(*args):
+        calls.append(args)
+        if len(calls) == 2:
+            raise MemoryError
+        return contraction(*args)
+
+    monkeypatch.setattr(_multigrid, "SLOW", -1.0)
+    monkeypatch.setattr(_multigrid, "contraction", second_raises)
+    with pytest.raises(MemoryError):
+        M.update(anisotropic2d(n, 0.1, 0.4))
+    assert_array_equal(M @ r, expected)
+    assert dict(M.params) == params
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("jump", [1e100, 1e200, 1e300])
+def test_jumps_of_coefficients_beyond_the_root_of_the_range_hide_no_rotation(jump):
+    n = 20
+    scale = np.ones((n + 1, n + 1))
+    scale[:, :10] = jump
+    angle = np.where(scale > 1.0, 0.5, -0.5)  # the orders differ on the two sides
+    assert MODEL.setup(rotated_diffusion(n, 1e-2, angle, scale), (n, n)).params["orders"] == "both"
+
+
+def test_rows_of_solid_cells_do_not_hide_rotated_ones(rng):
+    n = 32
+    A = anisotropic2d(n, 1e-2, 0.5)
+    A.eliminate_zeros()
+    solid = rng.random(n * n) < 0.35
+    fluid = sps.diags_array((~solid).astype(float))
+    B = sps.csr_array(fluid @ A @ fluid + sps.diags_array(solid.astype(float)))
+    B.eliminate_zeros()
+    assert B.nnz <= 5 * n * n  # as many entries as five-point matrices have at most
+    assert np.diff(B.indptr).max() > 5
+    M = MODEL.setup(B, (n, n))
+    assert M.params["reason"] != "no tensor is rotated against the grid"
+    b = rng.standard_normal(n * n)
+    found = cg(B, b, rtol=1e-8, M=M)
+    assert found.status == "converged"
+    assert found.iterations <= cg(B, b, rtol=1e-8, M=black_box_mg(B, (n, n))).iterations
+
+
+class Counted(np.ndarray):
+    """Counts how often it is indexed."""
+
+    looks = 0
+
+    def __getitem__(self, key):
+        Counted.looks += 1
+        return super().__getitem__(key)
+
+
+def test_a_long_row_is_not_walked_entry_by_entry(rng):
+    n = 20
+    A = turning(n, rng).tolil()
+    looks = []
+    for long in (9, 400):
+        A[210, :long] = A[:long, 210] = 1e-3
+        matrix = check.csr(A.tocsr(), "A")
+        Counted.looks = 0
+        found = couplings(matrix._replace(indices=matrix.indices.view(Counted)), (n, n))
+        looks.append(Counted.looks)
+        at = np.unique(np.linspace(1, n - 4, min(n - 4, 16)).astype(int))
+        dense = A.toarray()
+        expected = np.zeros((5, at.size, at.size))
+        for (p, i), (q, j) in itertools.product(enumerate(at), enumerate(at)):
+            for row in ((i + di) * n + j + dj for di in range(3) for dj in range(3)):
+                expected[:, p, q] += dense[row, row + np.array([0, 1, n - 1, n, n + 1])]
+        assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
+    assert looks[0] == looks[1] > 0
+    with pytest.raises(ValueError, match="A couples row"):
+        MODEL.setup(A.tocsr(), (n, n))
 
 
 # ---- bad input -----------------------------------------------------------------------------------------------------
@@ -290,8 +391,12 @@ def test_arguments_are_named(rng):
         LearnedMultigrid.pretrained("4d")
     with pytest.raises(ValueError, match="dim is 1"):
         LearnedMultigrid(1, {})
+    for dim in (3.0, "2", True, None):
+        with pytest.raises(TypeError, match="dim must be an integer"):
+            LearnedMultigrid(dim, MODEL.weights)
+    assert type(LearnedMultigrid(np.int64(2), MODEL.weights).dim) is int
     with pytest.raises(TypeError, match="set it up again"):
-        __import__("pickle").dumps(MODEL.setup(A, (10, 10)))
+        pickle.dumps(MODEL.setup(A, (10, 10)))
 
 
 def test_matrices_that_do_not_fit_are_refused_as_by_black_box_multigrid():
@@ -422,6 +527,17 @@ def test_backends_agree_to_the_bit_around_the_same_interpolation(rng):
             native.apply(r, z, 1.0, 1)
             found.append(z)
     assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("name", ["2d", "3d"])
+def test_models_are_pickled_and_copied(name):
+    model = LearnedMultigrid.pretrained(name)
+    for other in (pickle.loads(pickle.dumps(model)), copy.copy(model), copy.deepcopy(model)):
+        assert type(other) is LearnedMultigrid
+        assert (other.dim, dict(other.card)) == (model.dim, dict(model.card))
+        assert set(other.weights) == set(model.weights)
+        for key, value in model.weights.items():
+            assert_array_equal(other.weights[key], value)
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------

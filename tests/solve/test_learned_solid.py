@@ -13,7 +13,7 @@ import kriss
 from kriss import _validate as check
 from kriss._backend import kernels
 from kriss.solve import black_box_mg, cg
-from kriss.solve.learned import LearnedMultigrid, ModelFileError, _orders
+from kriss.solve.learned import LearnedCycle, LearnedMultigrid, ModelFileError, _orders
 from kriss.solve.learned._multigrid import ROTATED, SHARE
 from kriss.testing import diffusion3d, poisson3d, poisson27, rotated_diffusion3d
 
@@ -154,7 +154,6 @@ def test_couplings_of_long_boxes_are_those_of_a_loop(rng):
     shape = (8, 11, 14)
     A = box(rotated_diffusion3d(14, 0.1, rng.standard_normal((15, 15, 15, 3))), shape)
     sums = seen(A, shape)
-    factor = None
     starts = [np.unique(np.linspace(1, n - 3, min(n - 3, 8)).astype(int)) for n in shape]
     for place, corner in list(enumerate(itertools.product(*starts)))[::37]:
         expected = np.zeros(7)
@@ -165,8 +164,41 @@ def test_couplings_of_long_boxes_are_those_of_a_loop(rng):
             for k, (p, q) in enumerate(((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))):
                 expected[k] -= 0.5 * (row.data * d[p] * d[q]).sum()
             expected[6] += np.abs((row.data * d).sum(axis=1)).sum()
-        factor = factor or power(expected[0] / sums[0, place])
+        factor = power(expected[0] / sums[0, place])  # each place has its own
         assert_allclose(factor * sums[:, place], expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("jump", [1e100, 1e200, 1e300])
+@pytest.mark.parametrize("direction", [(1, 1, 0), (1, 2, -3)])
+def test_jumps_of_coefficients_beyond_the_root_of_the_range_change_no_choice(jump, direction, rng):
+    n = 16
+    chosen = []
+    for factor in (1e100, jump):
+        scale = np.ones((n + 1,) * 3)
+        scale[:, :, :8] = factor
+        A = rotated_diffusion3d(n, 1e-2, direction, scale=scale)
+        M = MODEL.setup(A, (n, n, n))
+        chosen.append({k: M.params[k] for k in ("kept", "reason", "orders")})
+        sums = seen(A, (n, n, n))
+        assert (sums[:3] > 0).all()
+        assert ((np.abs(sums).max(axis=0) > 0.5) & (np.abs(sums).max(axis=0) < 200)).all()
+        assert np.isfinite(_orders.features(sums)).all()
+    assert chosen[0] == chosen[1]
+    assert chosen[0]["kept"] == "learned"
+
+
+@pytest.mark.filterwarnings("error")
+def test_cosines_of_tensors_whose_products_are_out_of_range():
+    for small in (1.0, 1e-160, 1e-300, 5e-324):
+        one, two = np.array([small]), np.array([small])
+        assert _orders.cosine(one, one, two) == pytest.approx(1.0, rel=1e-12)
+        assert _orders.cosine(np.array([-1e3]), one, two) == -1.0
+        sums = np.array([1.0, small, small, 0.0, 0.0, small, 1e-300])[:, None]
+        assert np.isfinite(_orders.features(sums)).all()
+        assert _orders.rotation(sums, ROTATED, SHARE) is None
+    sums = np.array([5e-324, 5e-324, 5e-324, 0.0, 0.0, 0.0, 1.0])[:, None]
+    assert np.isfinite(_orders.features(sums)).all()
 
 
 def test_a_reflection_exchanges_the_orders():
@@ -200,11 +232,42 @@ def test_predictions_against_the_formula(rng):
 
 def test_the_cheapest_is_chosen():
     even = np.full(11, 10.0)
-    assert _orders.cheapest(even) == 0  # Black-Box multigrid is the cheapest per iteration
+    assert _orders.cheapest(even) == "Black-Box multigrid is expected to take no more iterations"
     for k in range(1, 11):
         counts = np.full(11, 60.0)
         counts[k] = 8.0
         assert _orders.cheapest(counts) == k
+
+
+def test_orders_may_cost_half_more_than_black_box_multigrid_and_no_more():
+    """What the documentation says of one solution, on both sides of its limit."""
+    (box_setup, box_cycle), (setup, cycle), _ = _orders.COSTS
+    assert _orders.ONCE == 1.5
+    assert f"more than {_orders.ONCE} times" in " ".join(LearnedCycle.__doc__.split())
+    for iterations, count in ((8.0, 7.0), (3.0, 2.0)):
+        counts = np.full(11, 100.0)
+        counts[0], counts[1] = iterations, count
+        ratio = (setup + count * cycle) / (box_setup + iterations * box_cycle)
+        assert ratio > 1.0  # the first solution is slower than with Black-Box multigrid, and yet:
+        assert ratio <= 1.5
+        assert _orders.cheapest(counts) == 1
+    pairs = np.full(11, 100.0)
+    pairs[0], pairs[5] = 30.0, 29.0
+    assert (
+        _orders.cheapest(pairs) == "Black-Box multigrid is expected to be more than 1.5 times as fast for one solution"
+    )
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("place", [0, 5, 10])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_predictions_that_are_not_finite_are_named(place, value):
+    counts = np.full(11, 10.0)
+    counts[place] = value
+    assert _orders.cheapest(counts) == "the predicted iterations are not finite"
+    huge = LearnedMultigrid(3, {k: np.full(s, 3e38, np.float32) for k, s in _orders.SHAPES.items()})
+    M = huge.setup(rotated_diffusion3d(8, 1e-2, (1, 1, 0)), (8, 8, 8))
+    assert (M.params["kept"], M.params["reason"]) == ("black box", "the predicted iterations are not finite")
 
 
 # ---- what it is for ------------------------------------------------------------------------------------------------
@@ -253,6 +316,24 @@ def test_couplings_that_are_not_those_of_diffusion():
     sums = seen(B, (9, 9, 9))
     assert _orders.rotation(sums, ROTATED, SHARE) == "the couplings are not those of diffusion"
     assert MODEL.setup(B, (9, 9, 9)).params["kept"] == "black box"
+
+
+def test_rows_of_solid_cells_do_not_hide_rotated_ones(rng):
+    n = 16
+    A = rotated_diffusion3d(n, 1e-2, (1, 1, 0))
+    A.eliminate_zeros()
+    solid = rng.random(n**3) < 0.6
+    fluid = sps.diags_array((~solid).astype(float))
+    B = sps.csr_array(fluid @ A @ fluid + sps.diags_array(solid.astype(float)))
+    B.eliminate_zeros()
+    assert B.nnz <= 7 * n**3  # as many entries as seven-point matrices have at most
+    assert np.diff(B.indptr).max() > 7
+    M = MODEL.setup(B, (n, n, n))
+    assert M.params["reason"] != "no tensor is rotated against the grid"
+    b = rng.standard_normal(n**3)
+    found = cg(B, b, rtol=1e-8, M=M)
+    assert found.status == "converged"
+    assert found.iterations <= cg(B, b, rtol=1e-8, M=black_box_mg(B, (n, n, n))).iterations
 
 
 # ---- bad input, kinds of arrays, backends --------------------------------------------------------------------------

@@ -219,6 +219,94 @@ def _only_tests(A, n, rng, counts):
     return counts(A, n, rng)
 
 
+def solid_data(monkeypatch, kept, value, **options):
+    """The table of counts, each of them `value` here, and how many were counted."""
+    from kriss.train import _solid
+
+    counted = []
+    monkeypatch.setattr(_solid, "counts", lambda A, n, rng: counted.append(n) or np.full(11, value))
+    table = _solid.data(Multigrid3Config(**{"points": 8, **options}), kept, _Silent())[1].numpy()
+    return table, len(counted)
+
+
+def test_counts_of_another_configuration_are_refused(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch")
+    from kriss.train._config import CheckpointError
+
+    kept = tmp_path / "m.checkpoint.counts.npz"
+    solid_data(monkeypatch, kept, 5.0, samples=2)
+    held = kept.read_bytes()
+    for other in ({"points": 9}, {"seed": 1}):
+        with pytest.raises(CheckpointError, match=r"counts.npz is of a run with .*\"points\": 8.*, expected"):
+            solid_data(monkeypatch, kept, 6.0, samples=2, **other)
+        (tmp_path / "c.json").write_text(json.dumps({"points": 8, "samples": 2, **other}))
+        arguments = ["multigrid3d", "--config", str(tmp_path / "c.json"), "--quiet", "--out", str(tmp_path / "m.npz")]
+        assert main([*arguments, "--resume"]) == 2
+        assert f"{kept} is of a run with" in capsys.readouterr().out
+    assert kept.read_bytes() == held
+
+
+def test_counts_are_used_again_and_fewer_samples_cut_none(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    kept = tmp_path / "counts.npz"
+    assert solid_data(monkeypatch, kept, 5.0, samples=4)[1] == 4
+    table, counted = solid_data(monkeypatch, kept, 6.0, samples=2, steps=7)
+    assert (table.shape, counted) == ((2, 11), 0)
+    assert (table == 5.0).all()
+    table, counted = solid_data(monkeypatch, kept, 7.0, samples=5)
+    assert counted == 1
+    assert_array_equal(table[:, 0], [5, 5, 5, 5, 7])
+
+
+def test_damaged_counts_are_named(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from kriss.train import _solid
+    from kriss.train._config import CheckpointError
+
+    kept = tmp_path / "counts.npz"
+    config = Multigrid3Config(samples=1, points=8)
+    solid_data(monkeypatch, kept, 5.0, samples=1)
+    good = kept.read_bytes()
+    flags = bytearray(good)
+    flags[good.index(b"PK\x01\x02") + 10] = 99  # a compression that zipfile does not know
+    for held in (b"", good[:40], good[:-1], good[:-30] + good[-20:], bytes(flags)):
+        kept.write_bytes(held)
+        with pytest.raises(CheckpointError, match=r"counts\.npz is no checkpoint: "):
+            solid_data(monkeypatch, kept, 5.0, samples=1)
+    text, table, seconds = _solid._of(config), np.ones((1, 11)), np.float64(1.0)
+    for arrays, message in (
+        ({"counts": table, "seconds": seconds}, "config"),  # as files were before they told what they are of
+        ({"config": text, "counts": np.ones((1, 10)), "seconds": seconds}, r"counts is float64 \(1, 10\), expected"),
+        ({"config": text, "counts": np.float64(1), "seconds": seconds}, r"counts is float64 \(\), expected"),
+        ({"config": text, "counts": table.astype(int), "seconds": seconds}, "counts is int64"),
+        ({"config": text, "counts": table, "seconds": np.ones(2)}, r"seconds is float64 \(2,\), expected"),
+    ):
+        np.savez(kept, **arrays)
+        with pytest.raises(CheckpointError, match=message):
+            solid_data(monkeypatch, kept, 5.0, samples=1)
+
+
+def test_counts_that_are_written_when_a_run_ends_leave_the_earlier_ones(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from kriss.train import _solid
+
+    kept = tmp_path / "counts.npz"
+    solid_data(monkeypatch, kept, 5.0, samples=1)
+    held, savez = kept.read_bytes(), np.savez
+
+    def cut(path, **arrays):
+        savez(path, **arrays)
+        path.write_bytes(path.read_bytes()[:100])
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_solid.np, "savez", cut)
+        with pytest.raises(KeyboardInterrupt):
+            solid_data(monkeypatch, kept, 6.0, samples=2)
+    assert kept.read_bytes() == held
+    assert solid_data(monkeypatch, kept, 6.0, samples=2)[1] == 1
+
+
 SMALL = {"low": 30, "high": 50, "samples": 4, "steps": 6, "batch": 2, "vectors": 3, "tests": 1}
 
 

@@ -58,7 +58,7 @@ def arrays(path: Path, names: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as held:
             return {name: held[name] for name in names}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"{path} is no checkpoint: {error}") from None
 
 

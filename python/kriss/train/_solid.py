@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from pathlib import Path
@@ -17,8 +18,8 @@ from kriss.solve import black_box_mg, cg
 from kriss.solve._native import scaled
 from kriss.solve.learned import LearnedMultigrid, _orders
 from kriss.solve.learned._multigrid import factored
-from kriss.train._checkpoint import Tensor, torch
-from kriss.train._config import Multigrid3Config
+from kriss.train._checkpoint import Tensor, arrays, torch
+from kriss.train._config import CheckpointError, Multigrid3Config
 from kriss.train._problems import KINDS3, TENSORS, draw3
 from kriss.train._run import Run
 
@@ -101,12 +102,8 @@ def predicted(weights: dict[str, Tensor], seen: Tensor) -> Tensor:
 
 def data(config: Multigrid3Config, kept: Path, bar: Any) -> tuple[list[Tensor], Tensor, float]:
     """Features (5, places, inputs), counts (samples, 11), and the seconds of the earlier run that `kept` is of."""
-    table = np.full((config.samples, 1 + len(_orders.SETS)), math.nan)
-    before, started = 0.0, time.perf_counter()
-    if kept.is_file():
-        with np.load(kept, allow_pickle=False) as held:
-            table[: len(held["counts"])] = held["counts"][: config.samples]
-            before = float(held["seconds"])
+    started = time.perf_counter()
+    table, before = _counted(config, kept)
     seen = []
     for k in range(config.samples):
         rng = np.random.default_rng([config.seed, 2, k])
@@ -116,10 +113,39 @@ def data(config: Multigrid3Config, kept: Path, bar: Any) -> tuple[list[Tensor], 
         if not np.isfinite(table[k]).all():
             table[k] = counts(A, config.points, rng)
             if k % 20 == 19:
-                np.savez(kept, counts=table, seconds=before + time.perf_counter() - started)
+                _keep(config, kept, table, before + time.perf_counter() - started)
         bar.update()
-    np.savez(kept, counts=table, seconds=before + time.perf_counter() - started)
-    return seen, torch.tensor(table, dtype=torch.float32), before
+    _keep(config, kept, table, before + time.perf_counter() - started)
+    return seen, torch.tensor(table[: config.samples], dtype=torch.float32), before
+
+
+def _of(config: Multigrid3Config) -> str:
+    """What counts depend on: those of a matrix are the same however many there are."""
+    return json.dumps({"seed": config.seed, "points": config.points, "rtol": RTOL, "most": MOST}, sort_keys=True)
+
+
+def _counted(config: Multigrid3Config, kept: Path) -> tuple[Array, float]:
+    """(samples or more, 11): what an earlier run counted, NaN where it did not, and the seconds that it took."""
+    shape = (config.samples, 1 + len(_orders.SETS))
+    if not kept.is_file():
+        return np.full(shape, math.nan), 0.0
+    held = arrays(kept, ("config", "counts", "seconds"))
+    if str(held["config"]) != _of(config):
+        raise CheckpointError(f"{kept} is of a run with {held['config']}, expected {_of(config)}")
+    counted, seconds = held["counts"], held["seconds"]
+    for name, sides in (("counts", (*counted.shape[:1], shape[1])), ("seconds", ())):
+        found = held[name]
+        if found.dtype != np.float64 or found.shape != sides:
+            raise CheckpointError(f"{kept}: {name} is {found.dtype} {found.shape}, expected float64 {sides}")
+    rest = np.full((max(0, shape[0] - len(counted)), shape[1]), math.nan)
+    return np.concatenate([counted, rest]), float(seconds)
+
+
+def _keep(config: Multigrid3Config, kept: Path, table: Array, seconds: float) -> None:
+    """Write what was counted, under another name first."""
+    partial = kept.with_suffix(".tmp.npz")
+    np.savez(partial, config=_of(config), counts=table, seconds=seconds)
+    partial.replace(kept)
 
 
 def train(

@@ -53,6 +53,8 @@ class LearnedMultigrid:
     ------
     ModelFileError
         If a file is missing or damaged, or the arrays are not those of this network.
+    TypeError
+        If dim is not an integer.
     ValueError
         If a name or dim is unknown.
 
@@ -69,8 +71,10 @@ class LearnedMultigrid:
     Three dimensions: Dendy's interpolation, which networks there improved too little to pay for, and the same kind of
     factors on the 27 points of neighbours. There are four orders of elimination, several times apart in iterations, and
     no rule of thumb for tensors that turn. A network of 326 parameters reads the tensor at up to 512 places and
-    predicts the iterations with each order, with each pair of them, and of Black-Box multigrid; the expected times
-    decide. The prediction can cost time, never correctness.
+    predicts the iterations with each order, with each pair of them, and of Black-Box multigrid. Among the orders the
+    least expected time decides; they are taken if they save iterations over Black-Box multigrid, also where the first
+    solution with its setup is expected to cost more, up to 1.5 times as much, which further solutions make up for. The
+    prediction can cost time, never correctness.
 
     For matrices outside the class `setup` returns Black-Box multigrid and says why.
 
@@ -103,11 +107,15 @@ class LearnedMultigrid:
     card: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "dim", check.integer(self.dim, "dim"))
         if self.dim not in (2, 3):
             raise ValueError(f"dim is {self.dim}, expected 2 or 3")
         shapes = _network.SHAPES if self.dim == 2 else _orders.SHAPES
         object.__setattr__(self, "weights", MappingProxyType(_model.checked(self.weights, shapes, "weights")))
         object.__setattr__(self, "card", MappingProxyType(dict(self.card)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.dim, dict(self.weights), dict(self.card))
 
     @classmethod
     def pretrained(cls, name: str = "2d") -> LearnedMultigrid:
@@ -151,7 +159,8 @@ class LearnedCycle(NativePreconditioner):
     ----------
     params : mapping
         ``kept``: ``"learned"`` or ``"black box"``; ``reason`` for the latter; ``orders`` of elimination; ``rate``,
-        which part of an error in the energy norm one cycle leaves (None if not validated); ``interpolation``:
+        which part of an error in the energy norm one cycle leaves (None if not validated), and where it was compared
+        ``classical_rate``, that of Black-Box multigrid (None if that could not be set up); ``interpolation``:
         ``"network"``, or ``"classical"`` for constant coefficients, where Dendy's weights are as good and cheaper, and
         in three dimensions; there also ``expected``, the iterations of conjugate gradients to 1e-8 as predicted.
     grids : tuple of tuple of int
@@ -177,8 +186,10 @@ class LearnedCycle(NativePreconditioner):
     25 n numbers, 8 n more for a second order.
 
     Black-Box multigrid is used, and ``params["reason"]`` tells, where no tensor in sight is rotated against the grid
-    (it solves those in a handful of iterations, faster), where it is expected to be as fast, for grids under 8 points
-    a side, in single precision, and where validation finds it the better one.
+    (it solves those in a handful of iterations, faster), for grids under 8 points a side, in single precision, and
+    where validation finds it the better one. In three dimensions also where no order is expected to save iterations,
+    or where they are saved at more than 1.5 times the expected time of one solution with setup. Up to there the learned
+    cycle is kept: for a single right-hand side `kriss.solve.black_box_mg` can be the faster one.
 
     References
     ----------
@@ -255,10 +266,11 @@ class LearnedCycle(NativePreconditioner):
         if self._validate:
             rate = params["rate"] = contraction(small, native, self._grid, self._workers)
             if not rate <= SLOW:
-                self._classical(matrix, f"one cycle leaves {rate:.2g} of an error")
-                classical = contraction(small, self._native, self._grid, self._workers)
-                self.params = MappingProxyType({**self.params, "rate": rate, "classical_rate": classical})
-                if not rate < classical:
+                box = self._rival(matrix, rate)
+                classical = None if box is None else contraction(small, box._native, self._grid, self._workers)
+                if box is not None and classical is not None and not rate < classical:
+                    reason = f"one cycle leaves {rate:.2g} of an error"
+                    self._hold_box(box, reason, rate=rate, classical_rate=classical)
                     return
                 params["classical_rate"] = classical
         grids = tuple(tuple(g[3 - len(self._grid) :]) for g in native.grids())
@@ -270,7 +282,8 @@ class LearnedCycle(NativePreconditioner):
             return "the learned cycle is in double precision"
         if min(self._grid) < LEAST_SIDE:
             return f"a side is shorter than {LEAST_SIDE} points"
-        return NOT_ROTATED if matrix.data.size <= (2 * self._model.dim + 1) * matrix.shape[0] else None
+        # Their sum would not do: rows of solid cells, with one entry, make up for rotated ones.
+        return NOT_ROTATED if np.diff(matrix.indptr).max() <= 2 * self._model.dim + 1 else None
 
     def _flat(self, small: check.Csr) -> str | tuple[int, Array, dict[str, Any]]:
         """Orders of elimination, parameters of the network and what `params` says of them, or why there are none."""
@@ -292,18 +305,34 @@ class LearnedCycle(NativePreconditioner):
             return reason
         iterations = _orders.predicted(self._model.weights, _orders.features(sums))
         best = _orders.cheapest(iterations)
-        if best == 0:
-            return "Black-Box multigrid is expected to be as fast"
+        if isinstance(best, str):
+            return best
         chosen = _orders.SETS[best - 1]
         params = {"orders": ", ".join(_orders.NAMES[k] for k in chosen), "interpolation": "classical"}
         return sum(1 << k for k in chosen), np.empty(0, np.float32), {**params, "expected": float(iterations[best])}
 
-    def _classical(self, matrix: check.Csr, reason: str) -> None:
+    def _box(self, matrix: check.Csr) -> BlackBoxMG:
         box = BlackBoxMG.__new__(BlackBoxMG)
         box._shape, box._axes, box.cycle, box._workers = self._grid, -1, "W", self._workers
         box._set(matrix)
+        return box
+
+    def _rival(self, matrix: check.Csr, rate: float) -> BlackBoxMG | None:
+        """Black-Box multigrid, or None if it meets a pivot that is not positive and the learned cycle converges."""
+        try:
+            return self._box(matrix)
+        except np.linalg.LinAlgError:
+            if not rate < 1.0:
+                raise
+            return None
+
+    def _classical(self, matrix: check.Csr, reason: str) -> None:
+        self._hold_box(self._box(matrix), reason)
+
+    def _hold_box(self, box: BlackBoxMG, reason: str, **rates: float) -> None:
         self._hold(box._native, box._kernels, box._family, box._shift, box.grids)
-        self.params = MappingProxyType({"kept": "black box", "reason": reason, "orders": None, "rate": None})
+        params = {"kept": "black box", "reason": reason, "orders": None, "rate": None, **rates}
+        self.params = MappingProxyType(params)
 
     def _hold(self, native: Any, module: Any, family: str, shift: int, grids: tuple[tuple[int, ...], ...]) -> None:
         self._native, self._kernels, self._family, self._shift = native, module, family, shift
@@ -331,15 +360,12 @@ def couplings(matrix: check.Csr, grid: tuple[int, int]) -> Array:
     shift = np.arange(3)
     points = (rows[:, None, None, None] + shift[:, None]) * n1 + columns[:, None, None] + shift
     points = points.ravel()
-    at, end = matrix.indptr[points], matrix.indptr[points + 1]
+    point, entry = _orders.gathered(matrix, points)
+    offset, values = matrix.indices[entry] - points[point], matrix.data[entry]
     out = np.zeros((5, points.size))
-    while (more := at < end).any():
-        entry = np.where(more, at, 0)
-        offset = matrix.indices[entry] - points
-        values = np.where(more, matrix.data[entry], 0.0)
-        for k, wanted in enumerate((0, 1, n1 - 1, n1, n1 + 1)):
-            out[k] += np.where(offset == wanted, values, 0.0)
-        at = at + 1
+    for k, wanted in enumerate((0, 1, n1 - 1, n1, n1 + 1)):
+        hit = offset == wanted
+        out[k, point[hit]] = values[hit]
     sums: Array = out.reshape(5, rows.size, columns.size, 9).sum(axis=3)
     return sums
 
@@ -354,7 +380,8 @@ def rotation(sums: Array) -> int | str:
     sound = (x > 0) & (y > 0)
     if not sound.mean() > 0.5:
         return "the couplings are not those of diffusion"
-    turned = sound & (mixed * mixed > ROTATED * x * y)
+    turned = sound.copy()
+    turned[sound] = _orders.cosine(mixed[sound], x[sound], y[sound]) ** 2 > ROTATED
     share = turned.mean()
     if share <= SHARE:
         return NOT_ROTATED

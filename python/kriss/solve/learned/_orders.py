@@ -33,7 +33,9 @@ SETS = tuple((k,) for k in range(4)) + tuple(itertools.combinations(range(4), 2)
 SAMPLE = 8  # places per axis
 NEIGHBOURS = np.array([*itertools.product((-1, 0, 1), repeat=3), (0, 0, 0)])
 PAIRS = ((0, 1), (0, 2), (1, 2))
+CENTRE = 13  # number of the point itself
 FLOOR = 1e-4  # of a share whose logarithm is taken
+NOT_FINITE = "the predicted iterations are not finite"
 
 # Setup with its validation, and an iteration with its product and vector operations, in products with a 19-point
 # matrix, as measured on 64**3 points on one thread: Black-Box multigrid, one order, two orders.
@@ -41,19 +43,24 @@ COSTS = ((32.0, 4.3), (48.0, 5.6), (61.0, 8.9))
 ONCE = 1.5  # how much more a first solution may cost than with Black-Box multigrid if iterations are saved
 
 
+def gathered(matrix: check.Csr, points: Array) -> tuple[Array, Array]:
+    """Of each entry in the rows `points`: the number of its point, and where it is in the matrix."""
+    first = matrix.indptr[points].astype(np.int64)
+    count = matrix.indptr[points + 1] - first
+    point = np.repeat(np.arange(points.size), count)
+    return point, np.arange(point.size) + np.repeat(first - (np.cumsum(count) - count), count)
+
+
 def couplings(matrix: check.Csr, grid: tuple[int, ...], width: int = 2) -> Array:
     """(7, places): K_00, K_11, K_22, K_01, K_02, K_12, sum of abs(sum a d); each over width**3 points.
 
-    All of them times the same power of two.
+    Those of a place are all times the same power of two, which brings its largest coupling near 1.
     """
     _, n1, n2 = grid
     shift = np.arange(width)
     i0, i1, i2 = (np.unique(np.linspace(1, n - 3, min(n - 3, SAMPLE)).astype(int))[:, None] + shift for n in grid)
     points = ((i0[:, None, None, :, None, None] * n1 + i1[:, None, None, :, None]) * n2 + i2[:, None, None, :]).ravel()
-    first = matrix.indptr[points].astype(np.int64)
-    count = matrix.indptr[points + 1] - first
-    point = np.repeat(np.arange(points.size), count)
-    entry = np.arange(point.size) + np.repeat(first - (np.cumsum(count) - count), count)
+    point, entry = gathered(matrix, points)
     # The number of the neighbour by the distance of its row, the last one for those that are none.
     reach = n1 * n2 + n2 + 1
     number = np.full(2 * reach + 3, len(NEIGHBOURS) - 1)
@@ -61,14 +68,23 @@ def couplings(matrix: check.Csr, grid: tuple[int, ...], width: int = 2) -> Array
     code = number[np.clip(matrix.indices[entry] - points[point] + reach + 1, 0, 2 * reach + 2)]
     row = np.zeros((points.size, len(NEIGHBOURS)))
     row[point, code] = matrix.data[entry]
-    row[:, -1] = 0.0
-    row = np.ldexp(row, -np.frexp(np.abs(row).max())[1])  # products of entries are in range
+    row[:, [CENTRE, -1]] = 0.0
     places = points.size // width**3
-    sums = row.reshape(places, width**3, -1).sum(axis=1)
+    rows = row.reshape(places, width**3, -1)
+    # One power for all places would lose those where coefficients are smaller by as much as the range of a double.
+    rows = np.ldexp(rows, -np.frexp(np.abs(rows).max(axis=(1, 2)))[1][:, None, None])
+    sums = rows.sum(axis=1)
     d = NEIGHBOURS.astype(float)
     second = np.stack([-0.5 * d[:, p] * d[:, q] for p, q in ((0, 0), (1, 1), (2, 2), *PAIRS)])
-    bias = np.abs(row @ d).sum(axis=1).reshape(places, width**3).sum(axis=1)
+    bias = np.abs(rows @ d).sum(axis=(1, 2))
     return np.concatenate([second @ sums.T, bias[None]])
+
+
+def cosine(mixed: Array, one: Array, two: Array) -> Array:
+    """``mixed / sqrt(one two)`` within [-1, 1] for positive `one` and `two`, whose product may not be in range."""
+    with np.errstate(over="ignore"):
+        out: Array = np.clip(mixed / np.sqrt(one) / np.sqrt(two), -1.0, 1.0)
+    return out
 
 
 def rotation(sums: Array, least: float, share: float) -> str | None:
@@ -76,25 +92,21 @@ def rotation(sums: Array, least: float, share: float) -> str | None:
     sound = (sums[:3] > 0).all(axis=0)
     if not sound.mean() > 0.5:
         return "the couplings are not those of diffusion"
-    turned = np.zeros(sound.shape, bool)
-    for k, (p, q) in enumerate(PAIRS):
-        turned |= sound & (sums[3 + k] ** 2 > least * sums[p] * sums[q])
-    return None if turned.mean() > share else "no tensor is rotated against the grid"
+    kept = sums[:, sound]
+    largest = np.max([np.abs(cosine(kept[3 + k], kept[p], kept[q])) for k, (p, q) in enumerate(PAIRS)], axis=0)
+    turned = np.count_nonzero(largest * largest > least) / sound.size
+    return None if turned > share else "no tensor is rotated against the grid"
 
 
 def features(sums: Array) -> Array:
     """(5, places, INPUTS): as the four orders see the sound places, and, without signs, Black-Box multigrid."""
     sums = sums[:, (sums[:3] > 0).all(axis=0)]
     trace = sums[:3].sum(axis=0)
-    cosines = np.stack([sums[3 + k] / np.sqrt(sums[p] * sums[q]) for k, (p, q) in enumerate(PAIRS)])
-    cosines = np.clip(cosines, -1.0, 1.0)
-    rest = np.concatenate(
-        [
-            0.5 * np.log10(np.maximum(sums[:3] / trace, FLOOR)),
-            np.minimum(sums[6:] / trace, 2.0),
-            cosines.prod(axis=0, keepdims=True),
-        ]
-    )
+    cosines = np.stack([cosine(sums[3 + k], sums[p], sums[q]) for k, (p, q) in enumerate(PAIRS)])
+    with np.errstate(over="ignore"):  # of a place with hardly any diffusion
+        jump = np.minimum(sums[6:] / trace, 2.0)
+    shares = 0.5 * np.log10(np.maximum(sums[:3] / trace, FLOOR))
+    rest = np.concatenate([shares, jump, cosines.prod(axis=0, keepdims=True)])
     seen = [np.concatenate([cosines * [[one], [two], [one * two]], rest]) for one, two in SIGNS]
     seen.append(np.concatenate([np.abs(cosines), rest]))
     return np.stack(seen).transpose(0, 2, 1)
@@ -108,7 +120,15 @@ def rates(weights: Mapping[str, Array], net: str, x: Array) -> Array:
 
 
 def predicted(weights: Mapping[str, Array], seen: Array) -> Array:
-    """(11,): iterations of Black-Box multigrid, and of the cycles with the orders in `SETS`."""
+    """(11,): iterations of Black-Box multigrid, and of the cycles with the orders in `SETS`.
+
+    Weights far out of range give infinity or NaN, which `cheapest` names.
+    """
+    with np.errstate(all="ignore"):
+        return _predicted(weights, seen)
+
+
+def _predicted(weights: Mapping[str, Array], seen: Array) -> Array:
     order, box = rates(weights, "order", seen[:4]), rates(weights, "box", seen[4])
     beta, least = np.exp(weights["beta"].astype(np.float64)), np.exp(weights["least"].astype(np.float64))
 
@@ -120,9 +140,18 @@ def predicted(weights: Mapping[str, Array], seen: Array) -> Array:
     return np.array([iterations(box, 1)] + [iterations(order[list(one)].sum(axis=0), 0) for one in SETS])
 
 
-def cheapest(iterations: Array) -> int:
-    """Index into `predicted` of the least setup and solution, by `COSTS`; in case of doubt not Black-Box multigrid."""
+def cheapest(iterations: Array) -> int | str:
+    """Index into `predicted` of the orders with the least setup and solution, by `COSTS`, or why there are none.
+
+    They may cost up to `ONCE` times as much as Black-Box multigrid, but have to take fewer iterations.
+    """
+    if not np.isfinite(iterations).all():
+        return NOT_FINITE
     kinds = [0] + [len(one) for one in SETS]
     costs = np.array([COSTS[k][0] + m * COSTS[k][1] for k, m in zip(kinds, iterations, strict=True)])
     best = 1 + int(np.argmin(costs[1:]))
-    return best if costs[best] <= ONCE * costs[0] and iterations[best] < iterations[0] else 0
+    if not iterations[best] < iterations[0]:
+        return "Black-Box multigrid is expected to take no more iterations"
+    if not costs[best] <= ONCE * costs[0]:
+        return f"Black-Box multigrid is expected to be more than {ONCE} times as fast for one solution"
+    return best
