@@ -403,7 +403,7 @@ def test_training_resumes_and_its_twin_is_the_network(tmp_path, monkeypatch):
     assert [row["kind"] for row in model.card["test"]] == list(_spai.KINDS)
     samples = _spai.data(config, type("Bar", (), {"update": lambda self: None})())
     s = samples[2]
-    start = _spai.first_weights(0, samples)
+    start = _spai.first_weights(0, samples, network.SHAPES)
     assert not any(v.any() for v in _spai.outputs(start, s))
     expected = _spai.outputs({k: torch.tensor(v) for k, v in model.weights.items()}, s)
     found = _graph_network.outputs(network.packed(model.weights), s.graph, 1, network.ROUNDS)

@@ -326,7 +326,7 @@ def test_training_of_the_graph_network(tmp_path, monkeypatch):
     config = GraphConfig(**SMALL)
     samples = _graph.data(config, _Silent())
     # it starts from the classical factor, and the differentiable twin is the network
-    start = _graph.first_weights(0, samples)
+    start = _graph.first_weights(0, samples, _graph_network.SHAPES)
     g = _graph.Batch(samples[:2])
     assert not any(v.any() for v in _graph.outputs(start, g))
     net = _graph_network.packed(model.weights)

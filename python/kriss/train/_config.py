@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from kriss import _validate as check
 
 
 class CheckpointError(ValueError):
     """A checkpoint is damaged or of another run."""
+
+
+def _numbers(config: Any, low: Mapping[str, int] | None = None, words: Collection[str] = ()) -> None:
+    """Every option but `words` is a number: the rate above 0, the seed from 0, others from `low`, if there, or 1."""
+    least = {"seed": 0, **(low or {})}
+    for f in fields(config):
+        value = getattr(config, f.name)
+        if f.name == "rate":
+            check.scalar(value, "rate", low=0.0, strict=True)
+        elif f.name not in words:
+            check.integer(value, f.name, low=least.get(f.name, 1))
+
+
+def _range(config: Any) -> None:
+    if config.low > config.high:
+        raise ValueError(f"low is {config.low}, expected at most high, which is {config.high}")
 
 
 @dataclass(frozen=True)
@@ -45,12 +63,7 @@ class MultigridConfig:
     tests: int = 4
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if f.name == "rate":
-                check.scalar(value, "rate", low=0.0, strict=True)
-            else:
-                check.integer(value, f.name, low=0 if f.name == "seed" else 1)
+        _numbers(self)
         if self.points < 7 or self.points % 2 == 0:
             raise ValueError(f"points is {self.points}, expected an odd number from 7 on")
 
@@ -84,12 +97,7 @@ class Multigrid3Config:
     tests: int = 2
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if f.name == "rate":
-                check.scalar(value, "rate", low=0.0, strict=True)
-            else:
-                check.integer(value, f.name, low=0 if f.name == "seed" else 8 if f.name == "points" else 1)
+        _numbers(self, {"points": 8})
 
 
 @dataclass(frozen=True)
@@ -131,14 +139,8 @@ class GraphConfig:
 
     def __post_init__(self) -> None:
         check.choice(self.loss, "loss", ("likelihood", "residual"))
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if f.name == "rate":
-                check.scalar(value, "rate", low=0.0, strict=True)
-            elif f.name != "loss":
-                check.integer(value, f.name, low=0 if f.name == "seed" else 1)
-        if self.low > self.high:
-            raise ValueError(f"low is {self.low}, expected at most high, which is {self.high}")
+        _numbers(self, words=("loss",))
+        _range(self)
 
 
 @dataclass(frozen=True)
@@ -173,12 +175,7 @@ class StencilConfig:
     tests: int = 4
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if f.name == "rate":
-                check.scalar(value, "rate", low=0.0, strict=True)
-            else:
-                check.integer(value, f.name, low=0 if f.name == "seed" else 1)
+        _numbers(self)
 
 
 @dataclass(frozen=True)
@@ -216,14 +213,8 @@ class SpaiConfig:
 
     def __post_init__(self) -> None:
         check.choice(self.loss, "loss", ("spread", "cosine"))
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if f.name == "rate":
-                check.scalar(value, "rate", low=0.0, strict=True)
-            elif f.name != "loss":
-                check.integer(value, f.name, low=0 if f.name == "seed" else 1)
-        if self.low > self.high:
-            raise ValueError(f"low is {self.low}, expected at most high, which is {self.high}")
+        _numbers(self, words=("loss",))
+        _range(self)
 
 
 @dataclass(frozen=True)
@@ -277,12 +268,7 @@ class DirectionConfig:
     def __post_init__(self) -> None:
         check.choice(self.network, "network", ("recursive", "published"))
         check.choice(self.loss, "loss", ("scaled", "absolute"))
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if f.name == "rate":
-                check.scalar(value, "rate", low=0.0, strict=True)
-            elif f.name not in ("network", "loss"):
-                check.integer(value, f.name, low=0 if f.name in ("seed", "octaves") else 1)
+        _numbers(self, {"octaves": 0}, ("network", "loss"))
         if self.dim not in (2, 3):
             raise ValueError(f"dim is {self.dim}, expected 2 or 3")
         if self.points < 4:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +114,11 @@ def loss(diagonal: Tensor, entries: Tensor, g: Any, kind: str) -> Tensor:
     return torch.log1p(g.means((r * r).mean(dim=1)))
 
 
-def first_weights(seed: int, samples: list[Sample]) -> dict[str, Tensor]:
-    """No correction at all; features are brought to mean 0 and variance 1 over the samples."""
+def first_weights(seed: int, samples: Sequence[Any], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """No correction at all; features are brought to mean 0 and variance 1 over the graphs of the samples."""
     rng = np.random.default_rng([seed, 1])
     out: dict[str, Array] = {}
-    for name, shape in network.SHAPES.items():
+    for name, shape in shapes.items():
         spread = math.sqrt(1.0 / shape[0]) if len(shape) == 2 else 0.0
         out[name] = rng.standard_normal(shape) * spread
     for name in ("node", "edge"):
@@ -151,7 +152,7 @@ def train(
     torch.manual_seed(config.seed)
     with tqdm(total=config.samples, desc="matrices", disable=not progress) as bar:
         samples = data(config, bar)
-    weights = first_weights(config.seed, samples)
+    weights = first_weights(config.seed, samples, network.SHAPES)
     run = Run(config, out, weights, config.steps, started=started, resume=resume)
 
     def backward(chosen: Array) -> float:

@@ -17,6 +17,7 @@ from kriss.solve.learned import _spai_network as network
 from kriss.train import _meshes, _problems, _stencil
 from kriss.train._checkpoint import Tensor, torch
 from kriss.train._config import SpaiConfig
+from kriss.train._graph import first_weights
 from kriss.train._run import Run
 
 Array = npt.NDArray[Any]
@@ -94,23 +95,6 @@ def loss(diagonal: Tensor, entries: Tensor, s: Sample, kind: str, rng: np.random
     return largest - spectrum[:LOW].mean()
 
 
-def first_weights(seed: int, samples: list[Sample]) -> dict[str, Tensor]:
-    """No correction at all; features are brought to mean 0 and variance 1 over the samples."""
-    rng = np.random.default_rng([seed, 1])
-    out: dict[str, Array] = {}
-    for name, shape in network.SHAPES.items():
-        spread = math.sqrt(1.0 / shape[0]) if len(shape) == 2 else 0.0
-        out[name] = rng.standard_normal(shape) * spread
-    for name in ("node", "edge"):
-        features = np.concatenate([getattr(s.graph, f"{name}s") for s in samples]).astype(np.float64)
-        out[f"{name}_w"] /= (features.std(axis=0) + 1e-3)[:, None]
-        out[name] = -features.mean(axis=0) @ out[f"{name}_w"]
-    tensors = {name: torch.tensor(v, dtype=torch.float32) for name, v in out.items()}
-    for tensor in tensors.values():
-        tensor.requires_grad_(True)
-    return tensors
-
-
 def data(config: SpaiConfig, bar: Any) -> list[Sample]:
     """The training matrices."""
     out = []
@@ -132,7 +116,7 @@ def train(
     torch.manual_seed(config.seed)
     with tqdm(total=config.samples, desc="matrices", disable=not progress) as bar:
         samples = data(config, bar)
-    weights = first_weights(config.seed, samples)
+    weights = first_weights(config.seed, samples, network.SHAPES)
     run = Run(config, out, weights, config.steps, started=started, resume=resume)
     vectors = [np.random.default_rng([config.seed, 5, k]) for k in range(len(samples))]
     start = [float(loss(s.diagonal, s.entries, s, config.loss, v)) for s, v in zip(samples, vectors, strict=True)]
