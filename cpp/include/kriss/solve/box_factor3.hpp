@@ -40,11 +40,11 @@ struct BoxFill {
     }
 };
 
-inline constexpr BoxFill box_fill_pattern{};
-
 }  // namespace kriss
 
 KRISS_NAMESPACE_BEGIN
+
+inline constexpr BoxFill box_fill_pattern{};
 
 // Rows of plane i0 in the order of f: the diagonal entry, the couplings to later neighbours, zeros.  rows: (n1 n2, 16)
 inline void box_fill_rows(const BoxGrid<double>& g, const BoxFactor& f, index_t i0, double* rows) {
