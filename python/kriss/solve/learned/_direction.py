@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -96,9 +95,7 @@ class DeepConjugateDirection:
         if self.dim not in (2, 3):
             raise ValueError(f"dim is {self.dim}, expected 2 or 3")
         check.choice(self.network, "network", (network.RECURSIVE, network.PUBLISHED))
-        arrays = _model.checked(self.weights, network.shapes(self.network, self.dim), "weights")
-        object.__setattr__(self, "weights", MappingProxyType(arrays))
-        object.__setattr__(self, "card", MappingProxyType(dict(self.card)))
+        _model.freeze(self, network.shapes(self.network, self.dim))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.dim, self.network, dict(self.weights), dict(self.card))

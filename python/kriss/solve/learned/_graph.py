@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -76,9 +75,7 @@ class GraphFactor:
     classical = "ICT"
 
     def __post_init__(self) -> None:
-        arrays = _model.checked(self.weights, _graph_network.SHAPES, "weights")
-        object.__setattr__(self, "weights", MappingProxyType(arrays))
-        object.__setattr__(self, "card", MappingProxyType(dict(self.card)))
+        arrays = _model.freeze(self, _graph_network.SHAPES)
         object.__setattr__(self, "_net", _graph_network.packed(arrays))
 
     def __reduce__(self) -> tuple[Any, ...]:

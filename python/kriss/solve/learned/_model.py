@@ -111,3 +111,11 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, Array], card: Mappi
     scratch = file.with_suffix(".tmp.json")
     scratch.write_text(text, encoding="utf-8")
     os.replace(scratch, file.with_suffix(".json"))
+
+
+def freeze(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    """Check the weights of a frozen dataclass, make them and its card read-only in place; the weights."""
+    arrays = checked(model.weights, shapes, "weights")
+    object.__setattr__(model, "weights", MappingProxyType(arrays))
+    object.__setattr__(model, "card", MappingProxyType(dict(model.card)))
+    return arrays

@@ -110,9 +110,7 @@ class LearnedMultigrid:
         object.__setattr__(self, "dim", check.integer(self.dim, "dim"))
         if self.dim not in (2, 3):
             raise ValueError(f"dim is {self.dim}, expected 2 or 3")
-        shapes = _network.SHAPES if self.dim == 2 else _orders.SHAPES
-        object.__setattr__(self, "weights", MappingProxyType(_model.checked(self.weights, shapes, "weights")))
-        object.__setattr__(self, "card", MappingProxyType(dict(self.card)))
+        _model.freeze(self, _network.SHAPES if self.dim == 2 else _orders.SHAPES)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.dim, dict(self.weights), dict(self.card))

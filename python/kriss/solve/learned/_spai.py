@@ -80,9 +80,7 @@ class LearnedSPAI:
     card: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        arrays = _model.checked(self.weights, network.SHAPES, "weights")
-        object.__setattr__(self, "weights", MappingProxyType(arrays))
-        object.__setattr__(self, "card", MappingProxyType(dict(self.card)))
+        arrays = _model.freeze(self, network.SHAPES)
         object.__setattr__(self, "_net", network.packed(arrays))
 
     def __reduce__(self) -> tuple[Any, ...]:

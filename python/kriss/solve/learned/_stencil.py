@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -72,9 +71,7 @@ class StencilFactor:
     card: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        arrays = _model.checked(self.weights, _stencil_network.SHAPES, "weights")
-        object.__setattr__(self, "weights", MappingProxyType(arrays))
-        object.__setattr__(self, "card", MappingProxyType(dict(self.card)))
+        _model.freeze(self, _stencil_network.SHAPES)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (dict(self.weights), dict(self.card))
