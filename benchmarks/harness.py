@@ -53,8 +53,8 @@ class Case:
         Bytes read and written by one call of ours (or result -> bytes), from the count in the loop's comment.
         The report then gives our time over the time that triad needs to move as much.
     working_set : int, optional
-        Bytes touched by ours; triad is measured at that size as well, as small problems live in cache. Main memory
-        otherwise.
+        Bytes touched by ours; triad is measured at that size in every round, as small problems live in cache. Main
+        memory otherwise.
     traffic_target : float, optional
         Ours may take at most this many times that limit.
     allowance : float, optional
@@ -213,9 +213,16 @@ def measure(case: Case, *, threads: int, repeats: int | None = None, budget: flo
         fitting = budget / max(sum(costs.values()), 1e-6)
         rounds = repeats if repeats is not None else int(min(40, max(case.rounds, fitting)))
         running = [pair for pair in field_of if pair[0].error is None]
+        # Memory is shared with other machines and as fast as they leave it: its speed is measured in the same rounds.
+        triad = machine.Triad(threads, case.working_set or machine.MAIN_MEMORY) if case.traffic is not None else None
+        speeds: list[float] = []
         collecting = gc.isenabled()
         try:
             for round_number in range(rounds):
+                if triad is not None:
+                    time.sleep(REST_SECONDS if threads > 1 else 0.0)
+                    triad.bandwidth()
+                    speeds.append(triad.bandwidth())
                 for contender, call in running if round_number % 2 == 0 else running[::-1]:
                     if contender.error is not None:
                         continue
@@ -246,7 +253,7 @@ def measure(case: Case, *, threads: int, repeats: int | None = None, budget: flo
             paired = [theirs / mine for theirs, mine in zip(peer.samples, ours.samples, strict=True)]
             quartiles = statistics.quantiles(paired, n=4) if len(paired) > 1 else [paired[0]] * 3
             peer.ratio_spread = (quartiles[0], quartiles[2])
-    traffic = _traffic(case, ours, result, threads)
+    traffic = _traffic(case, ours, result, speeds, threads)
     return Row(
         name=case.name,
         note=case.note,
@@ -259,15 +266,17 @@ def measure(case: Case, *, threads: int, repeats: int | None = None, budget: flo
     )
 
 
-def _traffic(case: Case, ours: Contender, result: Any, threads: int) -> dict[str, float] | None:
+def _traffic(
+    case: Case, ours: Contender, result: Any, speeds: list[float], threads: int
+) -> dict[str, float] | None:  # fmt: skip
     if case.traffic is None or ours.median is None:
         return None
     moved = float(case.traffic(result) if callable(case.traffic) else case.traffic)
-    main = machine.triad_bandwidth(threads)
-    here = machine.triad_bandwidth(threads, case.working_set) if case.working_set else main
+    main, here = machine.triad_bandwidth(threads), statistics.median(speeds)
     return {
         "bytes": moved,
         "bandwidth": here,
+        "bandwidth_best": max(speeds),
         "bandwidth_main_memory": main,
         "limit_seconds": moved / here,
         "times_limit": ours.median / (moved / here),

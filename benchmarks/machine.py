@@ -124,38 +124,46 @@ def limited_to(threads: int) -> Iterator[None]:
             numba.set_num_threads(numba_before)
 
 
-_bandwidth: dict[tuple[int, int], float] = {}
+_bandwidth: dict[int, float] = {}
 
 # Far above the last cache of the machines at hand: what main memory gives.
 MAIN_MEMORY = 192 << 20
 
 
-def triad_bandwidth(threads: int, working_set: int = MAIN_MEMORY) -> float:
-    """Bytes per second of ``a = b + s * c`` over three arrays of `working_set` bytes in all; the best of many runs.
+class Triad:
+    """``a = b + s * c`` over three arrays of `working_set` bytes in all.
 
     Counted as 24 bytes per element (two reads, one write), as STREAM does: the read that a write-allocate cache adds
     is not counted, so that code which only reads can go above this figure.
     """
-    if (threads, working_set) in _bandwidth:
-        return _bandwidth[threads, working_set]
-    n = max(working_set // 24, 1024)
-    b, c, a = (np.full(n, value) for value in (1.0, 2.0, 0.0))
-    triad = _backend.kernels("math").triad if hasattr(_backend.kernels("math"), "triad") else None
-    if triad is None:
 
-        def triad(s: float, b: Any, c: Any, a: Any, workers: int) -> None:
-            np.multiply(c, s, out=a)
-            np.add(a, b, out=a)
+    def __init__(self, threads: int, working_set: int = MAIN_MEMORY) -> None:
+        self.threads, self.n = threads, max(working_set // 24, 1024)
+        self._b, self._c, self._a = (np.full(self.n, value) for value in (1.0, 2.0, 0.0))
+        self._calls = max(1, int(5e-3 / (24 * self.n / 10e9)))
+        self._run()
+        if not np.all(self._a == 7.0):
+            raise RuntimeError("triad gave a wrong result")
 
-    inner = max(1, int(5e-3 / (24 * n / 10e9)))
-    best = np.inf
-    triad(3.0, b, c, a, threads)
-    for _ in range(15):
+    def _run(self) -> None:
+        triad = getattr(_backend.kernels("math"), "triad", None)
+        if triad is not None:
+            triad(3.0, self._b, self._c, self._a, self.threads)
+        else:
+            np.multiply(self._c, 3.0, out=self._a)
+            np.add(self._a, self._b, out=self._a)
+
+    def bandwidth(self) -> float:
+        """Bytes per second of some milliseconds of it."""
         start = time.perf_counter()
-        for _ in range(inner):
-            triad(3.0, b, c, a, threads)
-        best = min(best, (time.perf_counter() - start) / inner)
-    if not np.all(a == 7.0):
-        raise RuntimeError("triad gave a wrong result")
-    _bandwidth[threads, working_set] = 24 * n / best
-    return _bandwidth[threads, working_set]
+        for _ in range(self._calls):
+            self._run()
+        return 24 * self.n * self._calls / (time.perf_counter() - start)
+
+
+def triad_bandwidth(threads: int) -> float:
+    """Bytes per second of `Triad` over main memory, the best of many runs."""
+    if threads not in _bandwidth:
+        triad = Triad(threads)
+        _bandwidth[threads] = max(triad.bandwidth() for _ in range(15))
+    return _bandwidth[threads]

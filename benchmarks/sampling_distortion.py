@@ -103,7 +103,7 @@ def measure(quick: bool) -> dict[str, object]:
     """All curves."""
     m, n = (1_000, 8) if quick else (6_000, 10)
     sizes = [100, 200, 400, 800] if quick else [100, 200, 400, 800, 1600, 3200]
-    draws = 12 if quick else 96
+    draws = 12 if quick else 384
     rng = np.random.default_rng(0)
     A = matrix(m, n, rng)
     X = np.linalg.solve(np.linalg.qr(A)[1], rng.standard_normal((n, 400)))

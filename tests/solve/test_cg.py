@@ -115,6 +115,25 @@ def test_exact_in_as_many_steps_as_distinct_eigenvalues(rng):
 # statuses
 
 
+@pytest.mark.parametrize("scale", [0.25, 3.3, 1e-30])
+def test_a_constant_diagonal_is_left_out(scale, rng):
+    A, b = poisson2d(20) * scale, rng.standard_normal(400)
+    plain, b2 = cg(A, b, rtol=1e-10, residuals=True), np.stack([b, 2 * b], axis=1)
+    for M in ("jacobi", Jacobi(A)):
+        r = cg(A, b, rtol=1e-10, M=M, residuals=True)
+        assert (r.status, r.params["M"]) == ("converged", "jacobi")
+        assert_array_equal(r.x, plain.x)
+        assert_array_equal(r.residuals, plain.residuals)
+        assert_array_equal(cg(A, b2, rtol=1e-10, M=M).x[:, 0], cg(A, b2, rtol=1e-10).x[:, 0])
+    # One entry that differs: then it is not constant, wherever it is.
+    D = A.tolil()
+    D[7, 7] *= 2
+    D = D.tocsr()
+    textbook = cg(D, b, rtol=1e-10, M=LinearOperator((400, 400), matvec=lambda r: r / D.diagonal(), dtype=float))
+    assert cg(D, b, rtol=1e-10, M="jacobi").iterations == textbook.iterations
+    assert cg(-A, b, M="jacobi").status == "indefinite_preconditioner"
+
+
 @pytest.mark.parametrize("scale", [1.0, 1e150, 1e-150])
 @pytest.mark.parametrize("where", [0, 40, 99])
 def test_indefinite_matrix_is_caught(where, scale, rng):

@@ -80,7 +80,7 @@ def cg_multi(
 
     a_shift = 0 if matrix is None else shift_of(matrix)
     matrix = shifted(matrix, a_shift)
-    precond = _cg.preconditioner(M, matrix, n, dtype, a_shift)
+    precond = _cg.without_constant(_cg.preconditioner(M, matrix, n, dtype, a_shift))
     params: dict[str, Any] = {
         "method": "cg", "rtol": rtol, "atol": atol, "maxiter": most, "M": precond.name, "dtype": dtype.name,
         "columns": k, "storage": storage_name(matrix, 0),

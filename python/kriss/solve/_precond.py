@@ -154,7 +154,8 @@ class Jacobi(_Preconditioner):
     Notes
     -----
     Applying it costs n flops; inside `kriss.solve.cg` it is part of the vector passes and costs only the reading of
-    the diagonal. 8 n bytes in float64.
+    the diagonal, and nothing where that is constant and positive: there it changes no iterate and is left out. 8 n
+    bytes in float64.
 
     References
     ----------
