@@ -4,7 +4,9 @@ The traffic of a case is counted as in the comment of cpp/include/kriss/solve/cg
 diagonal is constant (there it changes no iterate, and ours leaves it out): per iteration
 (64 + 16 d) n bytes where A has constant diagonals, (72 + 16 d) n where it has others and (80 + 16 d) n where its rows
 reach far, and what a product reads of A in the storage chosen (the solver reports it). It is divided by the bandwidth
-of triad in the same rounds at the size of the solver's own working set, as 512 x 512 fits into the last-level cache.
+of triad in the same rounds: in main memory (arrays of several times the last-level cache, as STREAM asks for) for a
+million unknowns, whose arrays are about as large as that cache, and at the size of the solver's own arrays for 512 x 512,
+which fits into it.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ def _case(
         target_peer="scipy",
         note=f"{done.iterations} iterations on both sides; A stored as {storage}. {note}".strip(),
         traffic=lambda r: r.iterations * (vectors * n + product),
-        working_set=product + (5 if read else 4) * 8 * n,
+        working_set=product + (5 if read else 4) * 8 * n if n < 10**6 else None,
         traffic_target=limit if target and not quick else None,
     )
 

@@ -140,7 +140,8 @@ class Triad:
     def __init__(self, threads: int, working_set: int = MAIN_MEMORY) -> None:
         self.threads, self.n = threads, max(working_set // 24, 1024)
         self._b, self._c, self._a = (np.full(self.n, value) for value in (1.0, 2.0, 0.0))
-        self._calls = max(1, int(5e-3 / (24 * self.n / 10e9)))
+        # A tenth of a second at 50 GB/s: after a rest the first milliseconds are slower.
+        self._calls = max(1, int(0.1 / (24 * self.n / 50e9)))
         self._run()
         if not np.all(self._a == 7.0):
             raise RuntimeError("triad gave a wrong result")
@@ -154,7 +155,7 @@ class Triad:
             np.add(self._a, self._b, out=self._a)
 
     def bandwidth(self) -> float:
-        """Bytes per second of some milliseconds of it."""
+        """Bytes per second of about a tenth of a second of it."""
         start = time.perf_counter()
         for _ in range(self._calls):
             self._run()
