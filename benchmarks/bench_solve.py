@@ -5,8 +5,8 @@ diagonal is constant (there it changes no iterate, and ours leaves it out): per 
 (64 + 16 d) n bytes where A has constant diagonals, (72 + 16 d) n where it has others and (80 + 16 d) n where its rows
 reach far, and what a product reads of A in the storage chosen (the solver reports it). It is divided by the bandwidth
 of triad in the same rounds: in main memory (arrays of several times the last-level cache, as STREAM asks for) for a
-million unknowns, whose arrays are about as large as that cache, and at the size of the solver's own arrays for 512 x 512,
-which fits into it.
+million unknowns, whose arrays are about as large as that cache, and at the size of the solver's own arrays for
+512 x 512, which fits into it.
 """
 
 from __future__ import annotations
