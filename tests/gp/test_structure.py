@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kriss import gp
-from kriss.gp import RBF, CovarianceFactor, Matern, _structure, factor
+from kriss.gp import RBF, CovarianceFactor, Matern, PythonKernel, Sum, _structure, factor
 
 
 class Pretender:
@@ -131,3 +131,25 @@ def test_the_documentation_lists_what_there_is():
     assert "STRUCTURES" not in text
     for row in _structure.TABLE:
         assert f'``"{row.name}"``' in text
+
+
+def test_scikit_learns_kernels_are_compiled_and_unknown_ones_stay_in_python(rng):
+    sk = pytest.importorskip("sklearn.gaussian_process.kernels")
+
+    class Own(sk.RBF):
+        """A subclass may compute something else: it is asked."""
+
+    X, y = rng.uniform(size=(40, 3)), rng.standard_normal(40)
+    tree = 2.0 * sk.RBF([0.5, 0.6, 0.7]) * sk.RationalQuadratic(0.8, 1.5) + sk.WhiteKernel(0.3)
+    for kernel, kind in ((tree, Sum), (tree.k1 * Own(0.9), PythonKernel)):
+        f = factor(kernel, X, noise=0.1)
+        K = kernel(X) + 0.1 * np.eye(40)
+        assert isinstance(f.kernel, kind)
+        np.testing.assert_allclose(f.solve(y), np.linalg.solve(K, y), rtol=1e-9)
+        np.testing.assert_allclose(f.logdet(), np.linalg.slogdet(K)[1], rtol=1e-10)
+    # structures find what they can use
+    t = np.sort(rng.uniform(size=600))[:, None]
+    assert factor(sk.Matern(0.1, nu=1.5), t, noise=0.1).structure == "series"
+    for bad in (sk.RBF, 3.0, None):
+        with pytest.raises(TypeError, match=r"kernel must be a kriss\.gp kernel or one of scikit-learn's"):
+            factor(bad, X, noise=0.1)

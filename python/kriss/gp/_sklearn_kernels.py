@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from kriss.gp import _kernels
 from kriss.gp._kernels import Kernel
+from kriss.gp._python_kernel import PythonKernel
 
 Array = npt.NDArray[Any]
 
@@ -171,6 +172,20 @@ class Converted:
         """The gradient in scikit-learn's theta, of that in the KRISS kernel's."""
         free = self.at >= 0
         return np.bincount(self.at[free], self.times[free] * own[free], minlength=size)[:size]
+
+
+def accepted(kernel: object, X: object) -> Kernel:
+    """A KRISS kernel as it is, scikit-learn's as the one they stand for, any other with their interface in Python."""
+    if isinstance(kernel, Kernel):
+        return kernel
+    anything: Any = X
+    shape = np.shape(anything)  # () without one
+    converted = convert(kernel, shape[1] if len(shape) == 2 else 1)
+    if converted is not None:
+        return converted.kernel
+    if isinstance(kernel, type) or not all(hasattr(kernel, name) for name in ("__call__", "theta", "clone_with_theta")):
+        raise TypeError(f"kernel must be a kriss.gp kernel or one of scikit-learn's, not {type(kernel).__name__}")
+    return PythonKernel(kernel)
 
 
 def convert(kernel: Any, columns: int) -> Converted | None:

@@ -16,6 +16,7 @@ from kriss.gp import _factor
 from kriss.gp._factor import CovarianceFactor
 from kriss.gp._kernels import Kernel, points
 from kriss.gp._problem import noise_vector
+from kriss.gp._sklearn_kernels import accepted
 
 Array = npt.NDArray[Any]
 
@@ -68,7 +69,7 @@ def _memory() -> float:
 
 @overload
 def factor(
-    kernel: Kernel,
+    kernel: object,
     X: npt.ArrayLike,
     noise: npt.ArrayLike = ...,
     jitter: float | str = ...,
@@ -81,7 +82,7 @@ def factor(
 
 @overload
 def factor(
-    kernel: Kernel,
+    kernel: object,
     X: npt.ArrayLike,
     noise: npt.ArrayLike = ...,
     jitter: float | str = ...,
@@ -94,7 +95,7 @@ def factor(
 
 
 def factor(
-    kernel: Kernel,
+    kernel: object,
     X: npt.ArrayLike,
     noise: npt.ArrayLike = 0.0,
     jitter: float | str = 0.0,
@@ -108,8 +109,10 @@ def factor(
 
     Parameters
     ----------
-    kernel : Kernel
-        Covariance function.
+    kernel : Kernel or scikit-learn kernel
+        Covariance function. A tree of scikit-learn's kernels becomes the Kernel that it stands for, whose parameters
+        (`CovarianceFactor.kernel`) are those of gradients; one with a member that is not known here stays in Python,
+        as `PythonKernel`.
     X : array_like, shape (n, d)
         Points, one per row; promoted to float64. A CuPy array is factorised on its device, by CuPy; the result then
         offers `lower`, `solve`, `logdet`, `quad`, `log_likelihood`, `log_likelihood_grad`, `inv_diag`, `loo`, `sample`
@@ -175,6 +178,7 @@ def factor(
     (True, True)
     """
     chosen = _validate.choice(structure, "structure", names())
+    kernel = accepted(kernel, X)
     common: dict[str, Any] = {"workers": workers, "check_finite": check_finite}
     if chosen == "auto" and options:
         raise TypeError(f"structure='auto' takes no further options, not {', '.join(options)}: name the structure")
@@ -200,8 +204,6 @@ def factor(
 def _automatic(
     kernel: Kernel, X: object, noise: object, jitter: float | str, common: dict[str, Any]
 ) -> CovarianceFactor:
-    if not isinstance(kernel, Kernel):
-        raise TypeError(f"kernel must be a kriss.gp kernel, not {type(kernel).__name__}")
     x = points(X, check_finite=common["check_finite"])
     n = x.shape[0]
     wanted = isinstance(jitter, str) or jitter != 0.0
