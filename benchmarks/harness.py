@@ -266,9 +266,7 @@ def measure(case: Case, *, threads: int, repeats: int | None = None, budget: flo
     )
 
 
-def _traffic(
-    case: Case, ours: Contender, result: Any, speeds: list[float], threads: int
-) -> dict[str, float] | None:  # fmt: skip
+def _traffic(case: Case, ours: Contender, result: Any, speeds: list[float], threads: int) -> dict[str, float] | None:
     if case.traffic is None or ours.median is None:
         return None
     moved = float(case.traffic(result) if callable(case.traffic) else case.traffic)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import os
 import platform
 import subprocess
@@ -124,8 +125,6 @@ def limited_to(threads: int) -> Iterator[None]:
             numba.set_num_threads(numba_before)
 
 
-_bandwidth: dict[int, float] = {}
-
 # Far above the last cache of the machines at hand: what main memory gives.
 MAIN_MEMORY = 192 << 20
 
@@ -162,9 +161,8 @@ class Triad:
         return 24 * self.n * self._calls / (time.perf_counter() - start)
 
 
+@functools.cache
 def triad_bandwidth(threads: int) -> float:
     """Bytes per second of `Triad` over main memory, the best of many runs."""
-    if threads not in _bandwidth:
-        triad = Triad(threads)
-        _bandwidth[threads] = max(triad.bandwidth() for _ in range(15))
-    return _bandwidth[threads]
+    triad = Triad(threads)
+    return max(triad.bandwidth() for _ in range(15))

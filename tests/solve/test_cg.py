@@ -112,9 +112,6 @@ def test_exact_in_as_many_steps_as_distinct_eigenvalues(rng):
     assert r.converged and r.iterations == 4
 
 
-# statuses
-
-
 @pytest.mark.parametrize("scale", [0.25, 3.3, 1e-30])
 def test_a_constant_diagonal_is_left_out(scale, rng):
     A, b = poisson2d(20) * scale, rng.standard_normal(400)
@@ -132,6 +129,9 @@ def test_a_constant_diagonal_is_left_out(scale, rng):
     textbook = cg(D, b, rtol=1e-10, M=LinearOperator((400, 400), matvec=lambda r: r / D.diagonal(), dtype=float))
     assert cg(D, b, rtol=1e-10, M="jacobi").iterations == textbook.iterations
     assert cg(-A, b, M="jacobi").status == "indefinite_preconditioner"
+
+
+# statuses
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e150, 1e-150])

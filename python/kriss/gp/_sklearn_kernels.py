@@ -183,9 +183,11 @@ def accepted(kernel: object, X: object) -> Kernel:
     converted = convert(kernel, shape[1] if len(shape) == 2 else 1)
     if converted is not None:
         return converted.kernel
-    if isinstance(kernel, type) or not all(hasattr(kernel, name) for name in ("__call__", "theta", "clone_with_theta")):
-        raise TypeError(f"kernel must be a kriss.gp kernel or one of scikit-learn's, not {type(kernel).__name__}")
-    return PythonKernel(kernel)
+    try:
+        return PythonKernel(kernel)
+    except TypeError as error:
+        words = f"kernel must be a kriss.gp kernel or one of scikit-learn's, not {type(kernel).__name__}"
+        raise TypeError(words) from error
 
 
 def convert(kernel: Any, columns: int) -> Converted | None:
