@@ -99,7 +99,8 @@ ArnoldiRoom<T>::ArnoldiRoom(LinearMap<T>& a, index_t steps, int k) {
     g.resize(m + 1);
     y.resize(m);
     dots.resize(2 * (2 * all + 1));
-    part.resize(static_cast<std::size_t>(chunk_count(a.size())) * (2 * all + 3));
+    part.resize(static_cast<std::size_t>(chunk_count(a.size())) *
+                static_cast<std::size_t>(delayed_columns(static_cast<int>(all))));
     list.resize(all + 1);
     cross.resize((all + 1) * (all + 1));
     cycle.steps = steps;

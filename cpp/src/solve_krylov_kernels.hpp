@@ -25,7 +25,7 @@ struct PassKernels {
     void (*delayed_products)(const DelayedPass<T>& f, Wide<T>* out, double* norms, Wide<T>* part, const Executor& ex);
     double (*delayed_update)(const DelayedPass<T>& f, Wide<T>* part, const Executor& ex);
     double (*delayed_step)(const DelayedPass<T>& f, const DelayedPass<T>& g, const StepBetween<T>& between,
-                           Wide<T>* out, double* norms);
+                           Wide<T>* out, double* norms, Wide<T>* part, const Executor& ex);
 };
 
 struct KrylovKernels {

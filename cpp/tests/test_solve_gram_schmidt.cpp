@@ -83,7 +83,8 @@ void test_passes() {
                 fill(v[k], n, draw);
             }
             std::vector<const T*> list(v.data(), v.data() + m);
-            std::vector<Wide<T>> out(at(2 * m + 1)), part(at(chunk_count(n)) * at(2 * m + 3)), a(at(m)), c(at(m));
+            std::vector<Wide<T>> out(at(2 * m + 1)), part(at(chunk_count(n)) * at(delayed_columns(m))), a(at(m)),
+                c(at(m));
             DelayedPass<T> f;
             f.n = n;
             f.count = m;
@@ -147,8 +148,8 @@ void test_lanes() {
         for (int l = 0; l < 4 * solve_lanes; ++l) {
             wide[at(l)] = high[at(l)] = plain_wide[at(l)] = plain_high[at(l)] = 0.25 * l;
         }
-        add_conj_strands<1, 2>(list, list + 1, n, wide.data());
-        add_conj_strands<2, 1>(list, list + 2, n, high.data());
+        add_conj_strands<1, 2>(list, list + 1, n, wide.data(), list);
+        add_conj_strands<2, 1>(list, list + 2, n, high.data(), list);
         for (int q = 0; q < 2; ++q) {
             for (index_t i = 0; i < n; ++i) {
                 const auto add = [&](T a, T b, std::vector<double>& to) {
@@ -164,7 +165,7 @@ void test_lanes() {
         }
         KRISS_CHECK(same_bits(wide, plain_wide) && same_bits(high, plain_high));
         double lane[2 * solve_lanes] = {};
-        add_conj_strands<1, 1>(list, list + 1, n, lane);
+        add_conj_strands<1, 1>(list, list + 1, n, lane, nullptr);
         KRISS_CHECK(size_of(lanes_sum<T>(lane) - dot(list[0], list[1], n)) <= 1e-14 * static_cast<double>(n + 4));
     }
 }
@@ -183,8 +184,8 @@ void test_strands() {
         const T c[2] = {number<T>(draw), number<T>(draw)};
         const R half = R(0.7);
         std::vector<T> y = v[2], u = v[2], w = v[3], z(at(n)), scaled = v[2];
-        add_terms<T, 2>(both, c, n, y.data());
-        add_terms_to_both<T, 2>(both, a, c, n, u.data(), w.data());
+        add_terms<T, 2>(both, c, n, y.data(), both);
+        add_terms_to_both<T, 2>(both, a, c, n, u.data(), w.data(), both);
         multiply_strands(v[0].data(), v[1].data(), n, z.data());
         scale_strands(a[0], n, scaled.data());
         std::vector<T> ends_u = v[2], ends_w = v[3];

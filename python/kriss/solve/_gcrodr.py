@@ -87,13 +87,12 @@ def gcrodr(
     Notes
     -----
     Step j of a cycle: a product, an application of M, and 16 n (k + j) + 48 n bytes and 4 n (k + j) flops; half of the
-    bytes where the rows of A reach at most 1024 columns from the diagonal, M is diagonal, and one thread works. With M,
-    or while nothing is recycled, the basis is orthogonalised once, and again where a bound for the products of its
-    vectors, which is carried along, passes ``sqrt(eps)``: that step then costs up to twice as much, as all do without
-    M. A cycle of s steps adds about 56 n (s + 2 k) bytes and 6 n k (s + k) flops for choosing and forming new
-    directions. One or two cycles go without, if the last choice
-    has hardly changed the space and they at least halve the residual.
-    Memory: restart + 3 recycle + 4 vectors, with M twice as many.
+    bytes where the rows of A reach at most 4096 columns from the diagonal and M is diagonal. With M, or while nothing
+    is recycled, the basis is orthogonalised once, and again where a bound for the products of its vectors, which is
+    carried along, passes ``sqrt(eps)``: that step then costs up to twice as much, as all do without M. A cycle of s
+    steps adds about 56 n (s + 2 k) bytes and 6 n k (s + k) flops for choosing and forming new directions. One or two
+    cycles go without, if the last choice has hardly changed the space and they at least halve the residual. Memory:
+    restart + 3 recycle + 4 vectors, with M twice as many.
 
     It pays where restarted GMRES crawls, or where many related systems need many iterations each. It does not where a
     good preconditioner leaves some tens of iterations: setting up costs `recycle` products. Where convection dominates,

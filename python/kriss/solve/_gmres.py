@@ -182,8 +182,10 @@ def gmres(
     Notes
     -----
     Step j of a cycle: a product, an application of M, and 16 n j + 48 n bytes and 8 n j flops for the
-    orthogonalisation, which is done twice, the second time together with the first of the next step. The basis is
-    orthogonal to working precision whatever A is. Memory: restart + 2 vectors.
+    orthogonalisation, which is done twice, the second time together with the first of the next step; 8 n j + 64 n
+    bytes where the rows of A reach at most 4096 columns from the diagonal and M is diagonal or none: the end of a step
+    and the beginning of the next then share what they read. The basis is orthogonal to working precision whatever A
+    is. Memory: restart + 2 vectors.
 
     References
     ----------

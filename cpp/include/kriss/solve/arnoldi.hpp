@@ -26,7 +26,8 @@
 // relation A Z = C B + V H does not depend on it: coefficients and remainder make up w whatever the basis is.
 //
 // Bytes of step j in float64, beyond the preconditioner, with m = j + k: 16 n m + 48 n, 16 n m + 32 n and what the
-// product reads beside its vectors if the operator can be applied by rows; 8 n m flops, 4 n m without the second time.
+// product reads beside its vectors if the operator can be applied by rows, 8 n m + 64 n where steps are joined
+// (solve/arnoldi_step.hpp); 8 n m flops, 4 n m without the second time.
 #pragma once
 
 #include <cmath>
@@ -60,12 +61,12 @@ struct ArnoldiCycle {
     double loss = 0.0;
     double* cross = nullptr;  // (k + steps + 1) squared: E. In: among the columns of C. Null: loss is 0
     // From here to update: ArnoldiRoom of cpp/src/solve_krylov.hpp fills them in.
-    Wide<T>* part = nullptr;  // (chunk_count(n), 2 (k + steps) + 3) scratch
+    Wide<T>* part = nullptr;  // (chunk_count(n), delayed_columns(k + steps)) scratch
     RowsMap<T> rows;          // A by rows, if it can be applied so
     void (*products)(const DelayedPass<T>& f, Wide<T>* out, double* norms, Wide<T>* part, const Executor& ex) = nullptr;
     double (*update)(const DelayedPass<T>& f, Wide<T>* part, const Executor& ex) = nullptr;
     double (*step)(const DelayedPass<T>& f, const DelayedPass<T>& g, const StepBetween<T>& between, Wide<T>* out,
-                   double* norms) = nullptr;
+                   double* norms, Wide<T>* part, const Executor& ex) = nullptr;
     double beta = 0.0;  // norm of the residual at the start
     double tol = 0.0;   // stop once the norm is at most this
     double eps = 0.0;   // of the working precision
@@ -285,27 +286,28 @@ void back_substitute(index_t steps, index_t ld, const Wide<T>* triangle, const W
     }
 }
 
-inline constexpr index_t reach_most = 1024;  // rows between those of one step and of the next that share the caches
+inline constexpr index_t reach_most =
+    solve_grain;  // rows between those of one step and of the next that share the caches
 
 // Whether step j can end together with the products of the next one.
 template <class T>
 bool joins(const KrylovContext<T>& s, const ArnoldiCycle<T>& a, index_t j) {
-    return a.step != nullptr && j + 1 < a.steps && a.k + j + 1 <= step_most && s.ex->workers <= 1 &&
-           a.rows.apply != nullptr && a.rows.reach >= 0 && a.rows.reach <= reach_most &&
+    return a.step != nullptr && j + 1 < a.steps && a.k + j + 1 <= step_most && a.rows.apply != nullptr &&
+           a.rows.reach >= 0 && a.rows.reach <= reach_most &&
            (s.M.apply == nullptr || (!a.left && s.diagonal != nullptr));
 }
 
 // The end of step j (f) and the products of the next one, after its image; returns ||w||^2 of f.
 template <class T>
-double joined_step(KrylovContext<T>& s, const ArnoldiCycle<T>& a, index_t j, const DelayedPass<T>& f, Wide<T>* out,
-                   double* norms) {
+double joined_step(KrylovContext<T>& s, const ArnoldiCycle<T>& a, index_t j, const DelayedPass<T>& f, bool once,
+                   Wide<T>* out, double* norms) {
     DelayedPass<T> g;
     g.n = f.n;
     g.count = f.count + 1;
     g.list = f.list;
     g.u = a.v[j + 1];
     g.w = a.v[j + 2];
-    g.once = true;
+    g.once = once;
     g.product = a.rows;
     StepBetween<T> between;
     between.diagonal = s.diagonal;
@@ -313,7 +315,7 @@ double joined_step(KrylovContext<T>& s, const ArnoldiCycle<T>& a, index_t j, con
     between.reach = a.rows.reach;
     g.x = between.z != nullptr ? between.z : g.u;
     ++s.matvecs;
-    return a.step(f, g, between, out, norms);
+    return a.step(f, g, between, out, norms, a.part, *s.ex);
 }
 
 // ||r|| after step j if its remainder has the norm h1: the column h, as given, through the rotations. room: (j + 1)
@@ -425,9 +427,10 @@ ArnoldiOutcome arnoldi(KrylovContext<T>& s, const ArnoldiCycle<T>& a, const T** 
             lost = bound_cross(a.cross, all, count + 1, twice ? nullptr : of_w, a.eps, twice ? 1.0 : std::sqrt(before),
                                twice ? 1.0 : std::sqrt(left_over));
         }
-        ahead = lax && !twice && lost <= a.loss && joins(s, a, j) &&
+        ahead = !twice && joins(s, a, j) &&
                 residual_ahead(a, j, of_w + a.k, std::sqrt(left_over), a.triangle + j * ld) > 1.01 * a.tol;
-        double after = ahead ? joined_step(s, a, j, f, other, norms) : a.update(f, a.part, *s.ex);
+        double after =
+            ahead ? joined_step(s, a, j, f, lax && lost <= a.loss, other, norms) : a.update(f, a.part, *s.ex);
         if (j > 0 && !f.once) {
             correct(j, of_u, rho);
         }

@@ -65,143 +65,130 @@ KRISS_ALWAYS_INLINE index_t mirrored(index_t c, index_t chunks, index_t workers)
     return chunks * k / shares + chunks * (k + 1) / shares - 1 - c;
 }
 
-// lane[0..8) += x u, lane[8..16) += x w over a block, item by item as add_products. In registers by name: the compiler
-// makes shuffles of the plain loops, at a tenth of the speed.
-KRISS_ALWAYS_INLINE void add_two_products(const double* x, const double* u, const double* w, index_t n, double* lane) {
-#if defined(__AVX512F__)
-    constexpr int bytes = 64;
-#elif defined(__AVX2__)
-    constexpr int bytes = 32;
-#else
-    constexpr int bytes = 16;
-#endif
-    typedef double Pack __attribute__((vector_size(bytes)));
-    typedef double Stored __attribute__((vector_size(bytes), aligned(8), may_alias));
-    constexpr int each = bytes / static_cast<int>(sizeof(double));
-    constexpr int packs = solve_lanes / each;
-    const auto load = [](const double* p) -> Pack { return *reinterpret_cast<const Stored*>(p); };
-    Pack s[packs];
-    Pack t[packs];
-    for (int k = 0; k < packs; ++k) {
-        s[k] = load(lane + k * each);
-        t[k] = load(lane + solve_lanes + k * each);
-    }
-    index_t i = 0;
-    for (; i + solve_lanes <= n; i += solve_lanes) {
-        for (int k = 0; k < packs; ++k) {
-            const Pack a = load(x + i + k * each);
-            s[k] += a * load(u + i + k * each);
-            t[k] += a * load(w + i + k * each);
-        }
-    }
-    for (int k = 0; k < packs; ++k) {
-        *reinterpret_cast<Stored*>(lane + k * each) = s[k];
-        *reinterpret_cast<Stored*>(lane + solve_lanes + k * each) = t[k];
-    }
-    for (int l = 0; i + l < n; ++l) {
-        lane[l] += x[i + l] * u[i + l];
-        lane[solve_lanes + l] += x[i + l] * w[i + l];
+// Items a chunk leaves behind: the products of delayed_products and the squared norm of delayed_update.
+KRISS_ALWAYS_INLINE int delayed_columns(int count) { return 2 * count + 4; }
+
+// Lanes of the products of one of the list with [u and] w.
+template <class T>
+KRISS_ALWAYS_INLINE int delayed_width(const DelayedPass<T>& f) {
+    return f.once ? lane_width<T> : 2 * lane_width<T>;
+}
+
+// lane += the products of `some` of the list, from number `first` on, with [u and] w over rows [b, b + size).
+// lane: (some, delayed_width)
+template <class T>
+KRISS_ALWAYS_INLINE void add_delayed(const DelayedPass<T>& f, int first, int some, index_t b, index_t size,
+                                     double* lane) {
+    const T* const of[2] = {f.u + b, f.w + b};
+    if (f.once) {
+        add_list_products(f.list + first, some, b, of + 1, size, lane);
+    } else {
+        add_list_products<2>(f.list + first, some, b, of, size, lane);
     }
 }
 
-// lane += conj(x) u, then conj(x) w behind it, over a block: x read once
+// lane += u^H w, u^H u, w^H w over rows [b, b + size).  lane: (3, lane_width)
 template <class T>
-KRISS_ALWAYS_INLINE void add_both_products(const T* x, const T* u, const T* w, index_t n, double* lane) {
-    using W = Wide<T>;
-    constexpr index_t size = sizeof(T) == sizeof(W) ? 1 : solve_block;
-    W room[3][size];
-    const W* const from = as_wide(x, n, room[0]);
-    const W* const both[2] = {as_wide(u, n, room[1]), as_wide(w, n, room[2])};
-    if constexpr (ScalarTraits<T>::is_complex) {
-        add_conj_strands<1, 2>(&from, both, n, lane);
-    } else {
-        add_two_products(from, both[0], both[1], n, lane);
+KRISS_ALWAYS_INLINE void add_delayed_own(const DelayedPass<T>& f, index_t b, index_t size, double* lane) {
+    const T* const of[2] = {f.u + b, f.w + b};
+    add_conj_products<1>(of, of + 1, size, lane);
+    if (!f.once) {
+        add_conj_products<1>(of, of, size, lane + lane_width<T>);
+    }
+    add_conj_products<1>(of + 1, of + 1, size, lane + 2 * lane_width<T>);
+}
+
+// The sums of add_delayed among those of its chunk.  mine: (delayed_columns)
+template <class T>
+KRISS_ALWAYS_INLINE void store_delayed(const DelayedPass<T>& f, int first, int some, const double* lane,
+                                       Wide<T>* mine) {
+    for (int j = 0; j < some; ++j) {
+        const double* const of = lane + j * delayed_width(f);
+        mine[first + j] = f.once ? Wide<T>{} : lanes_sum<T>(of);
+        mine[f.count + first + j] = lanes_sum<T>(f.once ? of : of + lane_width<T>);
+    }
+}
+template <class T>
+KRISS_ALWAYS_INLINE void store_delayed_own(const DelayedPass<T>& f, const double* lane, Wide<T>* mine) {
+    for (int j = 0; j < 3; ++j) {
+        mine[2 * f.count + j] = lanes_sum<T>(lane + j * lane_width<T>);
     }
 }
 
 inline constexpr int side_by_side = 32;  // vectors whose sums grow together, block after block of u and w
 
-// out: (2 m + 1): list_j^H u for all j (0 if `once`), list_j^H w for all j, u^H w.  norms: ||u||^2
-// (likewise), ||w||^2.  part: (chunk_count(n), 2 m + 3) scratch
+// The products of one chunk, rows [begin, end), after its rows of F x.  mine: (delayed_columns)
 template <class T>
-void delayed_products(const DelayedPass<T>& f, Wide<T>* out, double* norms, Wide<T>* part, const Executor& ex) {
+void delayed_chunk(const DelayedPass<T>& f, index_t begin, index_t end, Wide<T>* mine) {
     constexpr int width = lane_width<T>;
-    const int m = f.count;
-    const int columns = 2 * m + 3;
-    ex.parallel_for(f.n, solve_grain, [&f, part, m, columns](index_t begin, index_t end) {
-        if (f.product.apply != nullptr) {
-            f.product.apply(f.product.self, f.x, f.w, begin, end);
+    if (f.product.apply != nullptr) {
+        f.product.apply(f.product.self, f.x, f.w, begin, end);
+    }
+    for (int first = 0; first < f.count; first += side_by_side) {
+        const int some = first + side_by_side < f.count ? side_by_side : f.count - first;
+        double lane[side_by_side * 2 * width];
+        for (int l = 0; l < some * 2 * width; ++l) {
+            lane[l] = 0.0;
         }
-        Wide<T>* mine = part + begin / solve_grain * columns;
-        const T* const u = f.u;
-        const T* const w = f.w;
-        for (int from = 0; from < m; from += side_by_side) {
-            const int some = from + side_by_side < m ? side_by_side : m - from;
-            double lane[side_by_side * 2 * width];
-            for (int l = 0; l < some * 2 * width; ++l) {
-                lane[l] = 0.0;
-            }
-            for (index_t b = begin; b < end; b += solve_block) {
-                const index_t size = b + solve_block < end ? solve_block : end - b;
-                if (f.once) {
-                    add_list_products(f.list + from, some, b, w + b, size, lane);
-                } else {
-                    for (int j = 0; j < some; ++j) {
-                        add_both_products(f.list[from + j] + b, u + b, w + b, size, lane + j * 2 * width);
-                    }
-                }
-            }
-            for (int j = 0; j < some; ++j) {
-                mine[from + j] = f.once ? Wide<T>{} : lanes_sum<T>(lane + 2 * j * width);
-                mine[m + from + j] = lanes_sum<T>(lane + (f.once ? j : 2 * j + 1) * width);
-            }
-        }
-        double lane[3 * width] = {};
         for (index_t b = begin; b < end; b += solve_block) {
-            const index_t size = b + solve_block < end ? solve_block : end - b;
-            const T* const of[2] = {u + b, w + b};
-            add_conj_products<1>(of, w + b, size, lane);
-            if (!f.once) {
-                add_conj_products<1>(of, u + b, size, lane + width);
-            }
-            add_conj_products<1>(of + 1, w + b, size, lane + 2 * width);
+            add_delayed(f, first, some, b, b + solve_block < end ? solve_block : end - b, lane);
         }
-        for (int j = 0; j < 3; ++j) {
-            mine[2 * m + j] = lanes_sum<T>(lane + j * width);
-        }
-    });
+        store_delayed(f, first, some, lane, mine);
+    }
+    double lane[3 * width] = {};
+    for (index_t b = begin; b < end; b += solve_block) {
+        add_delayed_own(f, b, b + solve_block < end ? solve_block : end - b, lane);
+    }
+    store_delayed_own(f, lane, mine);
+}
+
+// The sums of the chunks in order.  part: (chunks, delayed_columns); out, norms: as of delayed_products
+template <class T>
+void sum_delayed(const DelayedPass<T>& f, const Wide<T>* part, Wide<T>* out, double* norms) {
     const index_t chunks = chunk_count(f.n);
-    for (int j = 0; j < columns; ++j) {
+    for (int j = 0; j < 2 * f.count + 3; ++j) {
         Wide<T> s = {};
         for (index_t k = 0; k < chunks; ++k) {
-            s = s + part[k * columns + j];
+            s = s + part[k * delayed_columns(f.count) + j];
         }
-        if (j <= 2 * m) {
+        if (j <= 2 * f.count) {
             out[j] = s;
         } else {
-            norms[j - 2 * m - 1] = real_of(s);
+            norms[j - 2 * f.count - 1] = real_of(s);
         }
     }
+}
+
+// out: (2 m + 1): list_j^H u for all j (0 if `once`), list_j^H w for all j, u^H w.  norms: ||u||^2
+// (likewise), ||w||^2.  part: (chunk_count(n), delayed_columns) scratch
+template <class T>
+void delayed_products(const DelayedPass<T>& f, Wide<T>* out, double* norms, Wide<T>* part, const Executor& ex) {
+    ex.parallel_for(f.n, solve_grain, [&f, part](index_t begin, index_t end) {
+        delayed_chunk(f, begin, end, part + begin / solve_grain * delayed_columns(f.count));
+    });
+    sum_delayed(f, part, out, norms);
 }
 
 // u -= sum of of_u_j list_j, w -= sum of of_w_j list_j over m items from `at` on; u and w: item `at` of their vectors
 template <class T>
 KRISS_ALWAYS_INLINE void take_off_both(const DelayedPass<T>& f, index_t at, index_t m, T* u, T* w) {
     const T* from[4];
+    const T* next[4];
     T a[4];
     T c[4];
     for (int k = 0; k < f.count; k += 4) {
         const int some = f.count - k < 4 ? f.count - k : 4;
+        take_vectors<4>(f.list, k, f.count, at, from);
+        take_vectors<4>(f.list, k + 4, f.count, at, next);
         for (int j = 0; j < some; ++j) {
-            from[j] = f.list[k + j] + at;
             a[j] = -narrow<T>(f.of_u[k + j]);
             c[j] = -narrow<T>(f.of_w[k + j]);
         }
         switch (some) {
-            case 4: add_terms_to_both<T, 4>(from, a, c, m, u, w); break;
-            case 3: add_terms_to_both<T, 3>(from, a, c, m, u, w); break;
-            case 2: add_terms_to_both<T, 2>(from, a, c, m, u, w); break;
-            default: add_terms_to_both<T, 1>(from, a, c, m, u, w); break;
+            case 4: add_terms_to_both<T, 4>(from, a, c, m, u, w, next); break;
+            case 3: add_terms_to_both<T, 3>(from, a, c, m, u, w, next); break;
+            case 2: add_terms_to_both<T, 2>(from, a, c, m, u, w, next); break;
+            default: add_terms_to_both<T, 1>(from, a, c, m, u, w, next); break;
         }
     }
 }
@@ -235,7 +222,7 @@ double delayed_update(const DelayedPass<T>& f, Wide<T>* part, const Executor& ex
         double lane[lane_width<T>] = {};
         for (index_t b = begin; b < end; b += solve_block) {
             const T* const done = f.w + b;
-            add_conj_products<1>(&done, done, b + solve_block < end ? solve_block : end - b, lane);
+            add_conj_products<1>(&done, &done, b + solve_block < end ? solve_block : end - b, lane);
         }
         part[chunk] = lanes_sum<T>(lane);
     });

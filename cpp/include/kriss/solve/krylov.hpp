@@ -62,18 +62,20 @@ template <class T, class C>
 KRISS_ALWAYS_INLINE void add_combination(const T* const* v, const C* c, int count, bool minus, index_t at, index_t m,
                                          T* y) {
     const T* from[4];
+    const T* next[4];
     T by[4];
     for (int k = 0; k < count; k += 4) {
         const int some = count - k < 4 ? count - k : 4;
+        take_vectors<4>(v, k, count, at, from);
+        take_vectors<4>(v, k + 4, count, at, next);
         for (int j = 0; j < some; ++j) {
-            from[j] = v[k + j] + at;
             by[j] = minus ? -narrow<T>(widen(c[k + j])) : narrow<T>(widen(c[k + j]));
         }
         switch (some) {
-            case 4: add_terms<T, 4>(from, by, m, y); break;
-            case 3: add_terms<T, 3>(from, by, m, y); break;
-            case 2: add_terms<T, 2>(from, by, m, y); break;
-            default: add_terms<T, 1>(from, by, m, y); break;
+            case 4: add_terms<T, 4>(from, by, m, y, next); break;
+            case 3: add_terms<T, 3>(from, by, m, y, next); break;
+            case 2: add_terms<T, 2>(from, by, m, y, next); break;
+            default: add_terms<T, 1>(from, by, m, y, next); break;
         }
     }
 }
@@ -109,40 +111,55 @@ KRISS_ALWAYS_INLINE const Cplx<double>* as_wide(const Cplx<float>* KRISS_RESTRIC
 template <class T>
 inline constexpr int lane_width = ScalarTraits<T>::is_complex ? 2 * solve_lanes : solve_lanes;
 
-// lane += conj(x_p) y over a block of at most solve_block items, for `Count` vectors x_p.  lane: (Count, lane_width)
-template <int Count, class T>
-KRISS_ALWAYS_INLINE void add_conj_products(const T* const* x, const T* y, index_t m, double* lane) {
+// lane += conj(x_p) y_q over a block of at most solve_block items, for Xs vectors x_p and Ys vectors y_q, each read
+// once; next: Xs more x, or null.  lane: (Xs, Ys, lane_width)
+template <int Xs, int Ys = 1, class T>
+KRISS_ALWAYS_INLINE void add_conj_products(const T* const* x, const T* const* y, index_t m, double* lane,
+                                           const T* const* next = nullptr) {
     using W = Wide<T>;
-    constexpr index_t size = sizeof(T) == sizeof(W) ? 1 : solve_block;
-    W room[Count + 1][size];
-    const W* from[Count];
-    for (int p = 0; p < Count; ++p) {
+    constexpr bool same = sizeof(T) == sizeof(W);
+    constexpr index_t size = same ? 1 : solve_block;
+    W room[Xs + Ys][size];
+    const W* from[Xs];
+    const W* to[Ys];
+    for (int p = 0; p < Xs; ++p) {
         from[p] = as_wide(x[p], m, room[p]);
     }
-    const W* const to = as_wide(y, m, room[Count]);
+    for (int q = 0; q < Ys; ++q) {
+        to[q] = as_wide(y[q], m, room[Xs + q]);
+    }
+    const W* const* more = nullptr;
+    if constexpr (same) {
+        more = next;
+    }
     if constexpr (ScalarTraits<T>::is_complex) {
-        add_conj_strands<Count, 1>(from, &to, m, lane);
+        add_conj_strands<Xs, Ys>(from, to, m, lane, more);
     } else {
-        add_product_strands<Count>(from, to, m, lane);
+        add_product_strands<Xs, Ys>(from, to, m, lane, more);
     }
 }
 
-// lane += conj(list_j) y for all of a list, as many at a time as the registers take.  list_j: from item `at` on
-template <class T>
-KRISS_ALWAYS_INLINE void add_list_products(const T* const* list, int count, index_t at, const T* y, index_t m,
+// lane += conj(list_j) y_q for all of a list, as many at a time as the registers take.  list_j: from item `at` on;
+// lane: (count, Ys, lane_width)
+template <int Ys = 1, class T>
+KRISS_ALWAYS_INLINE void add_list_products(const T* const* list, int count, index_t at, const T* const* y, index_t m,
                                            double* lane) {
-    constexpr int abreast = ScalarTraits<T>::is_complex ? complex_abreast : reals_abreast;
+    constexpr int of_complex = Ys == 1 ? complex_abreast : 1;
+    constexpr int of_reals = Ys == 1 ? reals_abreast : reals_abreast_twice;
+    constexpr int abreast = ScalarTraits<T>::is_complex ? of_complex : of_reals;
+    constexpr int width = Ys * lane_width<T>;
     const T* x[abreast];
+    const T* next[abreast];
     int j = 0;
     for (; j + abreast <= count; j += abreast) {
-        for (int p = 0; p < abreast; ++p) {
-            x[p] = list[j + p] + at;
-        }
-        add_conj_products<abreast>(x, y, m, lane + j * lane_width<T>);
+        take_vectors<abreast>(list, j, count, at, x);
+        take_vectors<abreast>(list, j + abreast, count, at, next);
+        add_conj_products<abreast, Ys>(x, y, m, lane + j * width, next);
     }
     for (; j < count; ++j) {
-        x[0] = list[j] + at;
-        add_conj_products<1>(x, y, m, lane + j * lane_width<T>);
+        take_vectors<1>(list, j, count, at, x);
+        take_vectors<1>(list, j + 1, count, at, next);
+        add_conj_products<1, Ys>(x, y, m, lane + j * width, next);
     }
 }
 
@@ -175,9 +192,9 @@ double fused_pass(const FusedPass<T>& f, Wide<T>* out, Wide<T>* part, const Exec
             const index_t m = b + solve_block < end ? solve_block : end - b;
             combine_block(f, b, m, f.y + b);
             const T* const y = f.y + b;
-            add_list_products(f.w, f.dots, b, y, m, lane);
+            add_list_products(f.w, f.dots, b, &y, m, lane);
             if (f.norm) {
-                add_conj_products<1>(&y, y, m, lane + f.dots * width);
+                add_conj_products<1>(&y, &y, m, lane + f.dots * width);
             }
         }
         Wide<T>* mine = part + begin / solve_grain * columns;

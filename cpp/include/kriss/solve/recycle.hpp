@@ -50,7 +50,8 @@ void panel_products(index_t n, int p, const T* const* w, int q, const T* const* 
                     for (double& l : lane) {
                         l = 0.0;
                     }
-                    add_list_products(w + i, some, b, u[j] + b, m, lane);
+                    const T* const of = u[j] + b;
+                    add_list_products(w + i, some, b, &of, m, lane);
                     for (int t = 0; t < some; ++t) {
                         Wide<T>& to = mine[static_cast<index_t>(i + t) * q + j];
                         to = to + lanes_sum<T>(lane + t * lane_width<T>);

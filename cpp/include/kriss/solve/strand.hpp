@@ -110,36 +110,65 @@ KRISS_ALWAYS_INLINE Cplx<R> plus_product(Cplx<R> s, Cplx<R> a, Cplx<R> x) {
     return s;
 }
 
-// Vectors whose products with one more fill the registers.
+// x: list[first..first + Count) from item `at` on; beyond the end of the list, its last vector.  list: (count > 0)
+template <int Count, class T>
+KRISS_ALWAYS_INLINE void take_vectors(const T* const* list, int first, int count, index_t at, const T** x) {
+    for (int p = 0; p < Count; ++p) {
+        x[p] = list[first + p < count ? first + p : count - 1] + at;
+    }
+}
+
+// Asks for real number i of each of the vectors that are read next; null: nothing. A block of a vector is a page, at
+// whose end the processor's own prefetching stops: without this, every block of every vector begins with a wait.
+template <int Count, class T>
+KRISS_ALWAYS_INLINE void ask_for(const T* const* next, index_t i) {
+    if (next != nullptr) {
+        for (int p = 0; p < Count; ++p) {
+            __builtin_prefetch(reinterpret_cast<const RealOf<T>*>(next[p]) + i);
+        }
+    }
+}
+
+// Vectors whose products with one more, or with two, fill the registers.
 inline constexpr int reals_abreast = strand_bytes / 8;
+inline constexpr int reals_abreast_twice = strand_bytes == 64 ? 4 : strand_bytes == 32 ? 2 : 1;
 inline constexpr int complex_abreast = strand_bytes == 64 ? 4 : strand_bytes == 32 ? 2 : 1;
 
-// lane[8 p + l] += x_p y of items l mod 8, for `Count` vectors x_p.  x_p, y: m items; lane: (Count, solve_lanes)
-template <int Count>
-KRISS_ALWAYS_INLINE void add_product_strands(const double* const* x, const double* y, index_t m, double* lane) {
+// Of items l mod 8, lane[8 (p Ys + q) + l] += x_p y_q, for Xs vectors x_p and Ys vectors y_q; next: Xs more x.
+// x_p, y_q: m items; lane: (Xs, Ys, solve_lanes)
+template <int Xs, int Ys>
+KRISS_ALWAYS_INLINE void add_product_strands(const double* const* x, const double* const* y, index_t m, double* lane,
+                                             const double* const* next) {
     using S = Strand<double>;
     constexpr int packs = solve_lanes / S::lanes;
-    typename S::type s[Count][packs];
-    for (int p = 0; p < Count; ++p) {
+    typename S::type s[Xs * Ys][packs];
+    for (int p = 0; p < Xs * Ys; ++p) {
         for (int k = 0; k < packs; ++k) {
             s[p][k] = S::load(lane, p * solve_lanes + k * S::lanes);
         }
     }
     index_t i = 0;
     for (; i + solve_lanes <= m; i += solve_lanes) {
+        ask_for<Xs>(next, i);
         for (int k = 0; k < packs; ++k) {
-            const typename S::type b = S::load(y, i + k * S::lanes);
-            for (int p = 0; p < Count; ++p) {
-                s[p][k] = s[p][k] + S::load(x[p], i + k * S::lanes) * b;
+            typename S::type b[Ys];
+            for (int q = 0; q < Ys; ++q) {
+                b[q] = S::load(y[q], i + k * S::lanes);
+            }
+            for (int p = 0; p < Xs; ++p) {
+                const typename S::type a = S::load(x[p], i + k * S::lanes);
+                for (int q = 0; q < Ys; ++q) {
+                    s[p * Ys + q][k] = s[p * Ys + q][k] + a * b[q];
+                }
             }
         }
     }
-    for (int p = 0; p < Count; ++p) {
+    for (int p = 0; p < Xs * Ys; ++p) {
         for (int k = 0; k < packs; ++k) {
             S::store(lane, p * solve_lanes + k * S::lanes, s[p][k]);
         }
         for (int l = 0; i + l < m; ++l) {
-            lane[p * solve_lanes + l] += x[p][i + l] * y[i + l];
+            lane[p * solve_lanes + l] += x[p / Ys][i + l] * y[p % Ys][i + l];
         }
     }
 }
@@ -149,7 +178,7 @@ KRISS_ALWAYS_INLINE void add_product_strands(const double* const* x, const doubl
 // lane: (Xs, Ys, 2 solve_lanes)
 template <int Xs, int Ys>
 KRISS_ALWAYS_INLINE void add_conj_strands(const Cplx<double>* const* x, const Cplx<double>* const* y, index_t m,
-                                          double* lane) {
+                                          double* lane, const Cplx<double>* const* next) {
     static_assert(Xs == 1 || Ys == 1, "that one is turned, once for all");
     using S = Strand<double>;
     constexpr int packs = solve_lanes / S::lanes;
@@ -165,6 +194,7 @@ KRISS_ALWAYS_INLINE void add_conj_strands(const Cplx<double>* const* x, const Cp
     }
     index_t i = 0;
     for (; i + solve_lanes / 2 <= m; i += solve_lanes / 2) {
+        ask_for<Xs>(next, 2 * i);
         for (int k = 0; k < packs; ++k) {
             const index_t at = 2 * i + k * S::lanes;
             if constexpr (Ys == 1) {
@@ -225,25 +255,28 @@ KRISS_ALWAYS_INLINE typename S::type with_terms(typename S::type s, const T* con
 }
 
 template <class S, class T, int Count>
-KRISS_ALWAYS_INLINE index_t add_terms_by(const T* const* v, const T* c, index_t i, index_t m, T* y) {
+KRISS_ALWAYS_INLINE index_t add_terms_by(const T* const* v, const T* c, index_t i, index_t m, T* y,
+                                         const T* const* next) {
     for (; i + S::lanes <= m; i += S::lanes) {
+        ask_for<Count>(next, i);
         S::store(y, i, with_terms<S, T, Count>(S::load(y, i), v, c, i));
     }
     return i;
 }
 
-// y += sum of c_j v_j over m items
+// y += sum of c_j v_j over m items; next: as many more v
 template <class T, int Count>
-KRISS_ALWAYS_INLINE void add_terms(const T* const* v, const T* c, index_t m, T* y) {
+KRISS_ALWAYS_INLINE void add_terms(const T* const* v, const T* c, index_t m, T* y, const T* const* next) {
     const index_t all = ScalarTraits<T>::is_complex ? 2 * m : m;
-    const index_t i = add_terms_by<Strand<RealOf<T>>, T, Count>(v, c, 0, all, y);
-    add_terms_by<typename OneStrand<T>::type, T, Count>(v, c, i, all, y);
+    const index_t i = add_terms_by<Strand<RealOf<T>>, T, Count>(v, c, 0, all, y, next);
+    add_terms_by<typename OneStrand<T>::type, T, Count>(v, c, i, all, y, next);
 }
 
 template <class S, class T, int Count>
 KRISS_ALWAYS_INLINE index_t add_terms_to_both_by(const T* const* v, const T* a, const T* c, index_t i, index_t m, T* u,
-                                                 T* w) {
+                                                 T* w, const T* const* next) {
     for (; i + S::lanes <= m; i += S::lanes) {
+        ask_for<Count>(next, i);
         const typename S::type s = with_terms<S, T, Count>(S::load(u, i), v, a, i);
         const typename S::type t = with_terms<S, T, Count>(S::load(w, i), v, c, i);
         S::store(u, i, s);
@@ -252,12 +285,13 @@ KRISS_ALWAYS_INLINE index_t add_terms_to_both_by(const T* const* v, const T* a, 
     return i;
 }
 
-// u += sum of a_j v_j, w += sum of c_j v_j over m items, v read once
+// u += sum of a_j v_j, w += sum of c_j v_j over m items, v read once; next: as many more v
 template <class T, int Count>
-KRISS_ALWAYS_INLINE void add_terms_to_both(const T* const* v, const T* a, const T* c, index_t m, T* u, T* w) {
+KRISS_ALWAYS_INLINE void add_terms_to_both(const T* const* v, const T* a, const T* c, index_t m, T* u, T* w,
+                                           const T* const* next) {
     const index_t all = ScalarTraits<T>::is_complex ? 2 * m : m;
-    const index_t i = add_terms_to_both_by<Strand<RealOf<T>>, T, Count>(v, a, c, 0, all, u, w);
-    add_terms_to_both_by<typename OneStrand<T>::type, T, Count>(v, a, c, i, all, u, w);
+    const index_t i = add_terms_to_both_by<Strand<RealOf<T>>, T, Count>(v, a, c, 0, all, u, w, next);
+    add_terms_to_both_by<typename OneStrand<T>::type, T, Count>(v, a, c, i, all, u, w, next);
 }
 
 template <class S, class T>
