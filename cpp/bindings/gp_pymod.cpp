@@ -106,6 +106,22 @@ void add_gp(py::module_& m) {
     add_assembly<double>(m);
     add_assembly<float>(m);
     m.def(
+        "pivot_row",
+        [](const array<double>& rows, std::int64_t pivot, double scale, array<double>& row, array<double>& variance,
+           int workers) {
+            const auto r = view2(rows);
+            expect(row.ndim() == 1 && row.shape(0) == r.cols, "row must have a number for each column of rows");
+            expect(variance.ndim() == 1 && variance.shape(0) == r.cols, "variance must be as long as row");
+            expect(pivot >= 0 && pivot < r.cols, "pivot must be a column of rows");
+            double* y = row.mutable_data();
+            double* v = variance.mutable_data();
+            call(workers,
+                 [&](const Executor& ex) { gp_kernels().pivot_row(r.rows, r.cols, r.data, pivot, scale, y, v, ex); });
+        },
+        py::arg("rows").noconvert(), py::arg("pivot"), py::arg("scale"), py::arg("row").noconvert(),
+        py::arg("variance").noconvert(), py::arg("workers"),
+        "row = (row - rows[:, pivot] @ rows) / scale, variance = max(variance - row**2, 0); rows: (t, n).");
+    m.def(
         "gradient",
         [](const array<int>& kind, const array<double>& variance, const array<std::int64_t>& first,
            const array<std::int64_t>& dim, const array<double>& inv, const array<double>& xt,

@@ -24,6 +24,9 @@ struct GpKernels {
     Info (*cholesky)(index_t n, double* a, const double* limit, double* scratch, const Executor& ex);
     Info (*invert_triangle)(index_t n, double* a, double* scratch, const Executor& ex);
     Info (*invert)(index_t n, double* a, double* scratch, const Executor& ex);
+    // kriss/gp/pivoted.hpp
+    void (*pivot_row)(index_t t, index_t n, const double* rows, index_t pivot, double scale, double* row,
+                      double* variance, const Executor& ex);
 };
 
 }  // namespace kriss

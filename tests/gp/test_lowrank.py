@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.gp.structures import GENERAL, KERNELS, dense, difference, gaussian
 
+from kriss import _backend
 from kriss.gp import RBF, Matern, factor, greedy_variance, low_rank
 from kriss.gp._greedy import _choose
 
@@ -244,3 +245,21 @@ def test_solve_is_an_inverse(n, k, noise, method, seed):
     K = dense(RBF(0.5), X, noise)
     if k >= n and method == "vfe":
         assert f.logdet() == pytest.approx(np.linalg.slogdet(K)[1], abs=1e-6)
+
+
+@pytest.mark.parametrize("done", [0, 1, 7, 8, 9, 20])
+@pytest.mark.parametrize("n", [1, 5, 2048, 2049, 5000])
+def test_a_row_of_the_pivoted_factor_is_its_definition(done, n, rng):
+    kernels = _backend.kernels("gp")
+    rows, row, variance = rng.standard_normal((done, n)), rng.standard_normal(n), 2.0 * rng.random(n)
+    pivot = n // 2
+    expected = row.copy()
+    for one in rows:
+        expected -= one[pivot] * one
+    expected /= 1.7
+    left = np.maximum(variance - expected * expected, 0.0)
+    for workers in (1, 2):
+        y, v = row.copy(), variance.copy()
+        kernels.pivot_row(rows, pivot, 1.7, y, v, workers)
+        np.testing.assert_array_equal(y, expected)
+        np.testing.assert_array_equal(v, left)

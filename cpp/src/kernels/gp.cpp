@@ -3,6 +3,7 @@
 #include "kriss/gp/assemble.hpp"
 #include "kriss/gp/dense.hpp"
 #include "kriss/gp/gradient.hpp"
+#include "kriss/gp/pivoted.hpp"
 
 namespace kriss::tables::KRISS_ISA {
 
@@ -13,6 +14,7 @@ const GpKernels gp_kernels = {
     &dense_cholesky<double>,
     &dense_invert_triangle<double>,
     &dense_invert<double>,
+    &pivot_row,
 };
 
 }  // namespace kriss::tables::KRISS_ISA

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['assemble_cross', 'assemble_symmetric', 'cholesky', 'gradient', 'invert', 'invert_triangle', 'rcond', 'solve']
+__all__: list[str] = ['assemble_cross', 'assemble_symmetric', 'cholesky', 'gradient', 'invert', 'invert_triangle', 'pivot_row', 'rcond', 'solve']
 @typing.overload
 def assemble_cross(kind: numpy.typing.NDArray[numpy.int32], variance: numpy.typing.NDArray[numpy.float64], first: numpy.typing.NDArray[numpy.int64], dim: numpy.typing.NDArray[numpy.int64], inv_lengthscale: numpy.typing.NDArray[numpy.float64], xt: numpy.typing.NDArray[numpy.float64], zt: numpy.typing.NDArray[numpy.float64], out: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
@@ -41,6 +41,10 @@ def invert(a: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt |
 def invert_triangle(a: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Lower triangle L of a to L^-1, in place.
+    """
+def pivot_row(rows: numpy.typing.NDArray[numpy.float64], pivot: typing.SupportsInt | typing.SupportsIndex, scale: typing.SupportsFloat | typing.SupportsIndex, row: numpy.typing.NDArray[numpy.float64], variance: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    row = (row - rows[:, pivot] @ rows) / scale, variance = max(variance - row**2, 0); rows: (t, n).
     """
 def rcond(a: numpy.typing.NDArray[numpy.float64], norm: typing.SupportsFloat | typing.SupportsIndex) -> float:
     """

@@ -102,6 +102,22 @@ def assemble_cross(kind, variance, first, dim, inv_lengthscale, xt, zt, out, wor
     loop(kind, variance, first, dim, inv_lengthscale, xt, zt, out)
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def _pivot_row(rows, pivot, scale, row, variance):
+    for s in range(rows.shape[0]):
+        c = rows[s, pivot]
+        for i in range(row.size):
+            row[i] -= c * rows[s, i]
+    for i in range(row.size):
+        row[i] /= scale
+        left = variance[i] - row[i] * row[i]
+        variance[i] = 0.0 if left < 0.0 else left
+
+
+def pivot_row(rows, pivot, scale, row, variance, workers):
+    _pivot_row(rows, pivot, scale, row, variance)
+
+
 @njit(inline="always")
 def _lane_total(a):
     return ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7]))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kriss import _validate
+from kriss import _backend, _validate
 from kriss.gp._kernels import Kernel, points, transposed
 from kriss.gp._problem import noise_vector
 from kriss.gp._structured import EPS, white_part
@@ -131,6 +131,7 @@ def greedy_variance(
     if workers is None and n < _SERIAL:
         threads = 1
     variance = np.array(kernel.diag(x), np.float64)
+    pivot_row = _backend.kernels("gp").pivot_row
     prior, white = variance.copy(), white_part(kernel, x)
     rows = np.empty((min(count, n) if not tau.any() else count, n))
     if n == 0:
@@ -142,7 +143,7 @@ def greedy_variance(
     done = 0
     while done < rows.shape[0]:
         if trace[-1] <= part * trace[0]:
-            reason = "tol"
+            reason = "tol" if part > 0.0 else "exhausted"
             break
         i = _choose(variance, draw, slack)
         # What is left of prior_i after `done` subtractions: rounding errors of some sqrt(done) eps prior_i.
@@ -153,10 +154,7 @@ def greedy_variance(
         row = rows[done]
         form.cross(np.ascontiguousarray(xt[:, i : i + 1]), xt, row[None], threads)
         row[i] += white[i]
-        row -= rows[:done, i] @ rows[:done]
-        row /= math.sqrt(variance[i] + tau[i])
-        variance -= row * row
-        np.maximum(variance, 0.0, out=variance)
+        pivot_row(rows[:done], i, math.sqrt(variance[i] + tau[i]), row, variance, threads)
         if tau[i] == 0.0:
             variance[i] = 0.0
         done += 1
