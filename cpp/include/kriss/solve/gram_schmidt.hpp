@@ -80,10 +80,11 @@ template <class T>
 KRISS_ALWAYS_INLINE void add_delayed(const DelayedPass<T>& f, int first, int some, index_t b, index_t size,
                                      double* lane) {
     const T* const of[2] = {f.u + b, f.w + b};
+    const bool far = outgrow<T>(f.n, f.count);
     if (f.once) {
-        add_list_products(f.list + first, some, b, of + 1, size, lane);
+        add_list_products(f.list + first, some, far, b, of + 1, size, lane);
     } else {
-        add_list_products<2>(f.list + first, some, b, of, size, lane);
+        add_list_products<2>(f.list + first, some, far, b, of, size, lane);
     }
 }
 
@@ -176,6 +177,7 @@ KRISS_ALWAYS_INLINE void take_off_both(const DelayedPass<T>& f, index_t at, inde
     const T* next[4];
     T a[4];
     T c[4];
+    const bool far = outgrow<T>(f.n, f.count);
     for (int k = 0; k < f.count; k += 4) {
         const int some = f.count - k < 4 ? f.count - k : 4;
         take_vectors<4>(f.list, k, f.count, at, from);
@@ -185,10 +187,10 @@ KRISS_ALWAYS_INLINE void take_off_both(const DelayedPass<T>& f, index_t at, inde
             c[j] = -narrow<T>(f.of_w[k + j]);
         }
         switch (some) {
-            case 4: add_terms_to_both<T, 4>(from, a, c, m, u, w, next); break;
-            case 3: add_terms_to_both<T, 3>(from, a, c, m, u, w, next); break;
-            case 2: add_terms_to_both<T, 2>(from, a, c, m, u, w, next); break;
-            default: add_terms_to_both<T, 1>(from, a, c, m, u, w, next); break;
+            case 4: add_terms_to_both<T, 4>(from, a, c, m, u, w, far ? next : nullptr); break;
+            case 3: add_terms_to_both<T, 3>(from, a, c, m, u, w, far ? next : nullptr); break;
+            case 2: add_terms_to_both<T, 2>(from, a, c, m, u, w, far ? next : nullptr); break;
+            default: add_terms_to_both<T, 1>(from, a, c, m, u, w, far ? next : nullptr); break;
         }
     }
 }
@@ -200,7 +202,7 @@ KRISS_ALWAYS_INLINE void update_rows(const DelayedPass<T>& f, index_t b, index_t
     T* const u = f.u + b;
     T* const w = f.w + b;
     if (f.once) {
-        add_combination(f.list, f.of_w, f.count, true, b, size, w);
+        add_combination(f.list, f.of_w, f.count, true, outgrow<T>(f.n, f.count), b, size, w);
     } else {
         take_off_both(f, b, size, u, w);
     }

@@ -56,11 +56,11 @@ KRISS_ALWAYS_INLINE bool is_one(Cplx<R> a) {
     return a.re == R(1) && a.im == R(0);
 }
 
-// y += sum of c_j v_j over m items from `at` on, with `minus` y -= sum. Four at a time, the terms in order.
-// c: (count) of T or of the type of sums; y: item `at` of its vector
+// y += sum of c_j v_j over m items from `at` on, with `minus` y -= sum. Four at a time, the terms in order; `far` if
+// the v_j outgrow the caches. c: (count) of T or of the type of sums; y: item `at` of its vector
 template <class T, class C>
-KRISS_ALWAYS_INLINE void add_combination(const T* const* v, const C* c, int count, bool minus, index_t at, index_t m,
-                                         T* y) {
+KRISS_ALWAYS_INLINE void add_combination(const T* const* v, const C* c, int count, bool minus, bool far, index_t at,
+                                         index_t m, T* y) {
     const T* from[4];
     const T* next[4];
     T by[4];
@@ -72,10 +72,10 @@ KRISS_ALWAYS_INLINE void add_combination(const T* const* v, const C* c, int coun
             by[j] = minus ? -narrow<T>(widen(c[k + j])) : narrow<T>(widen(c[k + j]));
         }
         switch (some) {
-            case 4: add_terms<T, 4>(from, by, m, y, next); break;
-            case 3: add_terms<T, 3>(from, by, m, y, next); break;
-            case 2: add_terms<T, 2>(from, by, m, y, next); break;
-            default: add_terms<T, 1>(from, by, m, y, next); break;
+            case 4: add_terms<T, 4>(from, by, m, y, far ? next : nullptr); break;
+            case 3: add_terms<T, 3>(from, by, m, y, far ? next : nullptr); break;
+            case 2: add_terms<T, 2>(from, by, m, y, far ? next : nullptr); break;
+            default: add_terms<T, 1>(from, by, m, y, far ? next : nullptr); break;
         }
     }
 }
@@ -92,7 +92,7 @@ KRISS_ALWAYS_INLINE void combine_block(const FusedPass<T>& f, index_t at, index_
     } else if (!is_one(f.beta)) {
         scale_strands(f.beta, m, y);
     }
-    add_combination(f.v, f.c, f.terms, false, at, m, y);
+    add_combination(f.v, f.c, f.terms, false, outgrow<T>(f.n, f.terms), at, m, y);
 }
 
 // x as numbers of the type of sums: x itself, or converted into room for solve_block items
@@ -139,11 +139,11 @@ KRISS_ALWAYS_INLINE void add_conj_products(const T* const* x, const T* const* y,
     }
 }
 
-// lane += conj(list_j) y_q for all of a list, as many at a time as the registers take.  list_j: from item `at` on;
-// lane: (count, Ys, lane_width)
+// lane += conj(list_j) y_q for all of a list, as many at a time as the registers take; `far` if it outgrows the caches.
+// list_j: from item `at` on; lane: (count, Ys, lane_width)
 template <int Ys = 1, class T>
-KRISS_ALWAYS_INLINE void add_list_products(const T* const* list, int count, index_t at, const T* const* y, index_t m,
-                                           double* lane) {
+KRISS_ALWAYS_INLINE void add_list_products(const T* const* list, int count, bool far, index_t at, const T* const* y,
+                                           index_t m, double* lane) {
     constexpr int of_complex = Ys == 1 ? complex_abreast : 1;
     constexpr int of_reals = Ys == 1 ? reals_abreast : reals_abreast_twice;
     constexpr int abreast = ScalarTraits<T>::is_complex ? of_complex : of_reals;
@@ -154,12 +154,11 @@ KRISS_ALWAYS_INLINE void add_list_products(const T* const* list, int count, inde
     for (; j + abreast <= count; j += abreast) {
         take_vectors<abreast>(list, j, count, at, x);
         take_vectors<abreast>(list, j + abreast, count, at, next);
-        add_conj_products<abreast, Ys>(x, y, m, lane + j * width, next);
+        add_conj_products<abreast, Ys>(x, y, m, lane + j * width, far ? next : nullptr);
     }
     for (; j < count; ++j) {
         take_vectors<1>(list, j, count, at, x);
-        take_vectors<1>(list, j + 1, count, at, next);
-        add_conj_products<1, Ys>(x, y, m, lane + j * width, next);
+        add_conj_products<1, Ys>(x, y, m, lane + j * width);
     }
 }
 
@@ -192,7 +191,7 @@ double fused_pass(const FusedPass<T>& f, Wide<T>* out, Wide<T>* part, const Exec
             const index_t m = b + solve_block < end ? solve_block : end - b;
             combine_block(f, b, m, f.y + b);
             const T* const y = f.y + b;
-            add_list_products(f.w, f.dots, b, &y, m, lane);
+            add_list_products(f.w, f.dots, outgrow<T>(f.n, f.dots), b, &y, m, lane);
             if (f.norm) {
                 add_conj_products<1>(&y, &y, m, lane + f.dots * width);
             }

@@ -51,7 +51,7 @@ void panel_products(index_t n, int p, const T* const* w, int q, const T* const* 
                         l = 0.0;
                     }
                     const T* const of = u[j] + b;
-                    add_list_products(w + i, some, b, &of, m, lane);
+                    add_list_products(w + i, some, false, b, &of, m, lane);
                     for (int t = 0; t < some; ++t) {
                         Wide<T>& to = mine[static_cast<index_t>(i + t) * q + j];
                         to = to + lanes_sum<T>(lane + t * lane_width<T>);

@@ -110,6 +110,12 @@ KRISS_ALWAYS_INLINE Cplx<R> plus_product(Cplx<R> s, Cplx<R> a, Cplx<R> x) {
     return s;
 }
 
+// Whether `count` vectors of n items outgrow a second-level cache, so that what comes next is worth asking for.
+template <class T>
+KRISS_ALWAYS_INLINE bool outgrow(index_t n, index_t count) {
+    return n * count * static_cast<index_t>(sizeof(T)) > 1 << 20;
+}
+
 // x: list[first..first + Count) from item `at` on; beyond the end of the list, its last vector.  list: (count > 0)
 template <int Count, class T>
 KRISS_ALWAYS_INLINE void take_vectors(const T* const* list, int first, int count, index_t at, const T** x) {
