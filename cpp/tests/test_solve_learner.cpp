@@ -52,7 +52,7 @@ struct Small {
 void closed_form() {
     Small s;
     const double nowhere = std::numeric_limits<double>::quiet_NaN();
-    const double place[3] = {2.0, std::log(2.0), nowhere};
+    const double place[3] = {2.0, nowhere, nowhere};
     const index_t arm[3] = {0, 0, 1};
     const double y[3] = {1.0, 2.0, 5.0};
     for (int k = 0; k < 3; ++k) {

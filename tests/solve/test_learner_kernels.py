@@ -70,6 +70,11 @@ def feed(learner, count, dim=1, missing=0.2, seed=0):
     return out
 
 
+def ranks(held, x):
+    """How many of the numbers in each row are below x, an equal one counted half: (d, 1)."""
+    return ((held < x) + 0.5 * (held == x)).sum(axis=1, keepdims=True)
+
+
 def dense(learner, place):
     """Guesses of all views and bounds of all arms, from Gaussian processes with one row for each system."""
     n, arms = learner._n, learner.arms
@@ -97,7 +102,7 @@ def dense(learner, place):
     low, high = learner._bounds
     span = np.fmax(high, place) - np.fmin(low, place)
     d = learner.dim
-    parts = {"linear": slice(0, d), "log": slice(d, 2 * d), "own": slice(2 * d, None)}
+    parts = {"linear": slice(0, d), "rank": slice(0, d), "own": slice(2 * d, None)}
     guess, near = np.empty((len(VIEWS), arms)), {}
     for k, (kind, width, memory, prior, believe, _) in enumerate(VIEWS):
         weight = w.copy()
@@ -109,9 +114,12 @@ def dense(learner, place):
             if not np.isfinite(place[parts[kind]]).all():
                 guess[k] = guess[0]
                 continue
-            off = (rows[_PLACES:][parts[kind]] - place[parts[kind], None]) / np.where(span > 0, span, 1)[
-                parts[kind], None
-            ]
+            at, scale = place[parts[kind], None], np.where(span > 0, span, 1)[parts[kind], None]
+            held = rows[_PLACES:][parts[kind]]
+            if kind == "rank":
+                at, held, scale = ranks(held, at), np.hstack([ranks(held, x[:, None]) for x in held.T]) - 0.5, n
+                held = np.where(np.isnan(rows[_PLACES : _PLACES + d]), np.nan, held)
+            off = (held - at) / scale
             square = (off**2).sum(axis=0)
             weight *= np.where(np.isnan(square), 0.0, np.exp(-0.5 * square / width**2))
         base = mean + (g - mean) * believe
@@ -307,3 +315,37 @@ def test_renewal_has_the_same_bits_in_both_backends(rng):
         with kriss.use_backend(backend):
             found.append(renewal(A, A.copy())[1])
     np.testing.assert_array_equal(*found)
+
+
+def test_ranks_are_those_of_what_is_remembered():
+    """Also after systems were forgotten, with ties and contexts that were not known."""
+    learner = make("omega")
+    rng = np.random.default_rng(3)
+    for t in range(760):
+        context = None if t % 7 == 3 else np.round(rng.standard_normal(2) ** 3, 1)
+        arm, _ = learner.choose(context, math.nan, rng)
+        learner.update(arm, 1.0, context, math.nan, 10.0 + arm)
+    n = learner._n
+    assert n < 760
+    held, found = learner._rows[_PLACES : _PLACES + 2, :n], learner._rows[_PLACES + 2 : _PLACES + 4, :n]
+    expected = np.hstack([ranks(held, x[:, None]) for x in held.T]) - 0.5
+    np.testing.assert_array_equal(found, np.where(np.isnan(held), np.nan, expected))
+
+
+def test_a_monotone_map_of_the_context_changes_no_rank():
+    """Costs that change fast where contexts crowd are followed, as the shifts of Khodak et al. do."""
+    rng = np.random.default_rng(0)
+    contexts = rng.beta(0.5, 1.5, 600) ** 3
+    totals = []
+    for told in (contexts, np.exp(5 * contexts)):
+        learner, paid = make("omega"), 0.0
+        for c, x in zip(contexts, told, strict=True):
+            arm, _ = learner.choose(np.array([x]), math.nan, rng)
+            best = 19 * (1.0 - c ** (1 / 6))
+            paid += (cost := 10.0 + (arm - best) ** 2)
+            learner.update(arm, 1.0, np.array([x]), math.nan, cost)
+        totals.append(paid / 600)
+    best = 19 * (1.0 - contexts ** (1 / 6))
+    fixed = min(np.mean(10.0 + (arm - best) ** 2) for arm in range(20))
+    assert max(totals) < 0.6 * fixed
+    assert abs(totals[0] - totals[1]) < 0.1 * totals[0]

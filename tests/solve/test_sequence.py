@@ -437,7 +437,7 @@ def test_bad_systems():
         with pytest.raises((TypeError, ValueError), match=text):
             S.solve(*args)
     S.solve(A, b, [1.0, 2.0])
-    with pytest.raises(ValueError, match="context has 1 numbers, expected 2 as before"):
+    with pytest.raises(ValueError, match="context has 1 numbers, expected 3 as before"):
         S.solve(A, b, 1.0)
     with pytest.raises(ValueError, match="learner 'chebcb' takes one"):
         Sequence(learner="chebcb").solve(A, b, [1.0, 2.0])
@@ -478,7 +478,7 @@ def test_states_that_do_not_fit():
     run(Sequence(rtol=1e-8, rng=0), 2)
     state = S.state_dict()
     for change, text in (
-        ({"version": 0}, "state has version 0, expected 2"),
+        ({"version": 0}, "state has version 0, expected 3"),
         ({"settings": {**state["settings"], "arms": ["x"]}}, "state is of a sequence with arms"),
         ({"settings": {**state["settings"], "method": "minres"}}, "method 'minres', expected 'cg'"),
     ):

@@ -13,7 +13,7 @@ N, CLOCK, OFFSET, TRACK, CHANGED, JUDGED, USUAL, MEAN, FAST, WEIGHT, READY, VIEW
     T_EFFECT, T_LOCAL, T_LEAST, T_MOST, T_BONUS, T_BOLD, T_EVERY, T_NOISE, T_FORGET, T_SETTLED, T_FOLLOW, T_SURPRISE,
     T_FAST, T_WHOLE,
 ) = range(14)  # fmt: skip
-V_LINEAR, V_LOG, V_OWN, V_AGE, V_SINCE, V_PRIOR, V_BELIEVE, V_DOUBT, V_TREND, V_FLOOR = range(10)
+V_LINEAR, V_RANK, V_OWN, V_AGE, V_SINCE, V_PRIOR, V_BELIEVE, V_DOUBT, V_TREND, V_FLOOR = range(10)
 R_ARM, R_TIME, R_COST, R_LEVEL, R_WEIGHT, R_TREND, R_PLACES = range(7)
 solve_grain = 4096
 
@@ -112,14 +112,22 @@ def _effects(tuning, factor, numbers, totals, rest, chol, room, effects):
         effects[a] = mean + effects[a]
 
 
+@njit(inline="always")
+def _rank(row, n, x):
+    below = 0.0
+    for s in range(n):
+        below += 1.0 if row[s] < x else 0.5 if row[s] == x else 0.0
+    return below
+
+
 @njit(cache=True, nogil=True)
 def _distances(numbers, bounds, rows, place, near, known):
     n = int(numbers[N])
     p = place.size
     d = (p - 1) // 2
     for part in range(3):
-        first = part * d
-        last = first + d if part < 2 else p
+        first = 2 * d if part == 2 else 0
+        last = p if part == 2 else d
         known[part] = True
         for k in range(first, last):
             known[part] = known[part] and math.isfinite(place[k])
@@ -131,8 +139,14 @@ def _distances(numbers, bounds, rows, place, near, known):
             low = bounds[0, k] if bounds[0, k] < place[k] else place[k]
             high = bounds[1, k] if bounds[1, k] > place[k] else place[k]
             scale = 1.0 / (high - low) if high > low else 1.0
+            at = place[k]
+            row = rows[R_PLACES + k]
+            if part == 1:
+                at = _rank(row, n, at)
+                scale = 1.0 / n
+                row = rows[R_PLACES + d + k]
             for s in range(n):
-                off = (rows[R_PLACES + k, s] - place[k]) * scale
+                off = (row[s] - at) * scale
                 near[part, s] += off * off
         for s in range(n):
             if math.isnan(near[part, s]):
@@ -146,7 +160,7 @@ def _gather(numbers, rows, near, view, counts, costs):
     trending = view[V_TREND] != 0.0
     changed = numbers[CHANGED]
     since = view[V_SINCE] != 0.0 and changed > 0.0
-    part = 0 if view[V_LINEAR] != 0.0 else 1 if view[V_LOG] != 0.0 else 2 if view[V_OWN] != 0.0 else -1
+    part = 0 if view[V_LINEAR] != 0.0 else 1 if view[V_RANK] != 0.0 else 2 if view[V_OWN] != 0.0 else -1
     sharp = 0.0 if part < 0 else view[part]
     fade = view[V_AGE]
     for a in range(counts.size):
@@ -254,6 +268,12 @@ def _add(numbers, totals, bounds, rows, arm, place, y, level):
         rows[R_PLACES + j, k] = place[j]
         bounds[0, j] = place[j] if place[j] < bounds[0, j] else bounds[0, j]
         bounds[1, j] = place[j] if place[j] > bounds[1, j] else bounds[1, j]
+    d = (place.size - 1) // 2
+    for j in range(d):
+        row, rank = rows[R_PLACES + j], rows[R_PLACES + d + j]
+        for s in range(k):
+            rank[s] += 1.0 if place[j] < row[s] else 0.5 if place[j] == row[s] else 0.0
+        rank[k] = place[j] if math.isnan(place[j]) else _rank(row, k, place[j])
     if k == 0:
         numbers[USUAL] = level
     numbers[USUAL] += (level - numbers[USUAL]) / min(numbers[CLOCK] + 1.0, 200.0)

@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 
 KEPT = 500  # systems remembered
 FORGET = 0.95  # of the errors that the views are judged by, per system
-EFFECT, LOCAL, GROUP, LEVEL = 0.9, 0.3, 0.5, 1.0  # prior standard deviations of log costs
+EFFECT, LOCAL, GROUP, LEVEL = 0.18, 0.3, 0.5, 1.0  # prior standard deviations of log costs
 LEAST, MOST = 0.03, 1.0  # bounds of the error of one cost
 BONUS, BOLD, EVERY = 0.65, 1.2, 10  # exploration, in standard deviations; and that of every so many systems
 CUT = 1e-6  # eigenvalues of the kernel below that part of the largest are left out
@@ -24,8 +24,8 @@ SETTLED = 30  # systems after which the variance of costs is looked at
 FOLLOW = 0.25  # how fast the trend follows the costs
 WHOLE = 0.29  # of an iteration: what a cost errs by as it is a whole number of them
 SURPRISE, FAST = 3.0, 0.6  # a change: recent errors that many times the usual, and how fast the recent ones fade
-# what makes systems near: nothing, the context on a linear or a logarithmic scale, or what was seen in the matrix; the
-# width in parts of its range; memory in systems (0: those since the last change); prior scale of local effects; whether
+# what makes systems near: nothing, the context, its rank among those seen, or what was seen in the matrix; the
+# width in parts of the range; memory in systems (0: those since the last change); prior scale of local effects; whether
 # the mean effects are believed; how many times smaller the errors must be than those of the first view. "trend" is
 # "none" with costs relative to the level of late.
 VIEWS = (
@@ -34,13 +34,13 @@ VIEWS = (
     ("none", 0.0, 0.0, 2.0, True, 1.3),
     ("linear", 0.15, np.inf, 1.0, True, 1.1),
     ("linear", 0.04, np.inf, 1.0, True, 1.1),
-    ("log", 0.12, np.inf, 1.0, True, 1.1),
-    ("log", 0.03, np.inf, 1.0, True, 1.1),
+    ("rank", 0.12, np.inf, 1.0, True, 1.1),
+    ("rank", 0.03, np.inf, 1.0, True, 1.1),
     ("linear", 0.1, 0.0, 1.6, True, 1.3),
     ("own", 0.12, np.inf, 1.0, True, 1.1),
     ("own", 0.03, np.inf, 1.0, True, 1.1),
 )
-_KINDS = ("linear", "log", "own")
+_KINDS = ("linear", "rank", "own")
 _FLOOR = {"trend": 0.07}  # of the error, else LEAST: what drifts is soon forgotten
 # The same for the kernels: exponents by squared distances and age, and so on; see cpp/include/kriss/solve/learner.hpp.
 _TABLE = np.array(
@@ -77,11 +77,11 @@ class KernelLearner(Learner):
     -----
     The log cost of arm a is predicted as ``g_a + d + q_a``: g its mean effect over everything seen, d the level of the
     systems near to this one, q what is left for arm a near it, shrunk towards the mean of its neighbours and that to
-    zero. What is near is a matter of the view: all systems, recent ones, those of similar context on a linear or a
-    logarithmic scale. Every view predicts every cost before it is seen, and the one with the least squared error over
-    the last twenty systems or so is believed. A context that tells nothing, or lies, so costs little; nor do drift and
-    sudden changes, which the views of short memory follow. A change is declared when the errors of the view that is
-    believed triple.
+    zero. What is near is a matter of the view: all systems, recent ones, those of similar context, or of a similar
+    rank among the contexts seen, which no monotone map of them changes. Every view predicts every cost before it is
+    seen, and the one with the least squared error over the last twenty systems or so is believed. A context that tells
+    nothing, or lies, so costs little; nor do drift and sudden changes, which the views of short memory follow. A change
+    is declared when the errors of the view that is believed triple.
 
     Played is the arm with the least prediction less 0.65 standard deviations of its difference from the arms as they
     were played; for every tenth system, 1.2 of them. With n systems remembered (at most 500), v = 10 views, a arms and
@@ -107,7 +107,7 @@ class KernelLearner(Learner):
 
     def _clear(self, dim: int) -> None:
         self.dim = dim
-        places = 2 * dim + 1  # contexts, their logarithms, what was seen in the matrix
+        places = 2 * dim + 1  # contexts, their ranks, what was seen in the matrix
         numbers = np.zeros(len(_NUMBERS))
         numbers[_JUDGED] = self._numbers[_JUDGED]
         self._numbers = numbers
@@ -162,7 +162,7 @@ class KernelLearner(Learner):
         self._numbers[_VIEW], self._numbers[_ERROR] = view, error
 
     def _place(self, context: Array | None, own: float) -> Array:
-        """Where a system lies: its context, the logarithm of that, what was seen in its matrix; NaN is unknown."""
+        """Where a system lies: its context, room for its rank, what was seen in its matrix; NaN is unknown."""
         if self._at is not None and self._at[0] is context and self._at[1] is own:
             return self._at[2]
         d = self.dim
@@ -170,8 +170,6 @@ class KernelLearner(Learner):
         place[-1] = own
         if context is not None:
             place[:d] = context
-            if context.min() > 0.0:
-                place[d:-1] = np.log(context)
         self._at = (context, own, place)
         return place
 
@@ -237,6 +235,16 @@ class KernelLearner(Learner):
         self._index[: keep.size] = self._index[keep]
         self._origin[: keep.size] = [self._origin[k] for k in keep]
         self._numbers[_N] = keep.size
+        self._rank()
+
+    def _rank(self) -> None:
+        """The ranks of the contexts that are remembered, an equal one counted half."""
+        n, d = self._n, self.dim
+        for j in range(d):
+            x = self._rows[_PLACES + j, :n]
+            seen = np.sort(x[~np.isnan(x)])
+            ranks = 0.5 * (np.searchsorted(seen, x, "left") + np.searchsorted(seen, x, "right") - 1.0)
+            self._rows[_PLACES + d + j, :n] = np.where(np.isnan(x), np.nan, ranks)
 
     # Keeping and merging
 

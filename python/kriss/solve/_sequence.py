@@ -23,7 +23,7 @@ from kriss.solve._sequence_state import EXTRAPOLATED, LEARNERS, Pattern, as_scip
 
 Array = npt.NDArray[Any]
 
-VERSION = 2  # of what state_dict returns
+VERSION = 3  # of what state_dict returns
 PATTERNS = 8  # kept apart
 CHECKED = 100  # systems between two looks at whether learning pays
 _log = logging.getLogger("kriss.solve")

@@ -53,11 +53,11 @@ enum LearnerTuning {
     tuning_count
 };
 
-// Columns of LearnerView::table: factors of the exponents by squared distance in context, its logarithm and what was
+// Columns of LearnerView::table: factors of the exponents by squared distance in context, in its rank and in what was
 // seen in the matrix, and by age; then as in python/kriss/solve/_learners_kernel.py.
 enum LearnerColumn {
     view_linear,
-    view_log,
+    view_rank,
     view_own,
     view_age,
     view_since,    // 1: only what came after the last change
@@ -86,7 +86,7 @@ struct LearnerView {
     double* totals = nullptr;        // (4, arms): weights and weighted effects; fading, ones and squared errors
     double* errors = nullptr;        // (views)
     double* bounds = nullptr;        // (2, 2 dim + 1): of the places seen
-    double* rows = nullptr;          // (row_places + 2 dim + 1, kept)
+    double* rows = nullptr;          // (row_places + 2 dim + 1, kept); dim of the places are ranks among those kept
     double* guess = nullptr;         // (views, arms): predicted log costs of the next system
     double* work = nullptr;          // (learner_work): scratch
 
@@ -230,15 +230,25 @@ inline void learner_effects(const LearnerView& l, double* chol, double* effects)
     }
 }
 
-// Squared distances of all systems from `place`, each number scaled by its range, in three rows of `near`, and their
+// How many of the numbers are below x, an equal one counted half; NaN is none of them.
+inline double learner_rank(const double* row, index_t n, double x) {
+    double below = 0.0;
+    for (index_t s = 0; s < n; ++s) {
+        below += row[s] < x ? 1.0 : row[s] == x ? 0.5 : 0.0;
+    }
+    return below;
+}
+
+// Squared distances of all systems from `place`, each number scaled by its range, ranks by how many there are, in three
+// rows of `near`, and their
 // ages in a fourth. known: which of the three there are
 inline void learner_distances(const LearnerView& l, const double* place, double* near, bool* known) {
     const auto n = static_cast<index_t>(l.numbers[learner_n]);
     const index_t d = l.dim;
     const index_t p = l.places();
     for (index_t part = 0; part < 3; ++part) {
-        const index_t first = part * d;
-        const index_t last = part < 2 ? first + d : p;
+        const index_t first = part == 2 ? 2 * d : 0;
+        const index_t last = part == 2 ? p : d;
         double* out = near + part * l.kept;
         known[part] = true;
         for (index_t k = first; k < last; ++k) {
@@ -250,10 +260,16 @@ inline void learner_distances(const LearnerView& l, const double* place, double*
         for (index_t k = first; k < last && known[part]; ++k) {
             const double low = l.bounds[k] < place[k] ? l.bounds[k] : place[k];
             const double high = l.bounds[p + k] > place[k] ? l.bounds[p + k] : place[k];
-            const double scale = high > low ? 1.0 / (high - low) : 1.0;
             const double* row = l.row(row_places + k);
+            double scale = high > low ? 1.0 / (high - low) : 1.0;
+            double at = place[k];
+            if (part == 1) {
+                at = learner_rank(row, n, at);
+                scale = 1.0 / static_cast<double>(n);
+                row = l.row(row_places + d + k);
+            }
             for (index_t s = 0; s < n; ++s) {
-                const double off = (row[s] - place[k]) * scale;
+                const double off = (row[s] - at) * scale;
                 out[s] += off * off;
             }
         }
@@ -279,7 +295,7 @@ inline void learner_gather(const LearnerView& l, const double* near, const doubl
     const bool trending = view[view_trend] != 0.0;
     const bool since = view[view_since] != 0.0 && l.numbers[learner_changed] > 0.0;
     const double changed = l.numbers[learner_changed];
-    const index_t part = view[view_linear] != 0.0 ? 0 : view[view_log] != 0.0 ? 1 : view[view_own] != 0.0 ? 2 : -1;
+    const index_t part = view[view_linear] != 0.0 ? 0 : view[view_rank] != 0.0 ? 1 : view[view_own] != 0.0 ? 2 : -1;
     const double sharp = part < 0 ? 0.0 : view[part];
     const double fade = view[view_age];
     for (index_t a = 0; a < l.arms; ++a) {
@@ -303,7 +319,8 @@ inline void learner_gather(const LearnerView& l, const double* near, const doubl
 }
 
 // The guess of all views, and which arm has the least confidence bound; -1 if not asked to choose. A view that there is
-// not, as the context is unknown, guesses as the first one does.  place: (2 dim + 1), NaN where unknown
+// not, as the context is unknown, guesses as the first one does.  place: (2 dim + 1), NaN where unknown;
+// its ranks are not looked at
 inline index_t learner_choose(const LearnerView& l, const double* place, bool choosing) {
     const index_t m = l.arms;
     const index_t r = l.rank;
@@ -432,6 +449,14 @@ inline void learner_add(const LearnerView& l, index_t arm, const double* place, 
         l.row(row_places + j)[k] = place[j];
         l.bounds[j] = place[j] < l.bounds[j] ? place[j] : l.bounds[j];
         l.bounds[p + j] = place[j] > l.bounds[p + j] ? place[j] : l.bounds[p + j];
+    }
+    for (index_t j = 0; j < l.dim; ++j) {
+        const double* row = l.row(row_places + j);
+        double* rank = l.row(row_places + l.dim + j);
+        for (index_t s = 0; s < k; ++s) {
+            rank[s] += place[j] < row[s] ? 1.0 : place[j] == row[s] ? 0.5 : 0.0;
+        }
+        rank[k] = place[j] == place[j] ? learner_rank(row, k, place[j]) : place[j];
     }
     // sums of costs, not of logarithms, are what counts: a dear system weighs more
     if (k == 0) {
