@@ -12,16 +12,16 @@ namespace {
 
 using Real = array<double>;
 
-// state: tuning, table, factor, kernel, numbers, totals, errors, bounds, rows, guess, work; its arrays are written to.
+// state: tuning, table, factor, numbers, totals, errors, bounds, rows, guess, work; its arrays are written to.
 LearnerView learner(const py::tuple& state) {
-    expect(state.size() == 11, "state must be eleven arrays");
-    Real part[11];
-    for (std::size_t k = 0; k < 11; ++k) {
+    expect(state.size() == 10, "state must be ten arrays");
+    Real part[10];
+    for (std::size_t k = 0; k < 10; ++k) {
         const py::object item = state[k];
         expect(py::isinstance<Real>(item), "state must be contiguous arrays of float64");
         part[k] = py::reinterpret_borrow<Real>(item);
     }
-    const auto& [tuning, table, factor, kernel, numbers, totals, errors, bounds, rows, guess, work] = part;
+    const auto& [tuning, table, factor, numbers, totals, errors, bounds, rows, guess, work] = part;
     LearnerView l;
     expect(
         factor.ndim() == 2 && rows.ndim() == 2 && bounds.ndim() == 2 && table.ndim() == 2 && rows.shape(0) > row_places,
@@ -32,22 +32,20 @@ LearnerView learner(const py::tuple& state) {
     l.kept = rows.shape(1);
     l.views = table.shape(0);
     expect(l.rank <= l.arms && tuning.size() == tuning_count && table.shape(1) == view_columns &&
-               kernel.size() == l.arms * l.arms && numbers.size() == learner_numbers && totals.size() == 4 * l.arms &&
-               errors.size() == l.views && bounds.shape(1) == l.places() && bounds.shape(0) == 2 &&
-               rows.shape(0) == row_places + l.places() && guess.size() == l.views * l.arms &&
-               work.size() == learner_work(l.arms, l.rank, l.kept),
+               numbers.size() == learner_numbers && totals.size() == 5 * l.arms && errors.size() == l.views &&
+               bounds.shape(1) == l.places() && bounds.shape(0) == 2 && rows.shape(0) == row_places + l.places() &&
+               guess.size() == l.views * l.arms && work.size() == learner_work(l.arms, l.rank, l.kept),
            "the arrays of a learner disagree");
     l.tuning = tuning.data();
     l.table = table.data();
     l.factor = factor.data();
-    l.kernel = kernel.data();
-    l.numbers = part[4].mutable_data();
-    l.totals = part[5].mutable_data();
-    l.errors = part[6].mutable_data();
-    l.bounds = part[7].mutable_data();
-    l.rows = part[8].mutable_data();
-    l.guess = part[9].mutable_data();
-    l.work = part[10].mutable_data();
+    l.numbers = part[3].mutable_data();
+    l.totals = part[4].mutable_data();
+    l.errors = part[5].mutable_data();
+    l.bounds = part[6].mutable_data();
+    l.rows = part[7].mutable_data();
+    l.guess = part[8].mutable_data();
+    l.work = part[9].mutable_data();
     expect(l.numbers[learner_n] >= 0.0 && l.numbers[learner_n] <= static_cast<double>(l.kept) &&
                l.numbers[learner_view] >= 0.0 && l.numbers[learner_view] < static_cast<double>(l.views),
            "the numbers of a learner are out of range");

@@ -14,16 +14,15 @@ namespace {
 
 struct Small {
     static constexpr index_t arms = 3, kept = 8;
-    std::vector<double> tuning, table, factor, kernel, numbers, totals, errors, bounds, rows, guess, work;
+    std::vector<double> tuning, table, factor, numbers, totals, errors, bounds, rows, guess, work;
     LearnerView view;
 
     Small()
         : tuning{0.9, 0.3, 0.03, 1.0, 0.65, 1.2, 10.0, 0.15, 0.95, 30.0, 0.25, 3.0, 0.6, 0.0},
           table{0, 0, 0, 0, 0, 1.0, 0, 1.0, 0, 0.03},  // all systems alike
           factor{1, 0, 0, 0, 1, 0, 0, 0, 1},
-          kernel(factor),
           numbers(learner_numbers, 0.0),
-          totals(12, 0.0),
+          totals(15, 0.0),
           errors(1, 0.0),
           bounds{HUGE_VAL, HUGE_VAL, HUGE_VAL, -HUGE_VAL, -HUGE_VAL, -HUGE_VAL},
           rows((row_places + 3) * kept, 0.0),
@@ -38,7 +37,6 @@ struct Small {
                 tuning.data(),
                 table.data(),
                 factor.data(),
-                kernel.data(),
                 numbers.data(),
                 totals.data(),
                 errors.data(),

@@ -437,7 +437,7 @@ def test_bad_systems():
         with pytest.raises((TypeError, ValueError), match=text):
             S.solve(*args)
     S.solve(A, b, [1.0, 2.0])
-    with pytest.raises(ValueError, match="context has 1 numbers, expected 3 as before"):
+    with pytest.raises(ValueError, match="context has 1 numbers, expected 2 as before"):
         S.solve(A, b, 1.0)
     with pytest.raises(ValueError, match="learner 'chebcb' takes one"):
         Sequence(learner="chebcb").solve(A, b, [1.0, 2.0])

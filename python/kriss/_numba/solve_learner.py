@@ -15,6 +15,7 @@ N, CLOCK, OFFSET, TRACK, CHANGED, JUDGED, USUAL, MEAN, FAST, WEIGHT, READY, VIEW
 ) = range(14)  # fmt: skip
 V_LINEAR, V_RANK, V_OWN, V_AGE, V_SINCE, V_PRIOR, V_BELIEVE, V_DOUBT, V_TREND, V_FLOOR = range(10)
 R_ARM, R_TIME, R_COST, R_LEVEL, R_WEIGHT, R_TREND, R_PLACES = range(7)
+FADE, PRIOR, FAR = 0.998, 20.0, 3.0  # of the smearing estimates
 solve_grain = 4096
 
 
@@ -179,7 +180,7 @@ def _gather(numbers, rows, near, view, counts, costs):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _choose(tuning, table, factor, kernel, numbers, totals, bounds, rows, guess, place, choosing):
+def _choose(tuning, table, factor, numbers, totals, bounds, rows, guess, place, choosing):
     m, r = factor.shape
     near = np.empty((4, rows.shape[1]))
     counts, rest, effects, seen = np.empty(m), np.empty(m), np.empty(m), np.empty(m)
@@ -216,12 +217,13 @@ def _choose(tuning, table, factor, kernel, numbers, totals, bounds, rows, guess,
     numbers[READY] = 1.0
     if not choosing:
         return -1
-    near_sum, all_sum, ones, squares = 0.0, 0.0, 0.0, 0.0
+    near_sum, all_sum, ones, over, off = 0.0, 0.0, 0.0, 0.0, 0.0
     for a in range(m):
         near_sum += seen[a]
         all_sum += totals[0, a]
         ones += totals[2, a]
-        squares += totals[3, a]
+        over += totals[3, a]
+        off += totals[4, a]
     for i in range(r):
         here, every = 0.0, 0.0
         for a in range(m):
@@ -244,14 +246,12 @@ def _choose(tuning, table, factor, kernel, numbers, totals, bounds, rows, guess,
             for i in range(r):
                 square += room[i] * room[i]
             spread += square if k == 0 else square * believe
-        half = 0.0
+        smear = 0.0
         if ones > 0.0:
-            up, down = 5.0 * squares / ones, 5.0
-            for b in range(m):
-                up += kernel[a, b] * totals[3, b]
-                down += kernel[a, b] * totals[2, b]
-            half = 0.5 * up / down
-        bound = guess[believed, a] + half - bonus * error * math.sqrt(spread)
+            held = PRIOR + totals[2, a]
+            smear = math.log((PRIOR * over / ones + totals[3, a]) / held)
+            smear -= (PRIOR * off / ones + totals[4, a]) / held
+        bound = guess[believed, a] + smear * believe - bonus * error * math.sqrt(spread)
         if bound < least:
             least, best = bound, a
     return best
@@ -300,11 +300,15 @@ def _update(tuning, table, numbers, totals, errors, bounds, rows, guess, arm, pl
         miss = (mine[arm] - y) * (mine[arm] - y)
         if numbers[CLOCK] >= tuning[T_SETTLED]:
             for a in range(totals.shape[1]):
-                totals[2, a] *= 0.99
-                totals[3, a] *= 0.99
-            most = 4.0 * numbers[ERROR] * numbers[ERROR]
+                totals[2, a] *= FADE
+                totals[3, a] *= FADE
+                totals[4, a] *= FADE
+            above = y - mine[arm]
+            above = above if above < FAR else FAR
+            above = above if above > -FAR else -FAR
             totals[2, arm] += 1.0
-            totals[3, arm] += miss if miss < most else most
+            totals[3, arm] += math.exp(above)
+            totals[4, arm] += above
         usual = tuning[T_SURPRISE] * numbers[ERROR]
         numbers[FAST] = tuning[T_FAST] * numbers[FAST] + (miss if miss < 2.0 else 2.0)
         numbers[WEIGHT] = tuning[T_FAST] * numbers[WEIGHT] + 1.0
@@ -333,19 +337,19 @@ def _update(tuning, table, numbers, totals, errors, bounds, rows, guess, arm, pl
 
 def learner_choose(state, place, choosing):
     """The arm with the least confidence bound for a system at `place`; -1 where it is only to be foreseen."""
-    tuning, table, factor, kernel, numbers, totals, _, bounds, rows, guess, _ = state
-    return _choose(tuning, table, factor, kernel, numbers, totals, bounds, rows, guess, place, choosing)
+    tuning, table, factor, numbers, totals, _, bounds, rows, guess, _ = state
+    return _choose(tuning, table, factor, numbers, totals, bounds, rows, guess, place, choosing)
 
 
 def learner_update(state, arm, place, y):
     """Take in the log cost of a system."""
-    tuning, table, _, _, numbers, totals, errors, bounds, rows, guess, _ = state
+    tuning, table, _, numbers, totals, errors, bounds, rows, guess, _ = state
     _update(tuning, table, numbers, totals, errors, bounds, rows, guess, arm, place, y)
 
 
 def learner_add(state, arm, place, y, level):
     """Remember a system that another learner has seen."""
-    _, _, _, _, numbers, totals, _, bounds, rows, _, _ = state
+    _, _, _, numbers, totals, _, bounds, rows, _, _ = state
     _add(numbers, totals, bounds, rows, arm, place, y, level)
 
 

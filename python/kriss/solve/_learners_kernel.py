@@ -90,7 +90,8 @@ class KernelLearner(Learner):
 
     References
     ----------
-    P. Rigollet, A. Zeevi, "Nonparametric bandits with covariates", COLT 2010, section 3.
+    P. Rigollet, A. Zeevi, "Nonparametric bandits with covariates", COLT 2010, section 3. N. Duan, "Smearing estimate: a
+    nonparametric retransformation method", J. Amer. Statist. Assoc. 78 (1983).
     """
 
     name = "kernel"
@@ -111,7 +112,8 @@ class KernelLearner(Learner):
         numbers = np.zeros(len(_NUMBERS))
         numbers[_JUDGED] = self._numbers[_JUDGED]
         self._numbers = numbers
-        self._totals = np.zeros((4, self.arms))  # of ones and of effects, per arm; fading, of ones and squared errors
+        # per arm: ones and effects; fading, ones, costs over guesses, and the logarithms of these
+        self._totals = np.zeros((5, self.arms))
         self._bounds = np.stack([np.full(places, np.inf), np.full(places, -np.inf)])  # of the places
         self._rows = np.zeros((_PLACES + places, KEPT))
         self._guess = np.zeros((len(VIEWS), self.arms))
@@ -125,7 +127,7 @@ class KernelLearner(Learner):
         a, r = self._factor.shape
         work = np.empty(4 * KEPT + 4 * a + 3 * r * r + 2 * r)
         self._state = (
-            _TUNING, _TABLE, self._factor, self.kernel, self._numbers, self._totals, self._errors, self._bounds,
+            _TUNING, _TABLE, self._factor, self._numbers, self._totals, self._errors, self._bounds,
             self._rows, self._guess, work,
         )  # fmt: skip
         self._at: tuple[Any, float, Array] | None = None  # a context, what was seen in the matrix, and the place

@@ -3,7 +3,8 @@
 //
 // C. E. Rasmussen, C. K. I. Williams, "Gaussian Processes for Machine Learning", MIT Press 2006, equation (2.11): the
 // posterior over the arms is that of their coefficients in r features, so that a step solves r by r systems only.
-// P. Rigollet, A. Zeevi, "Nonparametric bandits with covariates", COLT 2010, section 3.
+// P. Rigollet, A. Zeevi, "Nonparametric bandits with covariates", COLT 2010, section 3. N. Duan, "Smearing estimate: a
+// nonparametric retransformation method", J. Amer. Statist. Assoc. 78 (1983), equation (2.2), for means of costs.
 //
 // With n systems remembered, v views, a arms of which p were played, and r features, a choice takes v n exponentials,
 // 8 v n + v p r (r + 2) + v r^3 / 3 + 2 v a r + 2 a r^2 flops and reads 8 n (6 + d) bytes; an update 4 a flops.
@@ -81,18 +82,21 @@ struct LearnerView {
     const double* tuning = nullptr;  // (tuning_count)
     const double* table = nullptr;   // (views, view_columns)
     const double* factor = nullptr;  // (arms, rank): F F' is the covariance over the arms
-    const double* kernel = nullptr;  // (arms, arms)
     double* numbers = nullptr;       // (learner_numbers)
-    double* totals = nullptr;        // (4, arms): weights and weighted effects; fading, ones and squared errors
-    double* errors = nullptr;        // (views)
-    double* bounds = nullptr;        // (2, 2 dim + 1): of the places seen
-    double* rows = nullptr;          // (row_places + 2 dim + 1, kept); dim of the places are ranks among those kept
-    double* guess = nullptr;         // (views, arms): predicted log costs of the next system
-    double* work = nullptr;          // (learner_work): scratch
+    double* totals = nullptr;  // (5, arms): weights and weighted effects; fading, ones, costs over guesses and logs
+    double* errors = nullptr;  // (views)
+    double* bounds = nullptr;  // (2, 2 dim + 1): of the places seen
+    double* rows = nullptr;    // (row_places + 2 dim + 1, kept); dim of the places are ranks among those kept
+    double* guess = nullptr;   // (views, arms): predicted log costs of the next system
+    double* work = nullptr;    // (learner_work): scratch
 
     index_t places() const { return 2 * dim + 1; }
     double* row(index_t k) const { return rows + k * kept; }
 };
+
+inline constexpr double learner_fade = 0.998;  // of the smearing estimates, per system
+inline constexpr double learner_prior = 20.0;  // systems that the estimate over all arms counts for in that of one
+inline constexpr double learner_far = 3.0;     // distance of a log cost from its guess, the most that is believed
 
 inline index_t learner_work(index_t arms, index_t rank, index_t kept) {
     return 4 * kept + 4 * arms + 3 * rank * rank + 2 * rank;
@@ -380,12 +384,14 @@ inline index_t learner_choose(const LearnerView& l, const double* place, bool ch
     double near_sum = 0.0;
     double all_sum = 0.0;
     double ones = 0.0;
-    double squares = 0.0;
+    double over = 0.0;
+    double off = 0.0;
     for (index_t a = 0; a < m; ++a) {
         near_sum += seen[a];
         all_sum += l.totals[a];
         ones += l.totals[2 * m + a];
-        squares += l.totals[3 * m + a];
+        over += l.totals[3 * m + a];
+        off += l.totals[4 * m + a];
     }
     for (index_t i = 0; i < r; ++i) {  // features of the arms as they have been played, near and in all; r <= m
         double here = 0.0;
@@ -416,18 +422,13 @@ inline index_t learner_choose(const LearnerView& l, const double* place, bool ch
             }
             spread += k == 0 ? part : part * believe;
         }
-        // what the mean of a cost exceeds its median by, in logarithms, smoothed
-        double half = 0.0;
-        if (ones > 0.0) {
-            double up = 5.0 * squares / ones;
-            double down = 5.0;
-            for (index_t b = 0; b < m; ++b) {
-                up += l.kernel[a * m + b] * l.totals[3 * m + b];
-                down += l.kernel[a * m + b] * l.totals[2 * m + b];
-            }
-            half = 0.5 * up / down;
-        }
-        const double bound = l.guess[believed * m + a] + half - bonus * error * std::sqrt(spread);
+        // log of the mean of costs over exp of their mean logarithm: sums of costs are what counts. Not where a trend
+        // is followed, whose lag would be taken for spread.
+        const double held = learner_prior + l.totals[2 * m + a];
+        const double smear = ones > 0.0 ? std::log((learner_prior * over / ones + l.totals[3 * m + a]) / held) -
+                                              (learner_prior * off / ones + l.totals[4 * m + a]) / held
+                                        : 0.0;
+        const double bound = l.guess[believed * m + a] + smear * believe - bonus * error * std::sqrt(spread);
         if (bound < least) {
             least = bound;
             arm = a;
@@ -491,12 +492,15 @@ inline void learner_update(const LearnerView& l, index_t arm, const double* plac
         const double* guess = l.guess + view * l.arms;
         const double miss = (guess[arm] - y) * (guess[arm] - y);
         if (x[learner_clock] >= t[tuning_settled]) {  // before, misses tell of ignorance, not of how costs vary
-            for (index_t a = 0; a < 2 * l.arms; ++a) {
-                l.totals[2 * l.arms + a] *= 0.99;
+            for (index_t a = 0; a < 3 * l.arms; ++a) {
+                l.totals[2 * l.arms + a] *= learner_fade;
             }
-            const double most = 4.0 * x[learner_error] * x[learner_error];
+            double above = y - guess[arm];
+            above = above < learner_far ? above : learner_far;
+            above = above > -learner_far ? above : -learner_far;
             l.totals[2 * l.arms + arm] += 1.0;
-            l.totals[3 * l.arms + arm] += miss < most ? miss : most;
+            l.totals[3 * l.arms + arm] += std::exp(above);
+            l.totals[4 * l.arms + arm] += above;
         }
         // a change is declared if the errors of the view that is believed rise suddenly
         const double usual = t[tuning_surprise] * x[learner_error];
