@@ -227,7 +227,7 @@ def plot(data: dict[str, Any], path: Path) -> None:
     axes.set_yticks(range(len(NAMES)), NAMES)
     axes.invert_yaxis()
     axes.set_xlabel("cost / best fixed omega, the largest once 200 systems have passed")
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=len(LEARNERS))
     figure.savefig(path, dpi=130)
 
 
