@@ -286,8 +286,8 @@ void back_substitute(index_t steps, index_t ld, const Wide<T>* triangle, const W
     }
 }
 
-inline constexpr index_t reach_most =
-    solve_grain;  // rows between those of one step and of the next that share the caches
+// Rows between those of one step and of the next that share the caches; no more than delayed_step allows.
+inline constexpr index_t reach_most = solve_grain;
 
 // Whether step j can end together with the products of the next one.
 template <class T>

@@ -243,9 +243,8 @@ inline double learner_rank(const double* row, index_t n, double x) {
     return below;
 }
 
-// Squared distances of all systems from `place`, each number scaled by its range, ranks by how many there are, in three
-// rows of `near`, and their
-// ages in a fourth. known: which of the three there are
+// Squared distances of all systems from `place`, in three rows of `near`: each number scaled by its range, ranks by how
+// many there are; and their ages in a fourth. known: which of the three there are
 inline void learner_distances(const LearnerView& l, const double* place, double* near, bool* known) {
     const auto n = static_cast<index_t>(l.numbers[learner_n]);
     const index_t d = l.dim;
