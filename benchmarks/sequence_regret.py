@@ -3,8 +3,9 @@
 The Laplacian on a 10 by 10 grid plus a random multiple of the identity, -0.15 + 0.6 Beta(1/2, 3/2) (high variance) or
 Beta(2, 6) (low), random right-hand sides, 5000 systems solved to 1e-8 by successive over-relaxation with omega from
 {1, 1.05, ..., 1.95}; medians over 40 trials. The shift is the context. Costs are drawn from a table of iterations that
-was counted by our solvers: 200 quantiles of the shift times 8 right-hand sides times 20 omegas. With --solver cg the
-same for conjugate gradients with SSOR.
+was counted by our solvers: 200 quantiles of the shift times 8 right-hand sides times 20 omegas. A `Sequence` that is
+not told the shift sees the matrix; a learner that sees nothing at all is beside it. With --solver cg the same for
+conjugate gradients with SSOR.
 
     python -m benchmarks.sequence_regret [--quick] [--out DIR] [--solver sor|cg] [--processes 2]
 
@@ -68,14 +69,20 @@ def kernel() -> Learner:
     return KernelLearner(len(chosen.arms), chosen.kernel, chosen.start)
 
 
-# Name -> learner, whether it is shown the shift.
-LEARNERS: dict[str, tuple[Callable[[], Learner], bool]] = {
-    "Tsallis-INF": (lambda: Tsallis(20), False),
-    "Tsallis-INF, reduced variance": (lambda: Tsallis(20, True), False),
-    "ChebCB": (lambda: ChebCB(20, 6, BOUNDS), True),
-    "kernel": (kernel, True),
-    "kernel, no context": (kernel, False),
+# Name -> learner, and what it is shown: the shift, what `Sequence` sees in the matrix without being told, or nothing.
+LEARNERS: dict[str, tuple[Callable[[], Learner], str]] = {
+    "Tsallis-INF": (lambda: Tsallis(20), "nothing"),
+    "Tsallis-INF, reduced variance": (lambda: Tsallis(20, True), "nothing"),
+    "ChebCB": (lambda: ChebCB(20, 6, BOUNDS), "shift"),
+    "kernel": (kernel, "shift"),
+    "kernel, sees the matrix": (kernel, "matrix"),
+    "kernel, sees nothing": (kernel, "nothing"),
 }
+
+
+def seen_in_matrix(shift: float) -> float:
+    """Sum of all entries over that of the diagonal, of the Laplacian plus a multiple of the identity."""
+    return (40.0 + 100.0 * shift) / (400.0 + 100.0 * shift)
 
 
 def trial(shifts: np.ndarray, counts: np.ndarray, systems: int, seed: int) -> dict[str, np.ndarray]:
@@ -84,15 +91,16 @@ def trial(shifts: np.ndarray, counts: np.ndarray, systems: int, seed: int) -> di
     i = rng.integers(counts.shape[0], size=systems)
     rows = counts[i, rng.integers(counts.shape[1], size=systems)]
     out = {}
-    for name, (make, told) in LEARNERS.items():
+    for name, (make, shown) in LEARNERS.items():
         learner = make()
         draws = np.random.default_rng([seed, len(out)])
         paid = np.empty(systems)
         for t in range(systems):
-            context = shifts[i[t] : i[t] + 1] if told else None
-            arm, p = learner.choose(context, np.nan, draws)
+            context = shifts[i[t] : i[t] + 1] if shown == "shift" else None
+            own = seen_in_matrix(shifts[i[t]]) if shown == "matrix" else np.nan
+            arm, p = learner.choose(context, own, draws)
             paid[t] = rows[t, arm]
-            learner.update(arm, p, context, np.nan, paid[t])
+            learner.update(arm, p, context, own, paid[t])
         out[name] = np.cumsum(paid)
     for omega in (1.0, 1.2, 1.4, 1.6, 1.8):
         out[f"omega {omega}"] = np.cumsum(rows[:, int(np.argmin(abs(OMEGAS - omega)))])

@@ -245,6 +245,31 @@ def test_kernel_memory_is_bounded():
     assert len(VIEWS) == len(learner._errors)
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_full_memory_keeps_what_was_rarely_tried(known):
+    """Else arms known to be dear are tried again and again: every second system used to be dropped, whatever it was."""
+    learner, costs = kernel_learner(), curve(50.0).ravel()
+    rng = np.random.default_rng(0)
+    for t in range(10 * KEPT):
+        arm = 3 + t // 20 % 2 if t < 200 else 12  # 100 systems each with two arms, then one arm only
+        context = rng.random(1) if known else None
+        learner.choose(context, np.nan, rng)
+        learner.update(arm, 1.0, context, np.nan, float(costs[arm]))
+    left = np.bincount(learner.samples()["arm"], minlength=20)
+    assert left[3] >= 1 and left[4] >= 1 and left.sum() <= KEPT
+    assert not known or min(left[3], left[4]) > 20  # contexts differ: they are far from each other
+
+
+def test_with_more_arms_than_memory_the_oldest_are_forgotten():
+    arms = KEPT + 100
+    learner = KernelLearner(arms, np.ones((arms, arms)))
+    for t in range(arms):
+        learner.choose(None, np.nan, None)
+        learner.update(t, 1.0, None, np.nan, 10.0)
+    seen = learner.samples()["arm"]
+    assert len(set(seen.tolist())) == seen.size <= KEPT and seen[-1] == arms - 1 and 0 not in seen
+
+
 @pytest.mark.parametrize("scale", [1e-250, 1e250])
 def test_kernel_takes_costs_and_contexts_of_any_size(scale):
     costs, contexts, _ = families(60)["honest context"]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kriss._backend import kernels
 from kriss.solve._learners import Learner, new_origin
+from kriss.solve._sorting import curve_keys
 
 Array = npt.NDArray[Any]
 
@@ -230,23 +231,30 @@ class KernelLearner(Learner):
         self._origin[k], self._index[k] = origin, index
 
     def _thin(self) -> None:
-        """Forget every second one of the older half."""
-        n = self._n
-        keep = np.concatenate([np.arange(1, n // 2, 2), np.arange(n // 2, n)])
+        """Forget an eighth: of the older half, one each of the pairs of the same arm that lie closest together.
+
+        What is alike stands for what is dropped; what was rarely tried stays, or it would have to be tried again.
+        """
+        n, half = self._n, self._n // 2
+        arm = self._rows[_ARM, :half]
+        seen = np.concatenate([self._rows[_PLACES : _PLACES + self.dim, :half], self._rows[-1:, :half]])
+        places = np.array([_ranks(x) for x in seen])
+        places[np.isnan(places)] = -n  # unknown: near to each other only
+        order = np.lexsort((curve_keys(places.T), arm))
+        first, second = order[:-1:2], order[1::2]
+        apart = ((places[:, first] - places[:, second]) ** 2).sum(axis=0)
+        older = np.minimum(first, second)
+        candidates = older[np.lexsort((older, apart, arm[first] != arm[second]))]
+        drop = candidates[: min(half // 4, int((arm[first] == arm[second]).sum()))]
+        if drop.size < half // 4:  # so many arms that few have been played twice
+            drop = np.union1d(drop, np.setdiff1d(np.arange(half), drop)[: half // 4 - drop.size])
+        keep = np.delete(np.arange(n), drop)
         self._rows[:, : keep.size] = self._rows[:, keep]
         self._index[: keep.size] = self._index[keep]
         self._origin[: keep.size] = [self._origin[k] for k in keep]
         self._numbers[_N] = keep.size
-        self._rank()
-
-    def _rank(self) -> None:
-        """The ranks of the contexts that are remembered, an equal one counted half."""
-        n, d = self._n, self.dim
-        for j in range(d):
-            x = self._rows[_PLACES + j, :n]
-            seen = np.sort(x[~np.isnan(x)])
-            ranks = 0.5 * (np.searchsorted(seen, x, "left") + np.searchsorted(seen, x, "right") - 1.0)
-            self._rows[_PLACES + d + j, :n] = np.where(np.isnan(x), np.nan, ranks)
+        for j in range(self.dim):
+            self._rows[_PLACES + self.dim + j, : keep.size] = _ranks(self._rows[_PLACES + j, : keep.size])
 
     # Keeping and merging
 
@@ -298,6 +306,13 @@ class KernelLearner(Learner):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in ("_state", "_at")}
+
+
+def _ranks(x: Array) -> Array:
+    """How many of x, (n,), are below each, an equal one counted half; NaN has none."""
+    seen = np.sort(x[~np.isnan(x)])
+    ranks = 0.5 * (np.searchsorted(seen, x, "left") + np.searchsorted(seen, x, "right") - 1.0)
+    return np.where(np.isnan(x), np.nan, ranks)
 
 
 def _factor(kernel: Array) -> Array:

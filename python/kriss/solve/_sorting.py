@@ -88,7 +88,7 @@ def sort_systems(systems: Any, method: str = "auto", *, start: int = 0, rng: che
     if method == "norm":
         return np.argsort(np.sqrt(np.einsum("ij,ij->i", features, features)), kind="stable")
     if method == "hilbert":
-        return np.argsort(_hilbert_keys(_principal(features)), kind="stable")
+        return np.argsort(curve_keys(features), kind="stable")
     return _greedy(features, start)
 
 
@@ -162,6 +162,11 @@ def _principal(features: Array) -> Array:
     axes = axes[:, ::-1][:, : min(3, int((values > 0.0).sum()) or 1)]
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] < 0, -1.0, 1.0)
     return np.asarray(centred @ axes)
+
+
+def curve_keys(features: Array) -> npt.NDArray[np.uint64]:
+    """Places of the rows of features, (n, d), along a space-filling curve through their first principal axes."""
+    return _hilbert_keys(_principal(features))
 
 
 def _hilbert_keys(points: Array) -> npt.NDArray[np.uint64]:
