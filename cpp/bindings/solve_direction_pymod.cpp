@@ -14,16 +14,9 @@ namespace {
 using Integer = array<std::int64_t>;
 using Real = array<float>;
 
-constexpr index_t step_items = 11;
-
-// `size` numbers from offset `at` on, or null if it is -1 and may be.
-template <class P>
-P part(P data, index_t all, index_t at, index_t size, bool optional) {
-    if (optional && at == -1) {
-        return nullptr;
-    }
-    expect(at >= 0 && size >= 0 && at <= all - size, "an offset is out of range");
-    return data + at;
+// There are `size` numbers of `all` from offset `at` on; or it is -1, and may be.
+void within(index_t all, index_t at, index_t size, bool optional) {
+    expect((optional && at == -1) || (at >= 0 && size >= 0 && at <= all - size), "an offset is out of range");
 }
 
 std::vector<DirectionGrid> hierarchy(const Integer& sizes, bool flat, const Real& fields) {
@@ -41,7 +34,8 @@ std::vector<DirectionGrid> hierarchy(const Integer& sizes, bool flat, const Real
             const DirectionGrid& f = out.back();
             expect(g.n0 == (f.n0 + 1) / 2 && g.n1 == (f.n1 + 1) / 2 && g.n2 == (f.n2 + 1) / 2, "grids must halve");
         }
-        g.fields = part(fields.data(), static_cast<index_t>(fields.size()), at, direction_fields * g.image(), false);
+        within(static_cast<index_t>(fields.size()), at, direction_fields * g.image(), false);
+        g.fields = fields.data() + at;
         at += direction_fields * g.image();
         out.push_back(g);
     }
@@ -56,7 +50,8 @@ void add_solve_direction(py::module_& m) {
         [](const Integer& steps, const Real& weights, const Integer& sizes, bool flat, const Real& fields,
            const Integer& cells, const array<double>& r, array<double>& out, double scale, Real& room, int workers) {
             const std::vector<DirectionGrid> grids = hierarchy(sizes, flat, fields);
-            expect(steps.ndim() == 2 && steps.shape(1) == step_items && steps.shape(0) > 0, "steps must be (k, 11)");
+            expect(steps.ndim() == 2 && steps.shape(1) == direction_items && steps.shape(0) > 0,
+                   "steps must be (k, 11)");
             const auto count = static_cast<index_t>(steps.shape(0)), levels = static_cast<index_t>(grids.size());
             const auto all = static_cast<index_t>(weights.size()), space = static_cast<index_t>(room.size());
             const index_t taps = flat ? 9 : 27, fine = grids.front().image();
@@ -65,33 +60,30 @@ void add_solve_direction(py::module_& m) {
             const float* const w = weights.data();
             float* const images = room.mutable_data();
             for (index_t k = 0; k < count; ++k) {
-                const std::int64_t* const item = steps.data() + k * step_items;
+                const std::int64_t* const item = steps.data() + k * direction_items;
                 DirectionStep& s = list[static_cast<std::size_t>(k)];
                 expect(item[0] >= 0 && item[0] <= 3, "a step is of no kind");
-                s.kind = static_cast<DirectionKind>(item[0]);
+                expect(item[2] > 0 && item[3] > 0 && item[2] <= 4096 && item[3] <= 4096, "channels are out of range");
+                s = direction_decoded(item, w, images);
                 const bool halve = s.kind == DirectionKind::halve, enlarge = s.kind == DirectionKind::enlarge;
                 const bool convolve = s.kind == DirectionKind::convolve;
                 expect(item[1] >= 0 && item[1] < levels - (halve || enlarge ? 1 : 0), "a level is out of range");
-                expect(item[2] > 0 && item[3] > 0 && item[2] <= 4096 && item[3] <= 4096, "channels are out of range");
                 const auto level = static_cast<std::size_t>(item[1]);
                 at[static_cast<std::size_t>(k)] = static_cast<int>(level);
-                s.inputs = static_cast<int>(item[2]);
-                s.outputs = static_cast<int>(item[3]);
                 expect(!convolve || s.outputs % direction_block == 0, "outputs must be a multiple of 4");
                 expect(s.kind != DirectionKind::sum || s.outputs == 1, "a sum has one output");
                 expect(convolve || s.kind == DirectionKind::sum || s.inputs == s.outputs, "channels must be kept");
-                s.rectify = item[4] != 0;
                 const index_t here = grids[level].image();
                 const index_t next = halve || enlarge ? grids[level + 1].image() : here;
                 const index_t from = (enlarge ? next : here) * s.inputs, to = (halve ? next : here) * s.outputs;
-                s.in = part<const float*>(images, space, item[5], from, false);
-                s.skip = part<const float*>(images, space, item[6], to, true);
-                s.out = part(images, space, item[10], to, false);
+                within(space, item[5], from, false);
+                within(space, item[6], to, true);
+                within(space, item[10], to, false);
                 expect(!convolve || item[5] + from <= item[10] || item[10] + to <= item[5], "in and out overlap");
                 const index_t numbers = convolve ? s.inputs * taps * s.outputs : halve || enlarge ? 0 : s.inputs;
-                s.w = part(w, all, item[7], numbers, false);
-                s.b = part(w, all, item[8], s.outputs, true);
-                s.slopes = part(w, all, item[9], 2 * s.outputs, true);
+                within(all, item[7], numbers, false);
+                within(all, item[8], s.outputs, true);
+                within(all, item[9], 2 * s.outputs, true);
             }
             const auto n = static_cast<index_t>(cells.size());
             expect(

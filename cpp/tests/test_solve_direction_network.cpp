@@ -6,77 +6,12 @@
 #include <vector>
 
 #include "check.hpp"
+#include "direction_domain.hpp"
 #include "solve_direction_kernels.hpp"
 
 using namespace kriss;
 
 namespace {
-
-// Numbers in (-1, 1) that repeat late.
-class Draw {
-   public:
-    float operator()() {
-        state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-        return static_cast<float>(static_cast<double>(state_ >> 11) / 4503599627370496.0 - 1.0);
-    }
-
-   private:
-    std::uint64_t state_ = 7;
-};
-
-using Image = std::vector<float>;
-
-Image some(Draw& draw, index_t count) {
-    Image out(static_cast<std::size_t>(count));
-    for (float& v : out) {
-        v = draw();
-    }
-    return out;
-}
-
-float at(const Image& v, index_t k) { return v[static_cast<std::size_t>(k)]; }
-
-struct Domain {
-    DirectionGrid g;
-    Image fields;
-
-    Domain(Draw& draw, index_t n0, index_t n1, index_t n2, bool flat) {
-        g.n0 = n0;
-        g.n1 = n1;
-        g.n2 = n2;
-        g.flat = flat;
-        fields.assign(static_cast<std::size_t>(direction_fields * g.image()), 0.0F);
-        for (index_t k = 0; k < g.lines(); ++k) {
-            for (index_t p = 0; p < n2; ++p) {
-                const bool inside = draw() > -0.7F;
-                const index_t place = g.at(k) + p;
-                fields[static_cast<std::size_t>(place)] = inside ? 1.0F : 0.0F;
-                fields[static_cast<std::size_t>(g.image() + place)] = inside ? 0.5F * draw() : 0.0F;
-                fields[static_cast<std::size_t>(2 * g.image() + place)] = inside ? 0.5F * draw() : 0.0F;
-            }
-        }
-        g.fields = fields.data();
-    }
-    // An image with zeros between its lines.
-    Image image(Draw& draw, index_t channels) const {
-        Image out(static_cast<std::size_t>(channels * g.image()), 0.0F);
-        for (index_t c = 0; c < channels; ++c) {
-            for (index_t k = 0; k < g.lines(); ++k) {
-                for (index_t p = 0; p < g.n2; ++p) {
-                    out[static_cast<std::size_t>(c * g.image() + g.at(k) + p)] = draw();
-                }
-            }
-        }
-        return out;
-    }
-    // Where point (i, j, p) is; 0 outside.
-    double value(const Image& v, index_t c, index_t i, index_t j, index_t p) const {
-        if (i < 0 || j < 0 || p < 0 || i >= g.n0 || j >= g.n1 || p >= g.n2) {
-            return 0.0;
-        }
-        return static_cast<double>(at(v, c * g.image() + g.at(i * g.n1 + j) + p));
-    }
-};
 
 // One step through the table of this processor; a sum after it, as programs end with one.
 Image stepped(const Domain& d, const Domain* coarse, const DirectionStep& s, Image out) {
@@ -110,24 +45,25 @@ void convolution(index_t n0, index_t n1, index_t n2, bool flat, bool rectify, bo
     for (int o = 0; o < outputs; ++o) {
         for (index_t k = 0; k < d.g.lines(); ++k) {
             for (index_t p = 0; p < n2; ++p) {
-                double sum = bias ? static_cast<double>(at(b, o)) : 0.0;
+                double sum = bias ? static_cast<double>(value_at(b, o)) : 0.0;
                 for (int c = 0; c < inputs; ++c) {
                     for (int t = 0; t < taps; ++t) {
                         const index_t i = k / n1 + (flat ? 0 : t / 9 - 1), j = k % n1 + t / 3 % 3 - 1;
                         sum += d.value(in, c, i, j, p + t % 3 - 1) *
-                               static_cast<double>(at(w, (c * taps + t) * outputs + o));
+                               static_cast<double>(value_at(w, (c * taps + t) * outputs + o));
                     }
                 }
                 sum = rectify && sum < 0.0 ? 0.0 : sum;
                 const index_t place = d.g.at(k) + p;
-                double gate = static_cast<double>(at(d.fields, place));
+                double gate = static_cast<double>(value_at(d.fields, place));
                 if (gated) {
-                    gate += static_cast<double>(at(d.fields, image + place)) * static_cast<double>(at(slopes, o));
-                    gate += static_cast<double>(at(d.fields, 2 * image + place)) *
-                            static_cast<double>(at(slopes, outputs + o));
+                    gate += static_cast<double>(value_at(d.fields, image + place)) *
+                            static_cast<double>(value_at(slopes, o));
+                    gate += static_cast<double>(value_at(d.fields, 2 * image + place)) *
+                            static_cast<double>(value_at(slopes, outputs + o));
                 }
-                const double start = skip ? static_cast<double>(at(old, o * image + place)) : 0.0;
-                KRISS_NEAR(static_cast<double>(at(out, o * image + place)), start + gate * sum, 1e-5);
+                const double start = skip ? static_cast<double>(value_at(old, o * image + place)) : 0.0;
+                KRISS_NEAR(static_cast<double>(value_at(out, o * image + place)), start + gate * sum, 1e-5);
                 rest[static_cast<std::size_t>(o * image + place)] = 0.0F;
             }
         }
@@ -178,7 +114,7 @@ KRISS_CASE("to the coarser grid and back, odd sides too") {
                             sum += fine.value(in, c, i + corner / 4, j + corner / 2 % 2, 2 * p + corner % 2);
                         }
                     }
-                    const double inside = static_cast<double>(at(coarse.fields, coarse.g.at(k) + p));
+                    const double inside = static_cast<double>(value_at(coarse.fields, coarse.g.at(k) + p));
                     KRISS_NEAR(coarse.value(half, c, flat ? 0 : k / coarse.g.n1, k % coarse.g.n1, p),
                                sum * inside / (flat ? 4.0 : 8.0), 1e-6);
                 }
@@ -188,7 +124,8 @@ KRISS_CASE("to the coarser grid and back, odd sides too") {
                     const index_t i = k / n1, j = k % n1, place = fine.g.at(k) + p;
                     const double from = coarse.value(half, c, flat ? 0 : i / 2, j / 2, p / 2);
                     KRISS_NEAR(fine.value(out, c, i, j, p),
-                               fine.value(in, c, i, j, p) + from * static_cast<double>(at(fine.fields, place)), 1e-6);
+                               fine.value(in, c, i, j, p) + from * static_cast<double>(value_at(fine.fields, place)),
+                               1e-6);
                 }
             }
         }
@@ -217,7 +154,7 @@ KRISS_CASE("a program scales with the residual, and NaN comes out") {
     std::vector<std::int64_t> cells;
     for (index_t k = 0; k < d.g.lines(); ++k) {
         for (index_t p = 0; p < d.g.n2; ++p) {
-            if (at(d.fields, d.g.at(k) + p) > 0.0F) {
+            if (value_at(d.fields, d.g.at(k) + p) > 0.0F) {
                 cells.push_back(d.g.at(k) + p);
             }
         }

@@ -14,14 +14,15 @@ from kriss.solve import (
     CudaSSOR,
     cg,
     color_rows,
+    fcg,
     from_pyamg,
     gauss_seidel,
     jacobi,
     sor,
     ssor,
 )
-from kriss.solve.learned import LearnedSPAI
-from kriss.testing import diffusion2d, elasticity2d, mesh_diffusion
+from kriss.solve.learned import DeepConjugateDirection, LearnedSPAI
+from kriss.testing import diffusion2d, elasticity2d, masked_poisson, mesh_diffusion
 
 pytestmark = pytest.mark.gpu
 
@@ -216,3 +217,21 @@ def test_cycles(cycle, system, rng, there):
         M = CudaCycle(ml, cycle=cycle, smoother=smoother)
         solved = cg(gA, gb, rtol=1e-8, M=M)
         assert solved.converged and M.is_spd and solved.iterations < 60
+
+
+@pytest.mark.parametrize("name", ["2d", "2d published", "3d"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_networks_of_directions_moved_there(name, dtype, rng, there):
+    shape = (20, 31, 17) if name == "3d" else (90, 71)
+    mask = np.ones(shape, bool)
+    mask[3:9, 5:12] = False
+    A = masked_poisson(mask).astype(dtype)
+    host = DeepConjugateDirection.pretrained(name).setup(A, shape, mask)
+    M, n = host.to_device(), A.shape[0]
+    r = rng.standard_normal((n, 2)).astype(dtype)
+    z = (M @ there(r)).get()
+    for j in range(2):
+        assert near(z[:, j], host.apply(np.ascontiguousarray(r[:, j]), np.empty(n, dtype)), 1e-5)
+    b = rng.standard_normal(n).astype(dtype)
+    device, cpu = fcg(there(A), there(b), rtol=1e-4, M=M, memory=2), fcg(A, b, rtol=1e-4, M=host, memory=2)
+    assert device.status == cpu.status and abs(device.iterations - cpu.iterations) <= 1

@@ -15,6 +15,8 @@ import pytest
 import scipy.sparse as sps
 
 from kriss import _device
+from kriss._backend import kernels
+from kriss.solve.learned import _direction_network as network
 
 
 class Array(np.ndarray):
@@ -303,6 +305,43 @@ class Launchers:
             step = now * rho * step + 2 * now / delta * (d * (r - a @ x))
             x, rho = x + step, now
         z[:] = x
+
+    @staticmethod
+    def direction_partials(n):
+        return 1
+
+    def on_direction_network(
+        self, n, k, steps, count, weights, sizes, levels, flat, fields, cells, r, z, scale, room, part, scalars,
+        stream, *, dtype,
+    ):  # fmt: skip
+        steps, sizes = at(steps, (count, 11), np.int64).copy(), at(sizes, (levels, 3), np.int64).copy()
+        images = np.array([network.image(size, flat) for size in sizes])
+        kind, level, inputs, outputs = steps[:, :4].T
+        numbers = np.where(kind == 0, inputs * outputs * (9 if flat else 27), inputs)
+        ends = (steps[:, 7] + numbers, steps[:, 8] + outputs, steps[:, 9] + 2 * outputs)
+        weights = at(weights, max(int(e.max()) for e in ends), np.float32)
+        used = max(
+            int((steps[:, 10] + outputs * images[level]).max()), int((steps[:, 5] + inputs * images[level]).max())
+        )
+        fields, cells = at(fields, 3 * int(images.sum()), np.float32), at(cells, n, np.int64)
+        r, z, room = at(r, (n, k), dtype), at(z, (n, k), dtype), at(room, used, np.float32).copy()
+        run = kernels(network.FAMILY).run
+        for c in range(k):
+            out = np.empty(n)
+            run(
+                steps,
+                weights.copy(),
+                sizes,
+                flat,
+                fields.copy(),
+                cells.copy(),
+                r[:, c].astype(float),
+                out,
+                scale,
+                room,
+                1,
+            )
+            z[:, c] = out
 
     def color_rows_round(self, n, indptr, indices, by_hash, before, after, part, left, stream):
         indptr = at(indptr, n + 1, np.int32)

@@ -11,6 +11,7 @@ from kriss.solve._blocks import BlockJacobi
 from kriss.solve._cg import cg
 from kriss.solve._chebyshev import Chebyshev
 from kriss.solve._cuda_cycle import CudaCycle
+from kriss.solve._cuda_direction import CudaDirection
 from kriss.solve._cuda_precond import CudaChebyshev, CudaSSOR, CudaTriangles
 from kriss.solve._cuda_products import CudaProducts
 from kriss.solve._deflated import deflated_cg
@@ -52,6 +53,7 @@ __all__ = [
     "Chebyshev",
     "CudaChebyshev",
     "CudaCycle",
+    "CudaDirection",
     "CudaProducts",
     "CudaSSOR",
     "CudaTriangles",

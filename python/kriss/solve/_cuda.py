@@ -56,7 +56,7 @@ def cg_cuda(
     if callback is not None and b.ndim == 2:
         raise TypeError("callback is for one right-hand side on the GPU")
     most = 10 * n if maxiter is None else check.integer(maxiter, "maxiter", low=0)
-    inverse, apply, name = _preconditioner(M, matrix)
+    inverse, apply, name = preconditioner(M, matrix)
     columns = 1 if b.ndim == 1 else int(b.shape[1])
     rhs = cp.ascontiguousarray(b, dtype=dtype).reshape(n, columns)
     x = cp.zeros((n, columns), dtype) if x0 is None else own_panel(x0, dtype, columns)
@@ -108,7 +108,7 @@ class _Panel:
         self.r, self.p, self.q = cp.empty_like(b), cp.zeros_like(b), cp.empty_like(b)
         self.z: Any = None if apply is None else cp.empty_like(b)
         self.part = cp.empty(2 * int(self.launch.kernels.cg_partials(self.n, self.k)), np.float64)
-        self.product = _product(matrix, self.k, self.launch)
+        self.product = product(matrix, self.k, self.launch)
         with np.errstate(all="ignore"):
             b_norm = np.sqrt(residual_norms(self.launch, self.k, None, b, None, self.r, self.part)[0])
         self.tol = np.maximum(rtol * b_norm, atol)
@@ -214,7 +214,7 @@ class _Panel:
         return [np.array(h) for h in self.kept]
 
 
-def _product(matrix: Matrix, k: int, launch: Launcher) -> Callable[[Any, Any], None]:
+def product(matrix: Matrix, k: int, launch: Launcher) -> Callable[[Any, Any], None]:
     """``q = A p`` without a new array where CuPy has that."""
     if k > 1:
         return lambda p, q: launch("csr_product", *matrix.head(k), PLAIN, p, None, q)
@@ -230,7 +230,9 @@ def _product(matrix: Matrix, k: int, launch: Launcher) -> Callable[[Any, Any], N
     return into
 
 
-def _preconditioner(M: Any, matrix: Matrix) -> tuple[Any, Callable[[Any, Any], None] | None, str]:
+def preconditioner(
+    M: Any, matrix: Matrix, flexible: bool = False
+) -> tuple[Any, Callable[[Any, Any], None] | None, str]:
     """The inverse diagonal that the passes take, or a function ``(r, z)`` on panels; and a name."""
     if M is None:
         return None, None, "none"
@@ -244,7 +246,7 @@ def _preconditioner(M: Any, matrix: Matrix) -> tuple[Any, Callable[[Any, Any], N
             return matrix.inverse_diagonal(), None, M
         made: CudaPreconditioner = CudaSSOR._over(matrix) if M == "ssor" else CudaChebyshev._over(matrix)
         return None, made._apply, M
-    if not getattr(M, "is_linear", True):
+    if not flexible and not getattr(M, "is_linear", True):
         raise ValueError("M says that it is not linear (M.is_linear is False); cg needs a fixed linear M")
     shape = getattr(M, "shape", None)
     if shape is None or tuple(shape) != matrix.shape:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _validate as check
+from kriss._device import any_device
 from kriss.solve._result import SolveResult
 from kriss.solve._system import Callback, System, iterate, prepare
 
@@ -33,7 +34,9 @@ def fcg(
     Parameters
     ----------
     A : sparse matrix or array, dense array, or LinearOperator, shape (n, n)
-        Real symmetric or complex Hermitian, positive definite; symmetry is not checked.
+        Real symmetric or complex Hermitian, positive definite; symmetry is not checked. Or a real CSR matrix of
+        cupyx.scipy.sparse: then b and x0 are CuPy arrays, x is one, and M is None, a name that `cg` takes there, or an
+        operator on the GPU.
     b : array_like, shape (n,)
         Right-hand side.
     x0 : array_like, shape (n,), optional
@@ -91,6 +94,15 @@ def fcg(
     'converged'
     """
     memory = check.integer(memory, "memory", low=1, high=30)
+    if any_device(A=A, b=b, x0=x0, M=M):
+        from kriss.solve._cuda_fcg import fcg_cuda
+
+        if nullspace is not None:
+            raise TypeError("nullspace is for matrices in host memory")
+        return fcg_cuda(
+            A, b, x0, rtol=rtol, atol=atol, maxiter=maxiter, M=M, memory=memory, callback=callback,
+            residuals=residuals, check_finite=check_finite,
+        )  # fmt: skip
     system = prepare(
         A, b, x0, rtol=rtol, atol=atol, maxiter=maxiter, M=M, callback=callback, residuals=residuals, workers=workers,
         check_finite=check_finite, flexible=True, method="fcg", nullspace=nullspace,

@@ -18,47 +18,11 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/direction_steps.hpp"
 
 namespace kriss {
 
-inline constexpr index_t direction_lanes = 16;
-inline constexpr int direction_block = 4;  // channels are a multiple of it
-inline constexpr int direction_fields = 3;
 inline constexpr int direction_lines = 9;  // that a point of the result reads in three dimensions
-
-// One level: n0 = 1 in two dimensions.
-struct DirectionGrid {
-    index_t n0 = 1, n1 = 0, n2 = 0;
-    bool flat = true;  // two dimensions
-    // (3, image): 1 in the domain; there too, how much of the diagonal its walls without flux took; what is outside
-    const float* fields = nullptr;
-
-    index_t line() const { return direction_lanes + (n2 + direction_lanes - 1) / direction_lanes * direction_lanes; }
-    index_t plane() const { return (n1 + 2) * line(); }
-    index_t image() const { return (flat ? 1 : n0 + 2) * plane() + direction_lanes; }
-    index_t lines() const { return n0 * n1; }
-    // Where the points of a line start.
-    index_t at(index_t k) const {
-        return (k / n1 + (flat ? 0 : 1)) * plane() + (k % n1 + 1) * line() + direction_lanes;
-    }
-};
-
-enum class DirectionKind : std::int32_t { convolve = 0, halve = 1, enlarge = 2, sum = 3 };
-
-// out = skip + gate * relu(w * in + b).  convolve: w (inputs, 3^d, outputs), b (outputs) and slopes (2, outputs) of the
-// gate 1 + s0 walls + s1 outside; halve: means of 2^d points; enlarge: out = skip + in[half];
-// sum: w (inputs), b (1), one output
-struct DirectionStep {
-    DirectionKind kind = DirectionKind::convolve;
-    int inputs = 0, outputs = 0;
-    bool rectify = false;
-    const float* in = nullptr;
-    const float* skip = nullptr;  // or null; may be out
-    const float* w = nullptr;
-    const float* b = nullptr;       // or null
-    const float* slopes = nullptr;  // or null: gate 1
-    float* out = nullptr;
-};
 
 }  // namespace kriss
 

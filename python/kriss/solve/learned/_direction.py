@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from kriss.solve._result import SolveResult
 from kriss.solve.learned import _direction_network as network
 from kriss.solve.learned import _model
 from kriss.solve.learned._wrapper import guarded
+
+if TYPE_CHECKING:
+    from kriss.solve._cuda_direction import CudaDirection
 
 Array = npt.NDArray[Any]
 
@@ -224,6 +227,18 @@ class LearnedDirection(_Preconditioner):
         g, p = self._grids, self._program
         held = g.fields.nbytes + g.cells.nbytes + p.weights.nbytes + p.steps.nbytes + self._mask.nbytes
         return int(held) + sum(int(room.nbytes) for room in self._rooms)
+
+    def to_device(self) -> CudaDirection:  # type: ignore[override]
+        """The same network on the current GPU, for `kriss.solve.fcg` with CuPy arrays: see `kriss.solve.CudaDirection`.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no device or CuPy is missing.
+        """
+        from kriss.solve._cuda_direction import CudaDirection
+
+        return CudaDirection(self._grids, self._program, self._scale, self.dtype)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the scratch."""
