@@ -22,7 +22,7 @@ def run(
     """Measures, and writes ``<name>.json``, ``<name>.png`` and, where a table is made of the data, ``<name>.md``.
 
     `measure` is called as ``measure(quick, **options)``. Each option becomes one of the command line, of the type of
-    its default; several values follow one whose default is a list.
+    its default; several values follow one whose default is a list. ``{key}`` in `name` stands for the value of one.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
@@ -32,6 +32,7 @@ def run(
         kind = type(default[0] if several else default)
         parser.add_argument(f"--{key}", type=kind, nargs="+" if several else None, default=default, help=str(default))
     args = parser.parse_args()
+    name = name.format_map(vars(args))
     data = measure(args.quick, **{key: getattr(args, key) for key in options})
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / f"{name}.json").write_text(json.dumps(data, indent=1) + "\n")

@@ -164,6 +164,6 @@ def plot(data: dict[str, Any], path: Path) -> None:
 
 if __name__ == "__main__":
     run(
-        "sequence_regret", __doc__, measure, plot, systems=5000, trials=40, solver="sor", quantiles=200, sides=8,
+        "sequence_regret_{solver}", __doc__, measure, plot, systems=5000, trials=40, solver="sor", quantiles=200, sides=8,
         processes=2,
     )  # fmt: skip
