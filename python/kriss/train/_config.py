@@ -127,10 +127,10 @@ class GraphConfig:
     """
 
     seed: int = 0
-    low: int = 300
-    high: int = 800
-    samples: int = 120
-    steps: int = 1500
+    low: int = 1500
+    high: int = 3500
+    samples: int = 600
+    steps: int = 20000
     batch: int = 4
     rate: float = 4e-3
     vectors: int = 16
@@ -167,8 +167,8 @@ class StencilConfig:
 
     seed: int = 0
     points: int = 32
-    samples: int = 100
-    steps: int = 1000
+    samples: int = 600
+    steps: int = 10000
     batch: int = 4
     rate: float = 3e-3
     vectors: int = 16
