@@ -16,6 +16,7 @@ linear system instances", ICLR 2024, section 4 and figures 2 and 3.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -81,8 +82,8 @@ LEARNERS: dict[str, tuple[Callable[[], Learner], str]] = {
 
 
 def seen_in_matrix(shift: float) -> float:
-    """Sum of all entries over that of the diagonal, of the Laplacian plus a multiple of the identity."""
-    return (40.0 + 100.0 * shift) / (400.0 + 100.0 * shift)
+    """As `Sequence` sees it: the logarithm of the sum of all entries over that of the diagonal."""
+    return round(math.log((40.0 + 100.0 * shift) / (400.0 + 100.0 * shift)), 6)
 
 
 def trial(shifts: np.ndarray, counts: np.ndarray, systems: int, seed: int) -> dict[str, np.ndarray]:
@@ -164,6 +165,6 @@ def plot(data: dict[str, Any], path: Path) -> None:
 
 if __name__ == "__main__":
     run(
-        "sequence_regret_{solver}", __doc__, measure, plot, systems=5000, trials=40, solver="sor", quantiles=200, sides=8,
-        processes=2,
+        "sequence_regret_{solver}", __doc__, measure, plot, systems=5000, trials=40, solver="sor", quantiles=200,
+        sides=8, processes=2,
     )  # fmt: skip

@@ -62,14 +62,15 @@ struct SquareBody {
     }
 };
 
-// scalars: the root of the mean square, and its inverse; 0 for 0
+// scalars: the root of the mean square, and its inverse; 0 for 0, and NaN and 0 for what is not finite
 struct NormBody {
     index_t n;
     double* scalars;
     KRISS_HD void operator()(index_t, const double* s) const {
         const double norm = sqrt(s[0] / static_cast<double>(n));
-        scalars[0] = norm;
-        scalars[1] = norm == 0.0 ? 0.0 : 1.0 / norm;
+        const bool finite = norm - norm == 0.0;
+        scalars[0] = finite ? norm : norm - norm;
+        scalars[1] = finite && norm != 0.0 ? 1.0 / norm : 0.0;
     }
 };
 
@@ -83,7 +84,9 @@ struct SpreadBody {
     float* image;
     KRISS_HD bool live(index_t) const { return true; }
     KRISS_HD void operator()(index_t row, index_t) const {
-        image[cells[row]] = static_cast<float>(static_cast<double>(r[row * k + c]) * scalars[1]);
+        // NaN would stay in places that no residual is written to, and come back with the next one
+        const double v = scalars[1] == 0.0 ? 0.0 : static_cast<double>(r[row * k + c]) * scalars[1];
+        image[cells[row]] = static_cast<float>(v);
     }
 };
 

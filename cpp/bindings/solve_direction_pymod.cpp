@@ -64,7 +64,9 @@ void add_solve_direction(py::module_& m) {
                 DirectionStep& s = list[static_cast<std::size_t>(k)];
                 expect(item[0] >= 0 && item[0] <= 3, "a step is of no kind");
                 expect(item[2] > 0 && item[3] > 0 && item[2] <= 4096 && item[3] <= 4096, "channels are out of range");
-                s = direction_decoded(item, w, images);
+                s.kind = static_cast<DirectionKind>(item[0]);
+                s.inputs = static_cast<int>(item[2]);
+                s.outputs = static_cast<int>(item[3]);
                 const bool halve = s.kind == DirectionKind::halve, enlarge = s.kind == DirectionKind::enlarge;
                 const bool convolve = s.kind == DirectionKind::convolve;
                 expect(item[1] >= 0 && item[1] < levels - (halve || enlarge ? 1 : 0), "a level is out of range");
@@ -84,6 +86,7 @@ void add_solve_direction(py::module_& m) {
                 within(all, item[7], numbers, false);
                 within(all, item[8], s.outputs, true);
                 within(all, item[9], 2 * s.outputs, true);
+                s = direction_decoded(item, w, images);
             }
             const auto n = static_cast<index_t>(cells.size());
             expect(

@@ -51,11 +51,13 @@ void network(index_t k) {
     const Image w = some(draw, 9 * channels + channels * channels * 9 + channels);
     Image room(at(2 * image + 2 * channels * (image + half)), 0.0F);
     const index_t h = image, t = h + channels * image, low = t + channels * image, out = low + channels * half;
+    // the step before the last one writes to the image that the residual goes to, outside the domain too
     const std::int64_t items[][direction_items] = {
         {0, 0, 1, channels, 1, 0, -1, 0, -1, -1, h},
         {1, 0, channels, channels, 0, h, -1, 0, -1, -1, low},
         {2, 0, channels, channels, 0, low, h, 0, -1, -1, t},
         {0, 0, channels, channels, 0, t, -1, 9 * channels, -1, -1, h},
+        {2, 0, 1, 1, 0, low, -1, 0, -1, -1, 0},
         {3, 0, channels, 1, 0, h, -1, 9 * channels + channels * channels * 9, -1, -1, out},
     };
     const DirectionGrid grids[] = {fine.g, coarse.g};
@@ -63,7 +65,7 @@ void network(index_t k) {
     for (const auto& item : items) {
         steps.push_back(direction_decoded(item, w.data(), room.data()));
     }
-    const int levels[] = {0, 0, 0, 0, 0};
+    const int levels[] = {0, 0, 0, 0, 0, 0};
     std::vector<std::int64_t> cells;
     for (index_t p = 0; p < fine.g.points(); ++p) {
         if (value_at(fine.fields, fine.g.place(p)) > 0.0F) {
@@ -71,8 +73,8 @@ void network(index_t k) {
         }
     }
     const auto n = static_cast<index_t>(cells.size());
-    const DirectionProgram program{grids, steps.data(), levels, 5, n, cells.data(), room.data(), steps.back().out};
-    const cuda::DirectionLaunches launches{grids, steps.data(), levels,      5,
+    const DirectionProgram program{grids, steps.data(), levels, 6, n, cells.data(), room.data(), steps.back().out};
+    const cuda::DirectionLaunches launches{grids, steps.data(), levels,      6,
                                            n,     cells.data(), room.data(), steps.back().out};
     auto r = noise<T>(n * k, 3);
     std::vector<T> z(r.size());
@@ -89,12 +91,17 @@ void network(index_t k) {
             KRISS_NEAR(static_cast<double>(got[i]), wanted[i], 1e-5);
         }
     }
-    std::vector<T> none(r.size(), T(0));
+    std::vector<T> none(r.size(), T(0)), first(r.size()), again(r.size());
+    cuda::direction_network(launches, k, 0, r.data(), first.data(), 0.25, part.data(), scalars.data(), 0);
     cuda::direction_network(launches, k, 0, none.data(), z.data(), 0.25, part.data(), scalars.data(), 0);
     KRISS_CHECK(z.front() == T(0) && z[at((n - 1) * k)] == T(0));
     none[at(5 * k)] = std::numeric_limits<T>::quiet_NaN();
     cuda::direction_network(launches, k, 0, none.data(), z.data(), 0.25, part.data(), scalars.data(), 0);
-    KRISS_CHECK(std::isnan(z.front()));
+    KRISS_CHECK(std::isnan(z.front()) && std::isnan(z[at((n - 1) * k)]));
+    cuda::direction_network(launches, k, 0, r.data(), again.data(), 0.25, part.data(), scalars.data(), 0);
+    for (index_t i = 0; i < n; ++i) {
+        KRISS_CHECK(again[at(i * k)] == first[at(i * k)]);  // nothing is left of it
+    }
 }
 
 }  // namespace

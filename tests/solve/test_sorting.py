@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kriss.solve import sort_systems
-from kriss.solve._sorting import _hilbert_keys
+from kriss.solve._sorting import _hilbert_keys, _principal
 from kriss.testing import helmholtz2d, poisson2d
 
 
@@ -138,3 +138,10 @@ def test_not_finite(at, bad):
 def test_refused(systems, kwargs, message):
     with pytest.raises((TypeError, ValueError), match=message):
         sort_systems(systems, **kwargs)
+
+
+def test_principal_axes_of_more_columns_than_rows():
+    """By another decomposition: the same axes as those of the square of the columns."""
+    wide = np.random.default_rng(0).standard_normal((6, 40))
+    tall = np.concatenate([wide, np.tile(wide.mean(axis=0), (60, 1))])  # more rows, and nothing new in them
+    np.testing.assert_allclose(_principal(wide), _principal(tall)[:6], atol=1e-10)

@@ -32,7 +32,7 @@ class CudaDirection(CudaPreconditioner):
     Notes
     -----
     The program was written in host memory, and weights, fields and images are uploaded once. One launch per step of the
-    network, and five more: 61 for the recursive network on 64 by 64 points, 23 for the published one. Convolutions have
+    network, and four more: 60 for the recursive network on 64 by 64 points, 22 for the published one. Convolutions have
     the bits of the processor; the norm of the residual is summed up in another order, in float64 without rescaling, so
     the squares of its entries must lie within the range of that. Images are shared by all applications: use one object
     per stream. It was not measured on a GPU.

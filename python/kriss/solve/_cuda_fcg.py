@@ -35,11 +35,14 @@ def fcg_cuda(
     """The GPU side of `kriss.solve.fcg`; same arguments, same result with CuPy arrays inside.
 
     The recurrence of ``cpp/include/kriss/solve/fcg.hpp`` with CuPy's vector operations: per iteration one product, one
-    application of M, and 3 + memory inner products that the host waits for.
+    application of M, and 4 + memory inner products that the host waits for. Data are not rescaled, so squares of A and
+    b must lie within the range of float64.
     """
     started = time.perf_counter()
     rtol = check.scalar(rtol, "rtol", low=0.0)
     atol = check.scalar(atol, "atol", low=0.0)
+    if getattr(A, "format", None) != "csr":
+        raise TypeError(f"A must be a cupyx.scipy.sparse CSR matrix, not {type(A).__name__}")
     dtype = np.result_type(check.real_dtype(np.dtype(A.dtype), "A"), check.real_dtype(np.dtype(b.dtype), "b"))
     matrix = Matrix(A, "A", dtype=dtype, finite=check_finite)
     n = matrix.rows
@@ -88,10 +91,13 @@ class _Loop:
     def run(self, rtol: float, atol: float) -> int:
         """Iterate, and again if the recomputed residual is not small enough; the status."""
         with np.errstate(all="ignore"):
-            size = math.sqrt(_inner(self.b, self.b))
+            size = _root(_inner(self.b, self.b))
             if size == 0.0:
                 self.x[...] = 0
+                self.norm, self.norms = 0.0, [0.0]
+                return CONVERGED
             tol = max(rtol * size, atol)
+            start = self.x.copy()
             for turn in range(3):
                 self.norm = self._residual()
                 if turn == 0:
@@ -100,15 +106,16 @@ class _Loop:
                     return NON_FINITE
                 if self.norm <= tol:
                     return CONVERGED
+                if turn == 2:
+                    break
                 if self.done >= self._most:
                     return MAXITER
-                before = self.done
                 status = self._iterate(tol)
                 if status not in (CONVERGED, MAXITER):
+                    if not bool(_device.cupy().isfinite(self.x).all()):
+                        self.x[...] = start
                     self.norm = self._residual()
                     return status
-                if self.done == before:
-                    break
         return STAGNATED
 
     def _residual(self) -> float:

@@ -35,8 +35,8 @@ def fcg(
     ----------
     A : sparse matrix or array, dense array, or LinearOperator, shape (n, n)
         Real symmetric or complex Hermitian, positive definite; symmetry is not checked. Or a real CSR matrix of
-        cupyx.scipy.sparse: then b and x0 are CuPy arrays, x is one, and M is None, a name that `cg` takes there, or an
-        operator on the GPU.
+        cupyx.scipy.sparse: then b and x0 are CuPy arrays, x is one, M is None, a name that `cg` takes there, or an
+        operator on the GPU, and squares of the entries of A and b lie within the range of float64.
     b : array_like, shape (n,)
         Right-hand side.
     x0 : array_like, shape (n,), optional

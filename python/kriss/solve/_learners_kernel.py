@@ -241,13 +241,19 @@ class KernelLearner(Learner):
         places = np.array([_ranks(x) for x in seen])
         places[np.isnan(places)] = -n  # unknown: near to each other only
         order = np.lexsort((curve_keys(places.T), arm))
-        first, second = order[:-1:2], order[1::2]
+        _, begins, group = np.unique(arm[order], return_index=True, return_inverse=True)
+        even = np.flatnonzero((np.arange(half) - begins[group]) % 2 == 0)
+        even = even[even + 1 < half]
+        even = even[group[even] == group[even + 1]]
+        first, second = order[even], order[even + 1]
         apart = ((places[:, first] - places[:, second]) ** 2).sum(axis=0)
         older = np.minimum(first, second)
-        candidates = older[np.lexsort((older, apart, arm[first] != arm[second]))]
-        drop = candidates[: min(half // 4, int((arm[first] == arm[second]).sum()))]
-        if drop.size < half // 4:  # so many arms that few have been played twice
-            drop = np.union1d(drop, np.setdiff1d(np.arange(half), drop)[: half // 4 - drop.size])
+        drop = older[np.lexsort((older, apart))][: half // 4]
+        if drop.size < half // 4:  # so many arms: of what is left what is there twice, and then the oldest
+            left = np.delete(np.arange(half), drop)
+            latest = left[::-1][np.unique(arm[left][::-1], return_index=True)[1]]
+            once = np.isin(left, latest)
+            drop = np.concatenate([drop, left[np.argsort(once, kind="stable")][: half // 4 - drop.size]])
         keep = np.delete(np.arange(n), drop)
         self._rows[:, : keep.size] = self._rows[:, keep]
         self._index[: keep.size] = self._index[keep]

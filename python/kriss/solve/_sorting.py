@@ -158,8 +158,13 @@ def _principal(features: Array) -> Array:
     centred = np.asarray(features - features.mean(axis=0))
     if centred.shape[1] == 1:
         return centred
-    values, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, ::-1][:, : min(3, int((values > 0.0).sum()) or 1)]
+    if centred.shape[0] < centred.shape[1]:
+        _, values, rows = np.linalg.svd(centred, full_matrices=False)
+        axes = rows.T
+    else:
+        values, axes = np.linalg.eigh(centred.T @ centred)
+        axes = axes[:, ::-1]
+    axes = axes[:, : min(3, int((values > 0.0).sum()) or 1)]
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])] < 0, -1.0, 1.0)
     return np.asarray(centred @ axes)
 
