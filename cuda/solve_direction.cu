@@ -19,26 +19,19 @@ struct ConvolveBody {
     }
 };
 
-struct HalveBody {
+// Means on the coarser grid g of what is on f, or the way back.
+struct BetweenBody {
     DirectionGrid f;
     DirectionGrid g;
     DirectionStep s;
     KRISS_HD bool live(index_t) const { return true; }
     KRISS_HD void operator()(index_t point, index_t) const {
         for (int c = 0; c < s.outputs; ++c) {
-            direction_halved(f, g, s, c, point);
-        }
-    }
-};
-
-struct EnlargeBody {
-    DirectionGrid f;
-    DirectionGrid g;
-    DirectionStep s;
-    KRISS_HD bool live(index_t) const { return true; }
-    KRISS_HD void operator()(index_t point, index_t) const {
-        for (int c = 0; c < s.outputs; ++c) {
-            direction_enlarged(f, g, s, c, point);
+            if (s.kind == DirectionKind::halve) {
+                direction_halved(f, g, s, c, point);
+            } else {
+                direction_enlarged(f, g, s, c, point);
+            }
         }
     }
 };
@@ -112,14 +105,14 @@ index_t direction_partials(index_t n) { return static_cast<index_t>(sum_blocks(n
 void direction_step(const DirectionGrid& g, const DirectionGrid& coarse, const DirectionStep& s, stream_t stream) {
     switch (s.kind) {
         case DirectionKind::convolve: rows(g.points(), s.outputs / direction_block, ConvolveBody{g, s}, stream); break;
-        case DirectionKind::halve: rows(coarse.points(), 1, HalveBody{g, coarse, s}, stream); break;
-        case DirectionKind::enlarge: rows(g.points(), 1, EnlargeBody{g, coarse, s}, stream); break;
+        case DirectionKind::halve: rows(coarse.points(), 1, BetweenBody{g, coarse, s}, stream); break;
+        case DirectionKind::enlarge: rows(g.points(), 1, BetweenBody{g, coarse, s}, stream); break;
         case DirectionKind::sum: rows(g.points(), 1, SumBody{g, s}, stream); break;
     }
 }
 
 template <class T>
-void direction_network(const DirectionLaunches& p, index_t k, index_t c, const T* r, T* out, double scale, double* part,
+void direction_network(const DirectionProgram& p, index_t k, index_t c, const T* r, T* out, double scale, double* part,
                        double* scalars, stream_t s) {
     sums<1>(p.n, 1, SquareBody<T>{k, c, r}, part, NormBody{p.n, scalars}, s);
     rows(p.n, 1, SpreadBody<T>{k, c, p.cells, r, scalars, p.first}, s);
@@ -132,8 +125,8 @@ void direction_network(const DirectionLaunches& p, index_t k, index_t c, const T
 }
 
 #define KRISS_CUDA_DIRECTION(T)                                                                                        \
-    template void direction_network(const DirectionLaunches&, index_t, index_t, const T*, T*, double, double*,         \
-                                    double*, stream_t);
+    template void direction_network(const DirectionProgram&, index_t, index_t, const T*, T*, double, double*, double*, \
+                                    stream_t);
 KRISS_CUDA_DIRECTION(float)
 KRISS_CUDA_DIRECTION(double)
 

@@ -51,7 +51,7 @@ void add_run(pybind11::module_& m, const char* name) {
                 list.push_back(direction_decoded(item, at<const float>(weights), at<float>(room)));
                 level.push_back(static_cast<int>(item[1]));
             }
-            DirectionLaunches p;
+            DirectionProgram p;
             p.grids = grids.data();
             p.steps = list.data();
             p.levels = level.data();

@@ -74,8 +74,7 @@ void network(index_t k) {
     }
     const auto n = static_cast<index_t>(cells.size());
     const DirectionProgram program{grids, steps.data(), levels, 6, n, cells.data(), room.data(), steps.back().out};
-    const cuda::DirectionLaunches launches{grids, steps.data(), levels,      6,
-                                           n,     cells.data(), room.data(), steps.back().out};
+    const DirectionProgram launches{grids, steps.data(), levels, 6, n, cells.data(), room.data(), steps.back().out};
     auto r = noise<T>(n * k, 3);
     std::vector<T> z(r.size());
     std::vector<double> part(at(cuda::direction_partials(n))), scalars(2);

@@ -358,6 +358,20 @@ class Launchers:
         self.calls.append("color_rows_round")
 
 
+def mesh(m):
+    """A graph Laplacian with triangles and unequal weights, plus a little of the identity."""
+    rng = np.random.default_rng(m)
+    cells = np.arange(m * m).reshape(m, m)
+    pairs = np.concatenate([
+        np.stack([cells[:, 1:].ravel(), cells[:, :-1].ravel()]), np.stack([cells[1:].ravel(), cells[:-1].ravel()]),
+        np.stack([cells[1:, 1:].ravel(), cells[:-1, :-1].ravel()]),
+    ], axis=1)  # fmt: skip
+    weights = rng.uniform(0.5, 2.0, pairs.shape[1])
+    half = sps.coo_matrix((-weights, pairs), shape=(m * m, m * m))
+    full = (half + half.T).tocsr()
+    return (full + sps.diags(0.05 - np.asarray(full.sum(axis=1)).ravel())).tocsr()
+
+
 @pytest.fixture
 def device(monkeypatch):
     """Everything above in the place of CuPy; gives the launchers."""

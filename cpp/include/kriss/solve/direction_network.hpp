@@ -228,18 +228,6 @@ inline void direction_step(const DirectionGrid& g, const DirectionGrid& coarse, 
     });
 }
 
-// A program: steps on a hierarchy of grids, from a residual to a direction.
-struct DirectionProgram {
-    const DirectionGrid* grids = nullptr;
-    const DirectionStep* steps = nullptr;
-    const int* levels = nullptr;  // of the steps: the finer one for halve and enlarge
-    int count = 0;
-    index_t n = 0;
-    const std::int64_t* cells = nullptr;  // (n): where the unknowns are in an image of the finest grid
-    float* first = nullptr;               // the image that the residual goes to
-    const float* last = nullptr;          // the image that the direction comes from
-};
-
 // out = scale |r| f(r / |r|), |.| the root of the mean square.  r, out: (n). Zero gives zero, NaN and infinity NaN.
 inline void direction_run(const DirectionProgram& p, const double* r, double* out, double scale, const Executor& ex) {
     double largest = 0.0;

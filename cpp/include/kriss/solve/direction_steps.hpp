@@ -49,6 +49,18 @@ struct DirectionStep {
     float* out = nullptr;
 };
 
+// A program: steps on a hierarchy of grids, from a residual to a direction.
+struct DirectionProgram {
+    const DirectionGrid* grids = nullptr;
+    const DirectionStep* steps = nullptr;
+    const int* levels = nullptr;  // of the steps: the finer one for halve and enlarge
+    int count = 0;
+    index_t n = 0;
+    const std::int64_t* cells = nullptr;  // (n): where the unknowns are in an image of the finest grid
+    float* first = nullptr;               // the image that the residual goes to
+    const float* last = nullptr;          // the image that the direction comes from
+};
+
 // A step as Python writes it: kind, level, inputs, outputs, rectify, offsets of in, skip (-1: none), w, b (-1: none),
 // slopes (-1: none), out.
 inline constexpr index_t direction_items = 11;
