@@ -6,7 +6,7 @@
 // Basri, "Learning to optimize multigrid PDE solvers", ICML 2019, section 3. Logits are q times those of Dendy's
 // weights plus g.
 //
-// Blocks of 64 points go through both layers while their features and activations are in the first-level cache:
+// Blocks of up to 64 points go through both layers while their features and activations are in the first-level cache:
 // 830 flops per point and orientation, 6.7 kflop per coarse point in all eight; 200 bytes per coarse point.
 #pragma once
 
@@ -18,6 +18,7 @@ namespace kriss {
 inline constexpr int net_hidden = 16;
 inline constexpr int net_inputs = 8;
 inline constexpr index_t net_block = 64;
+inline constexpr index_t net_lanes = 16;  // lines of coarse grids are short: a block is filled up to a multiple of this
 // w1 (hidden, inputs), b1, w2 (hidden, hidden), b2, w3 (2, hidden), b3
 inline constexpr int net_size = net_hidden * (net_inputs + 1) + net_hidden * (net_hidden + 1) + 2 * (net_hidden + 1);
 
@@ -27,36 +28,61 @@ KRISS_NAMESPACE_BEGIN
 
 inline constexpr double net_floor = 1e-6;  // of a weight whose logarithm is taken
 
+KRISS_ALWAYS_INLINE index_t net_filled(index_t many) { return (many + net_lanes - 1) / net_lanes * net_lanes; }
+
 // Features left, right, up, down, upper left, upper right, lower left, lower right; what each is in a reflected view.
 inline constexpr int net_views[4][net_inputs] = {
     {0, 1, 2, 3, 4, 5, 6, 7}, {1, 0, 2, 3, 5, 4, 7, 6}, {0, 1, 3, 2, 6, 7, 4, 5}, {1, 0, 3, 2, 7, 6, 5, 4}};
 
-// out = w in + b, negative numbers set to 0 if `Rectify`.  w: (rows, K), in: K rows of net_block numbers
-template <int K, bool Rectify>
-KRISS_ALWAYS_INLINE void net_layer(const float* w, const float* b, int rows, const float* const* in, float* out) {
-    const float* KRISS_RESTRICT from[K];
-    for (int k = 0; k < K; ++k) {
-        from[k] = in[k];
+#ifdef KRISS_HAVE_VECTOR_TYPES
+typedef float NetLanes __attribute__((vector_size(4 * net_lanes)));
+typedef float NetStored __attribute__((vector_size(4 * net_lanes), aligned(sizeof(float)), may_alias));
+#endif
+
+// R rows of out = w in + b, negative numbers and NaN set to 0 if `Rectify`, at the points from `p` on: net_lanes of
+// them. w: (R, K), in: K rows of net_block numbers, as out. Left to itself the compiler sums up one point after the
+// other.
+template <int K, int R, bool Rectify>
+KRISS_ALWAYS_INLINE void net_rows(index_t p, const float* w, const float* b, const float* const* in, float* out) {
+#ifdef KRISS_HAVE_VECTOR_TYPES
+    NetLanes s[R];
+    for (int h = 0; h < R; ++h) {
+        s[h] = NetLanes{} + b[h];
     }
-    for (int h = 0; h < rows; ++h) {
-        float* KRISS_RESTRICT to = out + h * net_block;
-        float row[K];
-        for (int k = 0; k < K; ++k) {
-            row[k] = w[h * K + k];
+    for (int k = 0; k < K; ++k) {
+        const NetLanes x = *reinterpret_cast<const NetStored*>(in[k] + p);
+        for (int h = 0; h < R; ++h) {
+            s[h] += x * w[h * K + k];
         }
-        const float start = b[h];
-        for (index_t p = 0; p < net_block; ++p) {
-            float s = start;
+    }
+    for (int h = 0; h < R; ++h) {
+        *reinterpret_cast<NetStored*>(out + h * net_block + p) = Rectify ? (s[h] > 0.0F ? s[h] : NetLanes{}) : s[h];
+    }
+#else
+    for (int h = 0; h < R; ++h) {
+        for (index_t l = p; l < p + net_lanes; ++l) {
+            float s = b[h];
             for (int k = 0; k < K; ++k) {
-                s += row[k] * from[k][p];
+                s += w[h * K + k] * in[k][l];
             }
-            to[p] = Rectify ? (s > 0.0F ? s : 0.0F) : s;
+            out[h * net_block + l] = Rectify ? (s > 0.0F ? s : 0.0F) : s;
+        }
+    }
+#endif
+}
+
+template <int K, int Rows, bool Rectify>
+KRISS_ALWAYS_INLINE void net_layer(index_t size, const float* w, const float* b, const float* const* in, float* out) {
+    constexpr int R = Rows < 4 ? Rows : 4;
+    for (int h = 0; h < Rows; h += R) {
+        for (index_t p = 0; p < size; p += net_lanes) {
+            net_rows<K, R, Rectify>(p, w + h * K, b + h, in, out + h * net_block);
         }
     }
 }
 
 // out: (2, block): g and q before its sigmoid.  f: (8, block)
-KRISS_NOINLINE inline void net_evaluate(const float* net, const float* f, const int* view, float* out) {
+KRISS_NOINLINE inline void net_evaluate(index_t size, const float* net, const float* f, const int* view, float* out) {
     float first[net_hidden * net_block];
     float second[net_hidden * net_block];
     const float* in[net_hidden];
@@ -64,17 +90,17 @@ KRISS_NOINLINE inline void net_evaluate(const float* net, const float* f, const 
         in[k] = f + view[k] * net_block;
     }
     const float* w = net;
-    net_layer<net_inputs, true>(w, w + net_hidden * net_inputs, net_hidden, in, first);
+    net_layer<net_inputs, net_hidden, true>(size, w, w + net_hidden * net_inputs, in, first);
     w += net_hidden * (net_inputs + 1);
     for (int k = 0; k < net_hidden; ++k) {
         in[k] = first + k * net_block;
     }
-    net_layer<net_hidden, true>(w, w + net_hidden * net_hidden, net_hidden, in, second);
+    net_layer<net_hidden, net_hidden, true>(size, w, w + net_hidden * net_hidden, in, second);
     w += net_hidden * (net_hidden + 1);
     for (int k = 0; k < net_hidden; ++k) {
         in[k] = second + k * net_block;
     }
-    net_layer<net_hidden, false>(w, w + 2 * net_hidden, 2, in, out);
+    net_layer<net_hidden, 2, false>(size, w, w + 2 * net_hidden, in, out);
 }
 
 KRISS_ALWAYS_INLINE double net_sigmoid(double x) { return 1.0 / (1.0 + math::exp(-x)); }
@@ -99,7 +125,7 @@ KRISS_ALWAYS_INLINE void net_gather(const BoxGrid<double>& g, index_t i, index_t
     streams[7] = g.a[4] + at;
     for (int k = 0; k < net_inputs; ++k) {
         double* KRISS_RESTRICT to = a + k * net_block;
-        for (index_t p = 0; p < net_block; ++p) {
+        for (index_t p = 0; p < net_filled(many); ++p) {
             to[p] = 0.0;
         }
         if (streams[k] != nullptr) {
@@ -108,16 +134,16 @@ KRISS_ALWAYS_INLINE void net_gather(const BoxGrid<double>& g, index_t i, index_t
             }
         }
     }
-    for (index_t p = 0; p < net_block; ++p) {
+    for (index_t p = 0; p < net_filled(many); ++p) {
         centre[p] = p < many ? g.a[0][at + 2 * p] : 1.0;
     }
 }
 
-KRISS_ALWAYS_INLINE void net_features(const double* a, const double* centre, const int* order, float* f) {
+KRISS_ALWAYS_INLINE void net_features(index_t size, const double* a, const double* centre, const int* order, float* f) {
     for (int k = 0; k < net_inputs; ++k) {
         const double* KRISS_RESTRICT from = a + order[k] * net_block;
         float* KRISS_RESTRICT to = f + k * net_block;
-        for (index_t p = 0; p < net_block; ++p) {
+        for (index_t p = 0; p < size; ++p) {
             to[p] = static_cast<float>(from[p] / centre[p]);
         }
     }
@@ -125,19 +151,19 @@ KRISS_ALWAYS_INLINE void net_features(const double* a, const double* centre, con
 
 // Weights of the coarse points on either side along one axis; where one of them does not exist, the other takes their
 // sum. order: features of a point seen along that axis
-KRISS_NOINLINE inline void net_edges(const float* net, const double* a, const double* centre, const int* order,
-                                     double* one, double* two) {
-    float f[net_inputs * net_block];
+KRISS_NOINLINE inline void net_edges(index_t size, const float* net, const double* a, const double* centre,
+                                     const int* order, double* one, double* two) {
+    float f[net_inputs * net_block] = {};
     float here[2 * net_block];
     float back[2 * net_block];
-    net_features(a, centre, order, f);
-    net_evaluate(net, f, net_views[0], here);
-    net_evaluate(net, f, net_views[1], back);
+    net_features(size, a, centre, order, f);
+    net_evaluate(size, net, f, net_views[0], here);
+    net_evaluate(size, net, f, net_views[1], back);
     const double* v[net_inputs];
     for (int k = 0; k < net_inputs; ++k) {
         v[k] = a + order[k] * net_block;
     }
-    for (index_t p = 0; p < net_block; ++p) {
+    for (index_t p = 0; p < size; ++p) {
         const double left = v[0][p] + v[4][p] + v[6][p];
         const double right = v[1][p] + v[5][p] + v[7][p];
         const double middle = centre[p] + v[2][p] + v[3][p];
@@ -158,10 +184,10 @@ KRISS_NOINLINE inline void net_edges(const float* net, const double* a, const do
 inline constexpr double net_missing = -1e300;  // in place of the couplings towards a corner that does not exist
 
 // Shares of four corners from minus their classical weights times the centre, and what the network says of each.
-KRISS_NOINLINE inline void net_shares(const double (*base)[net_block], const double* centre,
+KRISS_NOINLINE inline void net_shares(index_t size, const double (*base)[net_block], const double* centre,
                                       const float (*seen)[2 * net_block], double (*share)[net_block]) {
     double q[net_block], total[net_block], largest[net_block], sum[net_block];
-    for (index_t p = 0; p < net_block; ++p) {
+    for (index_t p = 0; p < size; ++p) {
         q[p] = net_sigmoid(0.25 *
                            (static_cast<double>(seen[0][net_block + p]) + static_cast<double>(seen[1][net_block + p]) +
                             static_cast<double>(seen[2][net_block + p]) + static_cast<double>(seen[3][net_block + p])));
@@ -173,7 +199,7 @@ KRISS_NOINLINE inline void net_shares(const double (*base)[net_block], const dou
         const double* KRISS_RESTRICT from = base[v];
         const float* KRISS_RESTRICT g = seen[v];
         double* KRISS_RESTRICT logit = share[v];
-        for (index_t p = 0; p < net_block; ++p) {
+        for (index_t p = 0; p < size; ++p) {
             const bool exists = from[p] != net_missing;
             const double weight = -from[p] / centre[p];
             const double value = q[p] * math::log(net_floored(weight)) + static_cast<double>(g[p]);
@@ -184,7 +210,7 @@ KRISS_NOINLINE inline void net_shares(const double (*base)[net_block], const dou
     }
     for (int v = 0; v < 4; ++v) {
         double* KRISS_RESTRICT out = share[v];
-        for (index_t p = 0; p < net_block; ++p) {
+        for (index_t p = 0; p < size; ++p) {
             const bool exists = out[p] != net_missing;
             const double value = math::exp(out[p] - largest[p]);
             out[p] = exists ? value : 0.0;
@@ -192,7 +218,7 @@ KRISS_NOINLINE inline void net_shares(const double (*base)[net_block], const dou
         }
     }
     for (int v = 0; v < 4; ++v) {
-        for (index_t p = 0; p < net_block; ++p) {
+        for (index_t p = 0; p < size; ++p) {
             const double kept = total[p] < 0.0 ? 0.0 : total[p] > 1.0 ? 1.0 : total[p];
             share[v][p] *= kept / sum[p];
         }
@@ -218,7 +244,7 @@ inline void net_weights(const BoxGrid<double>& g, const BoxGrid<double>& c, cons
             for (index_t s = 0; s < h1; s += net_block) {
                 const index_t many = h1 - s < net_block ? h1 - s : net_block;
                 net_gather(g, 2 * i + 1, 2 * s, many, a, centre);
-                net_edges(edge, a, centre, along, one, two);
+                net_edges(net_filled(many), edge, a, centre, along, one, two);
                 for (index_t p = 0; p < many; ++p) {
                     const index_t k = s + p;
                     if (k > 0) {
@@ -237,7 +263,7 @@ inline void net_weights(const BoxGrid<double>& g, const BoxGrid<double>& c, cons
             for (index_t s = 0; s < m1; s += net_block) {
                 const index_t many = m1 - s < net_block ? m1 - s : net_block;
                 net_gather(g, 2 * i, 2 * s + 1, many, a, centre);
-                net_edges(edge, a, centre, across, one, two);
+                net_edges(net_filled(many), edge, a, centre, across, one, two);
                 for (index_t p = 0; p < many; ++p) {
                     const index_t k = s + p;
                     if (i > 0) {
@@ -258,11 +284,12 @@ inline void net_weights(const BoxGrid<double>& g, const BoxGrid<double>& c, cons
             for (index_t s = 0; s < h1; s += net_block) {
                 const index_t many = h1 - s < net_block ? h1 - s : net_block;
                 net_gather(g, 2 * i, 2 * s, many, a, centre);
-                net_features(a, centre, along, f);
+                const index_t size = net_filled(many);
+                net_features(size, a, centre, along, f);
                 for (int v = 0; v < 4; ++v) {
-                    net_evaluate(corner, f, net_views[v], seen[v]);
+                    net_evaluate(size, corner, f, net_views[v], seen[v]);
                 }
-                for (index_t p = 0; p < net_block; ++p) {
+                for (index_t p = 0; p < size; ++p) {
                     const index_t k = s + p;
                     const bool up = i > 0, down = i < m0, left = p < many && k > 0, right = p < many && k < m1;
                     const double* v = a + p;
@@ -280,7 +307,7 @@ inline void net_weights(const BoxGrid<double>& g, const BoxGrid<double>& c, cons
                                                      v[net_block] * w[10][below + k]
                                                : net_missing;
                 }
-                net_shares(base, centre, seen, share);
+                net_shares(size, base, centre, seen, share);
                 for (index_t p = 0; p < many; ++p) {
                     const index_t k = s + p;
                     const bool up = i > 0, down = i < m0, left = k > 0, right = k < m1;
