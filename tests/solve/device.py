@@ -311,7 +311,7 @@ class Launchers:
         return 1
 
     def on_direction_network(
-        self, n, k, steps, count, weights, sizes, levels, flat, fields, cells, r, z, scale, room, part, scalars,
+        self, n, k, steps, count, weights, sizes, levels, flat, fields, cells, r, out, scale, room, part, scalars,
         stream, *, dtype,
     ):  # fmt: skip
         steps, sizes = at(steps, (count, 11), np.int64).copy(), at(sizes, (levels, 3), np.int64).copy()
@@ -324,24 +324,13 @@ class Launchers:
             int((steps[:, 10] + outputs * images[level]).max()), int((steps[:, 5] + inputs * images[level]).max())
         )
         fields, cells = at(fields, 3 * int(images.sum()), np.float32), at(cells, n, np.int64)
-        r, z, room = at(r, (n, k), dtype), at(z, (n, k), dtype), at(room, used, np.float32).copy()
+        r, z, room = at(r, (n, k), dtype), at(out, (n, k), dtype), at(room, used, np.float32).copy()
         run = kernels(network.FAMILY).run
         for c in range(k):
-            out = np.empty(n)
-            run(
-                steps,
-                weights.copy(),
-                sizes,
-                flat,
-                fields.copy(),
-                cells.copy(),
-                r[:, c].astype(float),
-                out,
-                scale,
-                room,
-                1,
-            )
-            z[:, c] = out
+            answer = np.empty(n)
+            args = (steps, weights.copy(), sizes, flat, fields.copy(), cells.copy(), r[:, c].astype(float), answer)
+            run(*args, scale, room, 1)
+            z[:, c] = answer
 
     def color_rows_round(self, n, indptr, indices, by_hash, before, after, part, left, stream):
         indptr = at(indptr, n + 1, np.int32)
