@@ -155,22 +155,28 @@ def plot(table: list[dict[str, Any]], path: Path) -> None:
     from matplotlib.figure import Figure
 
     names = list(dict.fromkeys(row["family"] for row in table))
-    figure = Figure(figsize=(4 * min(4, len(names)), 3.2 * -(-len(names) // 4)), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(-(-len(names) // 4), min(4, len(names)))).ravel()
+    columns = min(4, len(names))
+    figure = Figure(figsize=(4 * columns, 3.2 * -(-len(names) // columns) + 1.0), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(-(-len(names) // columns), columns)).ravel()
+    methods = list(dict.fromkeys(row["method"] for row in table))
     for axes, family in zip(panels, names, strict=False):
-        for method in dict.fromkeys(row["method"] for row in table):
+        for number, method in enumerate(methods):
             mine = [r for r in table if (r["family"], r["method"]) == (family, method) and "total" in r]
             learned = method == "LearnedMultigrid"
             axes.loglog(
-                [int(r["points"].split("^")[0]) for r in mine], [r["total"] for r in mine], "o-" if learned else ".-",
-                label=method, linewidth=2.5 if learned else 0.8, color="black" if learned else None,
+                [int(r["points"].split("^")[0]) for r in mine], [r["total"] for r in mine], marker="o" if learned else ".",
+                label=method, linewidth=2.5 if learned else 0.8, color="black" if learned else f"C{number % 10}",
+                linestyle="-" if number < 10 else "--",
             )  # fmt: skip
+        sides = sorted({int(r["points"].split("^")[0]) for r in table if r["family"] == family})
+        axes.set_xticks(sides, map(str, sides))
+        axes.set_xticks([], minor=True)
         axes.set_title(family)
         axes.set_xlabel("points per side")
         axes.set_ylabel("setup and solve, s")
     for axes in panels[len(names) :]:
         axes.set_axis_off()
-    panels[0].legend(fontsize="x-small")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize="small")
     figure.savefig(path, dpi=120)
 
 
