@@ -164,8 +164,8 @@ def plot(table: list[dict[str, Any]], path: Path) -> None:
             mine = [r for r in table if (r["family"], r["method"]) == (family, method) and "total" in r]
             learned = method == "LearnedMultigrid"
             axes.loglog(
-                [int(r["points"].split("^")[0]) for r in mine], [r["total"] for r in mine], marker="o" if learned else ".",
-                label=method, linewidth=2.5 if learned else 0.8, color="black" if learned else f"C{number % 10}",
+                [int(r["points"].split("^")[0]) for r in mine], [r["total"] for r in mine], label=method,
+                marker="o" if learned else ".", linewidth=2.5 if learned else 0.8, color="black" if learned else f"C{number % 10}",
                 linestyle="-" if number < 10 else "--",
             )  # fmt: skip
         sides = sorted({int(r["points"].split("^")[0]) for r in table if r["family"] == family})
