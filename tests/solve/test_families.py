@@ -69,6 +69,21 @@ def test_kernels_over_the_lengthscale(kernel):
     assert solutions <= 1e-4 and logs <= 1e-7
 
 
+def test_what_is_kept_of_the_last_parameter_is_of_that_one():
+    family, _ = kernel_family(rbf, 0.2, 1.0, b=Y)
+    alone = [family.logdet(scale).value for scale in (0.3, 0.7)]
+    for _ in range(2):
+        for scale, value in zip((0.3, 0.7), alone, strict=True):
+            family.solve(scale)
+            assert family.logdet(scale).value == value
+            first = family.coefficients(scale)
+            first[:] = np.nan  # a caller's array
+            assert np.isfinite(family.coefficients(scale)).all()
+    two = InterpolatedFamily(affine, GRID)
+    one, other = (two.coefficients(mu) for mu in ([0.5, 1.5], [0.5, 1.6]))
+    assert not np.array_equal(one, other) and np.array_equal(two.coefficients([0.5, 1.5]), one)
+
+
 def test_inverses_want_powers():
     """Casenave et al. 2017: reproducing products of entries is what makes solutions and log-determinants accurate."""
     scales = np.random.default_rng(3).uniform(0.3, 0.6, 8)

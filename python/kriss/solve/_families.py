@@ -360,7 +360,11 @@ class InterpolatedFamily:
         return np.concatenate([singles[..., t].prod(axis=-1) for t in self._products], axis=-1)
 
     def _at_places(self, mu: Any) -> Array:
-        """The d functions that determine the coefficients, at mu."""
+        """The d functions that determine the coefficients, at mu; those of the last mu are kept."""
+        key = mu if isinstance(mu, float) else np.asarray(mu).tobytes()
+        last = self.__dict__.get("_last")
+        if last is not None and last[0] == key:
+            return np.asarray(last[1])
         used = self.__dict__.get("_used")
         if used is None:
             rows: list[Array] = [row for t in self._products for row in t]
@@ -377,7 +381,9 @@ class InterpolatedFamily:
             base = self._functions(mu, self._places[needed]) / self._scale
         else:
             base = self._functions(mu)[needed] / self._scale
-        return np.asarray(np.append(base, 1.0)[parts].prod(axis=1))
+        found = np.asarray(np.append(base, 1.0)[parts].prod(axis=1))
+        self._last = (key, found)
+        return found
 
     def _combine(self, g: Array, count: int | None = None) -> Array:
         """Coefficients of the first `count` members: two triangular solves."""
