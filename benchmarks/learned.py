@@ -165,8 +165,8 @@ def plot(table: list[dict[str, Any]], path: Path) -> None:
             learned = method == "LearnedMultigrid"
             axes.loglog(
                 [int(r["points"].split("^")[0]) for r in mine], [r["total"] for r in mine], label=method,
-                marker="o" if learned else ".", linewidth=2.5 if learned else 0.8, color="black" if learned else f"C{number % 10}",
-                linestyle="-" if number < 10 else "--",
+                marker="o" if learned else ".", linewidth=2.5 if learned else 0.8,
+                color="black" if learned else f"C{number % 10}", linestyle="-" if number < 10 else "--",
             )  # fmt: skip
         sides = sorted({int(r["points"].split("^")[0]) for r in table if r["family"] == family})
         axes.set_xticks(sides, map(str, sides))
