@@ -153,20 +153,9 @@ def _stiffness(quick: bool) -> Iterable[Case]:
     )
     name = f"Stiffness of {size}x{size} bilinear elements over the width of an inclusion"
     peers = {"assembly (NumPy, four Gauss points, COO to CSR)": lambda: problem.assemble(mu)}
-    yield Case(
-        f"{name}: the coefficients at one value",
-        lambda: family.coefficients(next(at)),
-        peers,
-        target=50.0,
-        note=note,
-    )
-    yield Case(
-        f"{name}: solution and residual at one value",
-        lambda: family.solve(next(at)),
-        peers,
-        target=50.0,
-        note=note,
-    )
+    for what, evaluate in (("the coefficients", family.coefficients), ("solution and residual", family.solve)):
+        run = lambda evaluate=evaluate: evaluate(next(at))  # noqa: E731
+        yield Case(f"{name}: {what} at one value", run, peers, target=50.0, note=note)
     yield Case(
         f"{name}: the matrix at one value",
         lambda: family.matrix(next(at)),

@@ -43,16 +43,8 @@ def cg_cuda(
     """
     started = time.perf_counter()
     cp = _device.cupy()
-    rtol = check.scalar(rtol, "rtol", low=0.0)
-    atol = check.scalar(atol, "atol", low=0.0)
-    if getattr(A, "format", None) != "csr":
-        raise TypeError(f"A must be a cupyx.scipy.sparse CSR matrix, not {type(A).__name__}")
-    dtype = np.result_type(check.real_dtype(np.dtype(A.dtype), "A"), check.real_dtype(np.dtype(b.dtype), "b"))
-    matrix = Matrix(A, "A", dtype=dtype, finite=check_finite)
-    n = matrix.rows
-    panel_of(b, "b", n, check_finite)
-    if x0 is not None and panel_of(x0, "x0", n, check_finite).shape != b.shape:
-        raise ValueError(f"x0 has shape {x0.shape}, expected {b.shape}")
+    matrix, rtol, atol = admitted(A, b, x0, rtol, atol, check_finite)
+    n, dtype = matrix.rows, matrix.dtype
     if callback is not None and b.ndim == 2:
         raise TypeError("callback is for one right-hand side on the GPU")
     most = 10 * n if maxiter is None else check.integer(maxiter, "maxiter", low=0)
@@ -212,6 +204,20 @@ class _Panel:
     def histories(self) -> list[npt.NDArray[Any]]:
         """The norms of each column."""
         return [np.array(h) for h in self.kept]
+
+
+def admitted(A: Any, b: Any, x0: Any, rtol: float, atol: float, finite: bool) -> tuple[Matrix, float, float]:
+    """A checked, in the dtype to work in, and the tolerances; b and x0, panels alike, are checked too."""
+    rtol = check.scalar(rtol, "rtol", low=0.0)
+    atol = check.scalar(atol, "atol", low=0.0)
+    if getattr(A, "format", None) != "csr":
+        raise TypeError(f"A must be a cupyx.scipy.sparse CSR matrix, not {type(A).__name__}")
+    dtype = np.result_type(check.real_dtype(np.dtype(A.dtype), "A"), check.real_dtype(np.dtype(b.dtype), "b"))
+    matrix = Matrix(A, "A", dtype=dtype, finite=finite)
+    panel_of(b, "b", matrix.rows, finite)
+    if x0 is not None and panel_of(x0, "x0", matrix.rows, finite).shape != b.shape:
+        raise ValueError(f"x0 has shape {x0.shape}, expected {b.shape}")
+    return matrix, rtol, atol
 
 
 def product(matrix: Matrix, k: int, launch: Launcher) -> Callable[[Any, Any], None]:

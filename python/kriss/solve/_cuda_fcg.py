@@ -11,8 +11,8 @@ import numpy as np
 
 from kriss import _device
 from kriss import _validate as check
-from kriss.solve._cuda import preconditioner, product
-from kriss.solve._cuda_arrays import Launcher, Matrix, own_panel, panel_of
+from kriss.solve._cuda import admitted, preconditioner, product
+from kriss.solve._cuda_arrays import Launcher, Matrix, own_panel
 from kriss.solve._result import STATUS, SolveResult
 
 CONVERGED, MAXITER, INDEFINITE, INDEFINITE_M, NON_FINITE, STAGNATED = 0, 2, 4, 5, 6, 12
@@ -39,17 +39,10 @@ def fcg_cuda(
     b must lie within the range of float64.
     """
     started = time.perf_counter()
-    rtol = check.scalar(rtol, "rtol", low=0.0)
-    atol = check.scalar(atol, "atol", low=0.0)
-    if getattr(A, "format", None) != "csr":
-        raise TypeError(f"A must be a cupyx.scipy.sparse CSR matrix, not {type(A).__name__}")
-    dtype = np.result_type(check.real_dtype(np.dtype(A.dtype), "A"), check.real_dtype(np.dtype(b.dtype), "b"))
-    matrix = Matrix(A, "A", dtype=dtype, finite=check_finite)
-    n = matrix.rows
-    if panel_of(b, "b", n, check_finite).ndim != 1:
+    matrix, rtol, atol = admitted(A, b, x0, rtol, atol, check_finite)
+    n, dtype = matrix.rows, matrix.dtype
+    if b.ndim != 1:
         raise ValueError(f"b has shape {b.shape}, expected ({n},)")
-    if x0 is not None and panel_of(x0, "x0", n, check_finite).shape != b.shape:
-        raise ValueError(f"x0 has shape {x0.shape}, expected {b.shape}")
     most = 10 * n if maxiter is None else check.integer(maxiter, "maxiter", low=0)
     loop = _Loop(matrix, b, x0, M, memory, most, callback)
     solving = time.perf_counter()
