@@ -10,6 +10,7 @@ void add_sketch(pybind11::module_& m);
 void add_sketch_transform(pybind11::module_& m);
 void add_solve(pybind11::module_& m);
 void add_solve_direction(pybind11::module_& m);
+void add_solve_graph(pybind11::module_& m);
 void add_gp(pybind11::module_& m);
 void add_gp_tree(pybind11::module_& m);
 void add_special(pybind11::module_& m);

@@ -45,6 +45,7 @@ PYBIND11_MODULE(_cuda, m) {
     py::module_ solve = m.def_submodule("solve", "Iterative solvers.");
     kriss::cuda::add_solve(solve);
     kriss::cuda::add_solve_direction(solve);
+    kriss::cuda::add_solve_graph(solve);
     py::module_ gp = m.def_submodule("gp", "Covariance assembly.");
     kriss::cuda::add_gp(gp);
     py::module_ tree = m.def_submodule("gp_tree", "Covariance functions built by + and *; Vecchia's factors.");

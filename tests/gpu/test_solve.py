@@ -21,7 +21,7 @@ from kriss.solve import (
     sor,
     ssor,
 )
-from kriss.solve.learned import DeepConjugateDirection, LearnedSPAI
+from kriss.solve.learned import DeepConjugateDirection, GraphFactor, LearnedSPAI, StencilFactor
 from kriss.testing import diffusion2d, elasticity2d, masked_poisson, mesh_diffusion
 
 pytestmark = pytest.mark.gpu
@@ -235,3 +235,18 @@ def test_networks_of_directions_moved_there(name, dtype, rng, there):
     b = rng.standard_normal(n).astype(dtype)
     device, cpu = fcg(there(A), there(b), rtol=1e-4, M=M, memory=2), fcg(A, b, rtol=1e-4, M=host, memory=2)
     assert device.status == cpu.status and abs(device.iterations - cpu.iterations) <= 1
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [
+        lambda A, **k: GraphFactor.pretrained().setup(A, **k),
+        lambda A, **k: LearnedSPAI.pretrained().setup(A, **k),
+        lambda A, **k: StencilFactor.pretrained().setup(diffusion2d(40, contrast=50.0), (40, 40), **k),
+    ],
+)
+def test_networks_that_correct_factors(setup, rng):
+    pytest.importorskip("cupy")
+    A = mesh_diffusion(1600, 1e-2, 0.7)
+    r = rng.standard_normal(1600)
+    assert np.array_equal(setup(A, validate=False, device=True) @ r, setup(A, validate=False) @ r)

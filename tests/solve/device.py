@@ -17,6 +17,7 @@ import scipy.sparse as sps
 from kriss import _device
 from kriss._backend import kernels
 from kriss.solve.learned import _direction_network as network
+from kriss.solve.learned import _graph_network as graph
 
 
 class Array(np.ndarray):
@@ -331,6 +332,32 @@ class Launchers:
             args = (steps, weights.copy(), sizes, flat, fields.copy(), cells.copy(), r[:, c].astype(float), answer)
             run(*args, scale, room, 1)
             z[:, c] = answer
+
+    def graph_network(
+        self, n, m, indptr, row, column, starts, places, lost, with_, weight, fn, nodes, fe, edges, net, rounds, room,
+        node, edge, stream,
+    ):  # fmt: skip
+        self.calls.append("graph_network")
+        offsets = [at(v, n + 1, np.int32) for v in (indptr, starts, lost)]
+        row, column, places = (at(v, m, np.int32) for v in (row, column, places))
+        many = int(offsets[2][-1])
+        with_, weight = at(with_, many, np.int32), at(weight, many, np.float32)
+        fn, fe = at(fn, (n, nodes), np.float32), at(fe, (m, edges), np.float32)
+        size = (nodes + edges + 2) * 16 + rounds * (10 * 256 + 64) + 34
+        net, node, edge = at(net, size, np.float32), at(node, n, np.float32), at(edge, m, np.float32)
+        at(room, (4 * n + m) * 16, np.float32)[:] = np.nan
+        kernels(graph.FAMILY).network(
+            offsets[0], row, column, offsets[1], places, offsets[2], with_, weight, fn, fe, net, rounds, node, edge, 1
+        )
+
+    def grid_convolve(self, n0, n1, in_, inputs, w, b, rectify, out, stream):
+        self.calls.append("grid_convolve")
+        image, w, b = (
+            at(in_, (n0 + 2, n1 + 2, inputs), np.float32),
+            at(w, (3, 3, inputs, 16), np.float32),
+            at(b, 16, np.float32),
+        )
+        kernels(graph.FAMILY).convolve(image, w, b, rectify, at(out, (n0 + 2, n1 + 2, 16), np.float32), 1)
 
     def color_rows_round(self, n, indptr, indices, by_hash, before, after, part, left, stream):
         indptr = at(indptr, n + 1, np.int32)

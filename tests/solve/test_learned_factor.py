@@ -230,7 +230,7 @@ def test_the_better_factor_is_kept(rng):
 def test_a_factor_that_breaks_down_does_not_beat_one_that_works(monkeypatch, rng):
     monkeypatch.setattr(_factor, "PROBE_STEPS", 3)
 
-    def broken(self, A, factor, workers):
+    def broken(self, A, factor, workers, device):
         return factor._replace(diagonal=np.full_like(factor.diagonal, 1e-200), data=factor.data * 1e-200)
 
     monkeypatch.setattr(GraphFactor, "correct", broken)

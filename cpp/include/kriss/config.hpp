@@ -21,6 +21,13 @@
 #define KRISS_FMA(a, b, c) __builtin_fma(a, b, c)
 #endif
 
+// Before a loop that a device unrolls four times and no more: all at once, it runs out of registers.
+#if defined(__CUDACC__)
+#define KRISS_UNROLL_4 _Pragma("unroll 4")
+#else
+#define KRISS_UNROLL_4
+#endif
+
 #if defined(__GNUC__) || defined(__clang__)
 #define KRISS_ALWAYS_INLINE inline __attribute__((always_inline))
 #define KRISS_NOINLINE __attribute__((noinline))

@@ -16,31 +16,12 @@
 
 #include "kriss/config.hpp"
 #include "kriss/executor.hpp"
+#include "kriss/solve/graph_steps.hpp"
 
 namespace kriss {
 
-inline constexpr int graph_width = 16;
 inline constexpr index_t graph_block = 64;
 inline constexpr index_t graph_grain = 1024;  // a multiple of graph_block
-inline constexpr float graph_mean = 0.25F;    // of a sum of messages: edges have about four on either side
-
-// A strict lower triangle by rows with n nodes and m edges, by columns too, and the off-diagonal error of the factor.
-struct GraphView {
-    index_t n = 0, m = 0;
-    const std::int32_t* indptr = nullptr;  // (n + 1) of the rows
-    const std::int32_t* row = nullptr;     // (m)
-    const std::int32_t* column = nullptr;  // (m)
-    const std::int32_t* starts = nullptr;  // (n + 1) of the columns
-    const std::int32_t* places = nullptr;  // (m): edges column by column
-    const std::int32_t* lost = nullptr;    // (n + 1) of the rows of the error
-    const std::int32_t* with = nullptr;    // (lost[n])
-    const float* weight = nullptr;         // (lost[n])
-};
-
-constexpr index_t graph_parameters(int nodes, int edges, int rounds) {
-    const index_t square = graph_width * graph_width;
-    return (nodes + edges + 2) * graph_width + rounds * (10 * square + 4 * graph_width) + 2 * (graph_width + 1);
-}
 
 }  // namespace kriss
 
@@ -111,12 +92,6 @@ KRISS_ALWAYS_INLINE void graph_rectify(index_t rows, float* out) {
     }
 }
 
-KRISS_ALWAYS_INLINE void graph_add(const float* KRISS_RESTRICT from, float* KRISS_RESTRICT to) {
-    for (int h = 0; h < graph_width; ++h) {
-        to[h] += from[h];
-    }
-}
-
 // Activations of a layer on features.  in: (count, inputs), net: (inputs + 1, width), the bias last
 inline void graph_encode(index_t count, const float* in, int inputs, const float* net, float* out, const Executor& ex) {
     ex.parallel_for(count, graph_grain, [=](index_t begin, index_t end) {
@@ -159,28 +134,8 @@ inline void graph_edges(const GraphView& g, const float* net, const float* left,
 KRISS_NOINLINE inline void graph_gather(const GraphView& g, index_t first, index_t many, const float* x, const float* e,
                                         float* before, float* after, float* error, float* size) {
     for (index_t k = 0; k < many; ++k) {
-        const index_t i = first + k;
-        float s[graph_width] = {}, t[graph_width] = {}, f[graph_width] = {}, a[graph_width] = {};
-        for (index_t p = g.indptr[i]; p < g.indptr[i + 1]; ++p) {
-            graph_add(e + p * graph_width, s);
-        }
-        for (index_t p = g.starts[i]; p < g.starts[i + 1]; ++p) {
-            graph_add(e + g.places[p] * index_t{graph_width}, t);
-        }
-        for (index_t p = g.lost[i]; p < g.lost[i + 1]; ++p) {
-            const float w = g.weight[p], v = w < 0.0F ? -w : w;
-            const float* KRISS_RESTRICT other = x + g.with[p] * index_t{graph_width};
-            for (int h = 0; h < graph_width; ++h) {
-                f[h] += w * other[h];
-                a[h] += v * other[h];
-            }
-        }
-        for (int h = 0; h < graph_width; ++h) {
-            before[k * graph_width + h] = graph_mean * s[h];
-            after[k * graph_width + h] = graph_mean * t[h];
-            error[k * graph_width + h] = f[h];
-            size[k * graph_width + h] = a[h];
-        }
+        const index_t to = k * graph_width;
+        graph_heard(g, first + k, x, e, before + to, after + to, error + to, size + to);
     }
 }
 
@@ -228,11 +183,7 @@ KRISS_ALWAYS_INLINE void graph_project(index_t n, const float* x, const float* n
 inline void graph_decode(index_t count, const float* x, const float* w, float* out, const Executor& ex) {
     ex.parallel_for(count, graph_grain, [=](index_t begin, index_t end) {
         for (index_t k = begin; k < end; ++k) {
-            float s = w[graph_width];
-            for (int h = 0; h < graph_width; ++h) {
-                s += x[k * graph_width + h] * w[h];
-            }
-            out[k] = s;
+            out[k] = graph_decoded(x + k * graph_width, w);
         }
     });
 }
@@ -262,33 +213,29 @@ inline void grid_convolve(index_t n0, index_t n1, const float* in, int inputs, c
     });
 }
 
+// The passes over rows on the processor.
+struct GraphPasses {
+    const GraphView& g;
+    const Executor& ex;
+    void encode(index_t count, const float* in, int inputs, const float* net, float* out) const {
+        graph_encode(count, in, inputs, net, out, ex);
+    }
+    void project(const float* x, const float* net, float* left, float* right) const {
+        graph_project(g.n, x, net, left, right, ex);
+    }
+    void edges(const float* net, const float* left, const float* right, float* e) const {
+        graph_edges(g, net, left, right, e, ex);
+    }
+    void nodes(const float* net, const float* x, const float* e, float* next) const {
+        graph_nodes(g, net, x, e, next, ex);
+    }
+    void decode(index_t count, const float* x, const float* w, float* out) const { graph_decode(count, x, w, out, ex); }
+};
+
 // node: (n), edge: (m).  fn: (n, nodes), fe: (m, edges); net: (graph_parameters); room: (4 n + m, width)
 inline void graph_network(const GraphView& g, const float* fn, int nodes, const float* fe, int edges, const float* net,
                           int rounds, float* room, float* node, float* edge, const Executor& ex) {
-    constexpr index_t square = graph_width * graph_width;
-    const index_t size = g.n * graph_width;
-    float* x = room;
-    float* next = room + size;
-    float* const left = room + 2 * size;
-    float* const right = room + 3 * size;
-    float* const e = room + 4 * size;
-    graph_encode(g.n, fn, nodes, net, x, ex);
-    net += (nodes + 1) * graph_width;
-    graph_encode(g.m, fe, edges, net, e, ex);
-    net += (edges + 1) * graph_width;
-    for (int round = 0; round < rounds; ++round) {
-        graph_project(g.n, x, net, left, right, ex);
-        net += 2 * square;
-        graph_edges(g, net, left, right, e, ex);
-        net += 2 * (square + graph_width);
-        graph_nodes(g, net, x, e, next, ex);
-        net += 6 * square + 2 * graph_width;
-        float* const swap = x;
-        x = next;
-        next = swap;
-    }
-    graph_decode(g.n, x, net, node, ex);
-    graph_decode(g.m, e, net + graph_width + 1, edge, ex);
+    graph_passes(GraphPasses{g, ex}, g.n, g.m, fn, nodes, fe, edges, net, rounds, room, node, edge);
 }
 
 KRISS_NAMESPACE_END

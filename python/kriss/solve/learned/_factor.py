@@ -36,8 +36,8 @@ class Corrector(Protocol):
     def start(self, A: Any) -> tuple[Lower, float]:
         """(the classical factor, the shift of the diagonal that it needed)."""
 
-    def correct(self, A: Any, factor: Lower, workers: int) -> Lower | str:
-        """The corrected factor, or why there is none."""
+    def correct(self, A: Any, factor: Lower, workers: int, device: bool) -> Lower | str:
+        """The corrected factor, or why there is none; `device`: where the network runs."""
 
 
 class LearnedFactor(TrianglePair):
@@ -57,6 +57,9 @@ class LearnedFactor(TrianglePair):
         keep the better one.
     workers : int, optional
         Threads of the network; `kriss.get_num_threads` by default. The result does not depend on it.
+    device : bool, default False
+        Run the network on the current GPU, with the same bits; the classical factorisation and the comparison stay on
+        the host.
 
     Attributes
     ----------
@@ -78,6 +81,8 @@ class LearnedFactor(TrianglePair):
         finite (the row is named).
     numpy.linalg.LinAlgError
         If the classical factorisation fails whatever its shift.
+    RuntimeError
+        If `device` is True, and there is no device or CuPy is missing.
 
     Notes
     -----
@@ -111,12 +116,20 @@ class LearnedFactor(TrianglePair):
     params: Mapping[str, Any]
 
     def __init__(
-        self, model: Corrector, A: object, *, order: str = "rcm", validate: bool = True, workers: int | None = None
+        self,
+        model: Corrector,
+        A: object,
+        *,
+        order: str = "rcm",
+        validate: bool = True,
+        workers: int | None = None,
+        device: bool = False,
     ) -> None:
         if not hasattr(model, "correct"):
             raise TypeError(f"model must be a GraphFactor, not {type(model).__name__}")
         check.choice(order, "order", ("rcm", "natural"))
         self._model, self._validate, self._workers = model, bool(validate), check.workers(workers)
+        self._device = bool(device)
         matrix = check.csr(A, "A", square=True)
         _symmetric(matrix)
         n, itype = matrix.shape[0], matrix.indices.dtype
@@ -179,7 +192,7 @@ class LearnedFactor(TrianglePair):
             raise np.linalg.LinAlgError(self._unturned(str(error))) from None
         made: Lower | str = "the learned factor is in double precision"
         if matrix.data.dtype == np.float64:
-            made = self._model.correct(A, base, self._workers)
+            made = self._model.correct(A, base, self._workers, self._device)
         iterations = None
         if not isinstance(made, str) and self._validate and n > 1:
             made, iterations = self._better(small, base, made)

@@ -94,10 +94,16 @@ class GraphFactor:
         return cls(arrays, card)
 
     def setup(
-        self, A: object, *, order: str = "rcm", validate: bool = True, workers: int | None = None
+        self,
+        A: object,
+        *,
+        order: str = "rcm",
+        validate: bool = True,
+        workers: int | None = None,
+        device: bool = False,
     ) -> LearnedFactor:
         """The preconditioner for a matrix: see `LearnedFactor`, which takes the same arguments."""
-        return LearnedFactor(self, A, order=order, validate=validate, workers=workers)
+        return LearnedFactor(self, A, order=order, validate=validate, workers=workers, device=device)
 
     @staticmethod
     def start(A: Any) -> tuple[Lower, float]:
@@ -106,13 +112,13 @@ class GraphFactor:
         lower, inverse, _, _ = base._parts
         return Lower(*lower, 1.0 / inverse), base.shift
 
-    def correct(self, A: Any, factor: Lower, workers: int) -> Lower | str:
+    def correct(self, A: Any, factor: Lower, workers: int, device: bool = False) -> Lower | str:
         """The corrected factor, or why there is none."""
         reason = _graph_network.too_full(factor)
         if reason is not None:
             return reason
         g = _graph_network.graph(A, factor)
-        node, edge = _graph_network.outputs(self._net, g, workers)  # type: ignore[attr-defined]
+        node, edge = _graph_network.outputs(self._net, g, workers, device=device)  # type: ignore[attr-defined]
         if not (np.isfinite(node).all() and np.isfinite(edge).all()):
             return "the network returned NaN or infinity"
         return _graph_network.corrected(factor, g, node, edge)

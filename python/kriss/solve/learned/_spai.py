@@ -98,15 +98,17 @@ class LearnedSPAI:
         arrays, card = _model.read(path, network.SHAPES)
         return cls(arrays, card)
 
-    def setup(self, A: object, *, validate: bool = True, workers: int | None = None) -> LearnedInverse:
+    def setup(
+        self, A: object, *, validate: bool = True, workers: int | None = None, device: bool = False
+    ) -> LearnedInverse:
         """The preconditioner for a matrix: see `LearnedInverse`, which takes the same arguments."""
-        return LearnedInverse(self, A, validate=validate, workers=workers)
+        return LearnedInverse(self, A, validate=validate, workers=workers, device=device)
 
-    def correct(self, A: Any, workers: int) -> Candidate | str:
+    def correct(self, A: Any, workers: int, device: bool = False) -> Candidate | str:
         """The inverse of a scaled CSR array, or why there is none."""
         high = network.bound(A)
         g = network.graph(A, high)
-        c, h = _graph_network.outputs(self._net, g, workers, network.ROUNDS)  # type: ignore[attr-defined]
+        c, h = _graph_network.outputs(self._net, g, workers, network.ROUNDS, device)  # type: ignore[attr-defined]
         if not (np.isfinite(c).all() and np.isfinite(h).all()):
             return "the network returned NaN or infinity"
         diagonal, edges = network.corrected(*network.uncorrected(A, g, high), c, h)
@@ -151,6 +153,8 @@ class LearnedInverse(ProductPair):
         one that moves least memory.
     workers : int, optional
         Threads of the set-up; `kriss.get_num_threads` by default. The result does not depend on it.
+    device : bool, default False
+        Run the network on the current GPU, with the same bits; everything else of the set-up stays on the host.
 
     Attributes
     ----------
@@ -169,6 +173,8 @@ class LearnedInverse(ProductPair):
     TypeError, ValueError
         If A is not a real square sparse matrix, is not symmetric, or a diagonal entry is missing, not positive or not
         finite (the row is named).
+    RuntimeError
+        If `device` is True, and there is no device or CuPy is missing.
 
     Notes
     -----
@@ -200,10 +206,19 @@ class LearnedInverse(ProductPair):
 
     params: Mapping[str, Any]
 
-    def __init__(self, model: LearnedSPAI, A: object, *, validate: bool = True, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        model: LearnedSPAI,
+        A: object,
+        *,
+        validate: bool = True,
+        workers: int | None = None,
+        device: bool = False,
+    ) -> None:
         if not isinstance(model, LearnedSPAI):
             raise TypeError(f"model must be a LearnedSPAI, not {type(model).__name__}")
         self._model, self._validate, self._workers = model, bool(validate), check.workers(workers)
+        self._device = bool(device)
         matrix = check.csr(A, "A", square=True)
         _symmetric(matrix)
         self._set(matrix)
@@ -242,7 +257,7 @@ class LearnedInverse(ProductPair):
         n = A.shape[0]
         iterations = None
         with np.errstate(all="ignore"):  # whatever overflows is found
-            made = self._model.correct(A, self._workers)
+            made = self._model.correct(A, self._workers, self._device)
             reason = made if isinstance(made, str) else None
             if isinstance(made, str):
                 made = _fsai(wide, self._workers)

@@ -89,7 +89,13 @@ class StencilFactor:
         return cls(arrays, card)
 
     def setup(
-        self, A: object, shape: Sequence[int], *, validate: bool = True, workers: int | None = None
+        self,
+        A: object,
+        shape: Sequence[int],
+        *,
+        validate: bool = True,
+        workers: int | None = None,
+        device: bool = False,
     ) -> LearnedFactor:
         """The preconditioner for a matrix of a grid with ``shape`` points, in row-major order: see `LearnedFactor`."""
         grid = _grid(shape)
@@ -107,7 +113,7 @@ class StencilFactor:
                 f"A couples row {rows[at]} with {matrix.indices[at]}, which is no neighbour on the grid {grid}"
             )
         corrector = _OnGrid(self, (grid[0], grid[1]))
-        return LearnedFactor(corrector, A, order="natural", validate=validate, workers=workers)
+        return LearnedFactor(corrector, A, order="natural", validate=validate, workers=workers, device=device)
 
 
 def classical_factor(A: Any) -> tuple[Lower, float, str]:
@@ -138,10 +144,10 @@ class _OnGrid:
         lower, shift, self.classical = classical_factor(A)
         return lower, shift
 
-    def correct(self, A: sps.csr_array, factor: Lower, workers: int) -> Lower | str:
+    def correct(self, A: sps.csr_array, factor: Lower, workers: int, device: bool = False) -> Lower | str:
         """The corrected factor, or why there is none."""
         channels = _stencil_network.image(A, self._grid, factor)
-        found = _stencil_network.outputs(self._model.weights, channels, workers)
+        found = _stencil_network.outputs(self._model.weights, channels, workers, device)
         if not np.isfinite(found).all():
             return "the network returned NaN or infinity"
         return _stencil_network.corrected(self._grid, factor, found)

@@ -65,16 +65,22 @@ def image(A: Any, grid: tuple[int, int], factor: Lower) -> Array:
     return out.reshape(*grid, CHANNELS)
 
 
-def outputs(weights: Mapping[str, Array], channels: Array, workers: int) -> Array:
+def outputs(weights: Mapping[str, Array], channels: Array, workers: int, device: bool = False) -> Array:
     """(n0, n1, 5) before their bounds; about 12 kflop per point."""
     n0, n1, _ = channels.shape
     x = np.zeros((n0 + 2, n1 + 2, CHANNELS), np.float32)
     x[1:-1, 1:-1] = channels
-    rooms = [np.zeros((n0 + 2, n1 + 2, WIDTH), np.float32) for _ in range(2)]
-    for k in range(LAYERS):
-        out = rooms[k % 2]
-        kernels(FAMILY).convolve(x, weights[f"w{k}"], weights[f"b{k}"], True, out, workers)
-        x = out
+    layers = [(weights[f"w{k}"], weights[f"b{k}"]) for k in range(LAYERS)]
+    if device:
+        from kriss.solve._cuda_graph import convolutions
+
+        x = convolutions(x, layers)
+    else:
+        rooms = [np.zeros((n0 + 2, n1 + 2, WIDTH), np.float32) for _ in range(2)]
+        for k, (w, b) in enumerate(layers):
+            out = rooms[k % 2]
+            kernels(FAMILY).convolve(x, w, b, True, out, workers)
+            x = out
     found = np.empty((n0, n1, 5), np.float32)
     found[:] = weights["out"]
     with np.errstate(all="ignore"):
