@@ -7,6 +7,45 @@ namespace kriss::cuda {
 
 namespace {
 
+// A row of a thread.
+struct GraphRow {
+    float v[graph_width];
+
+    KRISS_HD static GraphRow read(const float* from) {
+        GraphRow row;
+        for (int h = 0; h < graph_width; ++h) {
+            row.v[h] = from[h];
+        }
+        return row;
+    }
+    KRISS_HD void write(float* to) const {
+        for (int h = 0; h < graph_width; ++h) {
+            to[h] = v[h];
+        }
+    }
+    KRISS_HD void add(const GraphRow& other) {
+        for (int h = 0; h < graph_width; ++h) {
+            v[h] += other.v[h];
+        }
+    }
+    KRISS_HD void add(const GraphRow& other, float factor) {
+        for (int h = 0; h < graph_width; ++h) {
+            v[h] += other.v[h] * factor;
+        }
+    }
+    KRISS_HD void scale(float factor) {
+        for (int h = 0; h < graph_width; ++h) {
+            v[h] = v[h] * factor;
+        }
+    }
+    // NaN stays, so that the caller sees it.
+    KRISS_HD void rectify() {
+        for (int h = 0; h < graph_width; ++h) {
+            v[h] = v[h] < 0.0F ? 0.0F : v[h];
+        }
+    }
+};
+
 struct EncodeBody {
     const float* in;
     int inputs;
@@ -14,7 +53,7 @@ struct EncodeBody {
     float* out;
     KRISS_HD bool live(index_t) const { return true; }
     KRISS_HD void operator()(index_t k, index_t) const {
-        graph_encoded(in + k * inputs, inputs, net, out + k * graph_width);
+        graph_encoded<GraphRow, 1>(in + k * inputs, inputs, net, out + k * graph_width);
     }
 };
 
@@ -27,7 +66,7 @@ struct ProjectBody {
     KRISS_HD bool live(index_t) const { return true; }
     KRISS_HD void operator()(index_t k, index_t side) const {
         float* const to = side == 0 ? left : right;
-        graph_projected(x + k * graph_width, net + side * graph_width * graph_width, to + k * graph_width);
+        graph_projected<GraphRow, 1>(x + k * graph_width, net + side * graph_width * graph_width, to + k * graph_width);
     }
 };
 
@@ -38,7 +77,7 @@ struct EdgeBody {
     const float* right;
     float* e;
     KRISS_HD bool live(index_t) const { return true; }
-    KRISS_HD void operator()(index_t k, index_t) const { graph_edge(g, net, left, right, e, k); }
+    KRISS_HD void operator()(index_t k, index_t) const { graph_edge<GraphRow, 1>(g, net, left, right, e, k); }
 };
 
 struct NodeBody {
@@ -48,7 +87,7 @@ struct NodeBody {
     const float* e;
     float* next;
     KRISS_HD bool live(index_t) const { return true; }
-    KRISS_HD void operator()(index_t i, index_t) const { graph_node(g, net, x, e, next, i); }
+    KRISS_HD void operator()(index_t i, index_t) const { graph_node<GraphRow, 1>(g, net, x, e, next, i); }
 };
 
 struct DecodeBody {
@@ -69,7 +108,7 @@ struct ConvolveBody {
     float* out;
     KRISS_HD bool live(index_t) const { return true; }
     KRISS_HD void operator()(index_t point, index_t) const {
-        grid_convolved(n1 + 2, in, inputs, w, b, rectify, out, point / n1, point % n1);
+        grid_convolved<GraphRow, 1>(n1 + 2, in, inputs, w, b, rectify, out, point / n1, point % n1);
     }
 };
 

@@ -92,9 +92,13 @@ void add_solve_direction(py::module_& m) {
             expect(
                 static_cast<index_t>(r.size()) == n && static_cast<index_t>(out.size()) == n && n > 0 && space >= fine,
                 "cells, r and out disagree");
-            for (index_t i = 0; i < n; ++i) {
-                expect(cells.data()[i] >= 0 && cells.data()[i] < fine, "a cell is out of range");
+            const std::int64_t* const place = cells.data();
+            bool increase = true;
+            for (index_t i = 1; i < n; ++i) {
+                increase = increase & (place[i - 1] < place[i]);
             }
+            expect(increase, "cells must increase");
+            expect(place[0] >= 0 && place[n - 1] < fine, "a cell is out of range");
             expect(list.back().kind == DirectionKind::sum && at.back() == 0, "the last step must be a sum");
             DirectionProgram p;
             p.grids = grids.data();

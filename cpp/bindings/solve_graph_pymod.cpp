@@ -2,7 +2,7 @@
 #include "solve_graph_pymod.hpp"
 
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "arrays.hpp"
 #include "solve_graph_kernels.hpp"
@@ -67,10 +67,10 @@ void add_solve_graph(py::module_& m) {
             const float* const weights = net.data();
             float* const out = node.mutable_data();
             float* const other = edge.mutable_data();
-            std::vector<float> room(static_cast<std::size_t>((4 * g.n + g.m) * graph_width));
+            const auto room =
+                std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>((4 * g.n + g.m) * graph_width));
             call(workers, [&](const Executor& ex) {
-                solve_graph_kernels().network(g, from, nodes, also, edges, weights, rounds, room.data(), out, other,
-                                              ex);
+                solve_graph_kernels().network(g, from, nodes, also, edges, weights, rounds, room.get(), out, other, ex);
             });
         },
         py::arg("indptr").noconvert(), py::arg("row").noconvert(), py::arg("column").noconvert(),

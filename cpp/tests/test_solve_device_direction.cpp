@@ -18,7 +18,7 @@ void alike(const Domain& d, const Domain* coarse, const DirectionStep& s, const 
     };
     Image here = old, there = old;
     onto(here);
-    kriss::direction_step(d.g, other, step, Executor{});
+    kriss::direction_step(d.g, other, step, {}, Executor{});
     onto(there);
     either_way(there, [&] { cuda::direction_step(d.g, other, step, 0); });
     KRISS_CHECK(here == there && here != old);

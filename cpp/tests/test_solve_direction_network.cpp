@@ -1,6 +1,7 @@
 // solve/direction_network.hpp against sums written out in double precision.
 #include "kriss/solve/direction_network.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -20,7 +21,7 @@ Image stepped(const Domain& d, const Domain* coarse, const DirectionStep& s, Ima
     if (s.skip != nullptr) {
         step.skip = out.data();
     }
-    direction_step(d.g, coarse != nullptr ? coarse->g : d.g, step, {});
+    direction_step(d.g, coarse != nullptr ? coarse->g : d.g, step, {}, {});
     return out;
 }
 
@@ -128,6 +129,83 @@ KRISS_CASE("to the coarser grid and back, odd sides too") {
                                1e-6);
                 }
             }
+        }
+    }
+}
+
+// What a program leaves in its images is what its steps leave one by one, whether sums are taken along or not, on lines
+// with walls and without. `later`: the step that reads the channels of the sum once more
+KRISS_CASE("a sum that is taken along") {
+    for (const int later : {-1, 0, 1, 2}) {
+        for (const bool flat : {true, false}) {
+            Draw draw;
+            Domain fine(draw, flat ? 1 : 3, 6, 70, flat), half(draw, flat ? 1 : 2, 3, 35, flat);
+            for (index_t p = 0; p < fine.g.image(); ++p) {
+                if (p >= fine.g.at(2) && p < fine.g.at(4)) {  // no walls on two lines
+                    fine.fields[static_cast<std::size_t>(fine.g.image() + p)] = 0.0F;
+                    fine.fields[static_cast<std::size_t>(2 * fine.g.image() + p)] = 0.0F;
+                }
+            }
+            const int channels = 4;
+            const index_t taps = flat ? 9 : 27, image = fine.g.image();
+            const Image w = some(draw, channels * channels * taps), z = some(draw, channels),
+                        slopes = some(draw, 2 * channels);
+            Image room(static_cast<std::size_t>((2 + 2 * channels) * image + channels * half.g.image()), 0.0F);
+            const index_t h = image, t = h + channels * image, out = t + channels * image, low = out + image;
+            const std::int64_t items[][direction_items] = {
+                {0, 0, 1, channels, 0, 0, -1, 0, -1, 0, h},
+                {0, 0, channels, channels, 1, h, -1, 0, -1, 0, t},
+                {3, 0, channels, 1, 0, t, -1, 0, -1, -1, out},
+                {later == 0 ? 0 : 3, 0, channels, later == 0 ? channels : 1, 0, later == 0 ? t : h, -1, 0, -1, -1,
+                 later == 0 ? h : out},
+                {1, 0, channels, channels, 0, later == 1 ? t : h, -1, 0, -1, -1, low},
+                {2, 0, channels, channels, 0, low, later == 2 ? t : h, 0, -1, -1, h},
+                {3, 0, channels, 1, 0, h, -1, 0, -1, -1, out},
+            };
+            const auto decoded = [&](Image& images, std::size_t k) {
+                DirectionStep s = direction_decoded(items[k], w.data(), images.data());
+                s.w = s.kind == DirectionKind::sum ? z.data() : s.w;
+                s.slopes = items[k][9] < 0 ? nullptr : slopes.data();
+                return s;
+            };
+            std::vector<DirectionStep> steps;
+            for (std::size_t k = 0; k < 7; ++k) {
+                steps.push_back(decoded(room, k));
+            }
+            const DirectionGrid grids[] = {fine.g, half.g};
+            const int levels[7] = {};
+            std::vector<std::int64_t> cells;
+            std::vector<double> r;
+            for (index_t k = 0; k < fine.g.points(); ++k) {
+                if (value_at(fine.fields, fine.g.place(k)) > 0.0F) {
+                    cells.push_back(fine.g.place(k));
+                    r.push_back(static_cast<double>(draw()));
+                }
+            }
+            DirectionProgram p;
+            p.grids = grids;
+            p.steps = steps.data();
+            p.levels = levels;
+            p.count = 7;
+            p.n = static_cast<index_t>(cells.size());
+            p.cells = cells.data();
+            p.first = room.data();
+            p.last = steps.back().out;
+            std::vector<double> z1(r.size());
+            solve_direction_kernels().run(p, r.data(), z1.data(), 1.0, {});
+            Image one(room.size(), 0.0F);
+            std::copy(room.begin(), room.begin() + image, one.begin());
+            for (std::size_t k = 0; k < 7; ++k) {
+                const DirectionStep s = decoded(one, k);
+                const bool two = s.kind == DirectionKind::halve || s.kind == DirectionKind::enlarge;
+                direction_step(fine.g, two ? half.g : fine.g, s, {}, {});
+            }
+            const auto same = [&](index_t from, index_t count) {
+                return std::equal(room.begin() + from, room.begin() + from + count, one.begin() + from);
+            };
+            KRISS_CHECK(same(0, image) && same(h, channels * image) && same(out, image));
+            KRISS_CHECK(same(t, channels * image) == (later >= 0));  // nobody reads it otherwise
+            KRISS_CHECK(same(low, channels * half.g.image()));
         }
     }
 }

@@ -23,29 +23,6 @@ double relu(double v) { return v > 0.0 ? v : 0.0; }
 
 }  // namespace
 
-KRISS_CASE("products of odd numbers of rows") {
-    Draw draw;
-    for (index_t rows : {0, 1, 3, 4, 5, 9}) {
-        for (int inputs : {1, 5, 16}) {
-            const auto in = some(draw, rows * inputs, 1.0F);
-            const auto w = some(draw, inputs * graph_width, 1.0F);
-            auto out = some(draw, rows * graph_width, 1.0F);
-            const auto start = out;
-            graph_product(rows, in.data(), inputs, w.data(), out.data());
-            for (index_t r = 0; r < rows; ++r) {
-                for (int h = 0; h < graph_width; ++h) {
-                    double s = start[static_cast<std::size_t>(r * graph_width + h)];
-                    for (int k = 0; k < inputs; ++k) {
-                        s += static_cast<double>(in[static_cast<std::size_t>(r * inputs + k)]) *
-                             static_cast<double>(w[static_cast<std::size_t>(k * graph_width + h)]);
-                    }
-                    KRISS_NEAR(static_cast<double>(out[static_cast<std::size_t>(r * graph_width + h)]), s, 1e-5);
-                }
-            }
-        }
-    }
-}
-
 // Two nodes, the edge between them, and an error that couples them: every sum has one term.
 KRISS_CASE("one round between two nodes") {
     Draw draw;

@@ -479,3 +479,21 @@ def test_a_jacobi_start_is_not_better():
     for z in (M @ b, Jacobi(A) @ b):
         gains.append((b @ z) ** 2 / (z @ (A @ z)))
     assert gains[0] > gains[1]
+
+
+def test_what_overflows_is_not_kept_for_the_next_residual(rng):
+    """Infinity times 0 between the lines of an image was NaN for good."""
+    A = poisson2d(20)
+    spike, even = np.zeros(400), np.where(rng.random(400) < 0.5, -1.0, 1.0)
+    spike[219] = 1.0
+    model = random_model("published", 2)
+    for exponent in range(100, 129):
+        arrays = {k: v * (np.float32(2.0) ** exponent if k == "first" else 1.0) for k, v in model.weights.items()}
+        M = DeepConjugateDirection(2, "published", arrays).setup(A, (20, 20))
+        with np.errstate(all="ignore"):
+            fresh = M.apply(even, np.empty(400))
+            if np.isfinite(fresh).all() and not np.isfinite(M.apply(spike, np.empty(400))).all():
+                break
+    else:
+        pytest.fail("nothing overflowed")
+    assert_array_equal(M.apply(even, np.empty(400)), fresh)

@@ -28,6 +28,18 @@
 #define KRISS_UNROLL_4
 #endif
 
+// Before a loop over arrays that should be registers: not at all, or completely.
+#if defined(__GNUC__) && !defined(__clang__)
+#define KRISS_NO_UNROLL _Pragma("GCC unroll 1")
+#define KRISS_UNROLLED _Pragma("GCC unroll 16")
+#elif defined(__clang__)
+#define KRISS_NO_UNROLL _Pragma("clang loop unroll(disable)")
+#define KRISS_UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define KRISS_NO_UNROLL
+#define KRISS_UNROLLED
+#endif
+
 #if defined(__GNUC__) || defined(__clang__)
 #define KRISS_ALWAYS_INLINE inline __attribute__((always_inline))
 #define KRISS_NOINLINE __attribute__((noinline))

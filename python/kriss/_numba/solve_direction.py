@@ -155,7 +155,10 @@ def run(steps, weights, sizes, flat, fields, cells, r, out, scale, room, workers
 
 @njit(cache=True, nogil=True)
 def _squares(a):
-    s = 0.0
+    part = np.zeros(LANES)
     for k in range(a.size):
-        s += a[k] * a[k]
+        part[k % LANES] += a[k] * a[k]
+    s = 0.0
+    for v in part:
+        s += v
     return s

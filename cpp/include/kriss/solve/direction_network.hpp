@@ -59,10 +59,18 @@ KRISS_ALWAYS_INLINE DirectionLanes direction_filled(float v) { return v; }
 KRISS_ALWAYS_INLINE DirectionLanes direction_rectified(DirectionLanes v) { return v < 0.0F ? 0.0F : v; }
 #endif
 
-// direction_block outputs from channel `first` on at V vectors of points from `p` on.  lines: offsets of what is read
+// What a convolution does besides: a sum of its outputs that comes next, and whether anyone else reads them.
+struct DirectionAlso {
+    const DirectionStep* sum = nullptr;
+    bool keep = true;
+};
+
+// direction_block outputs from channel `first` on at V vectors of points from `p` on.  lines: offsets of what is read;
+// also: what follows; slopes: those of the step, or null where they change nothing
 template <int V>
-KRISS_ALWAYS_INLINE void direction_point(const DirectionGrid& g, const DirectionStep& s, const index_t* lines, int many,
-                                         index_t image, int first, index_t p) {
+KRISS_ALWAYS_INLINE void direction_point(const DirectionGrid& g, const DirectionStep& s, const DirectionAlso& also,
+                                         const float* slopes, const index_t* lines, int many, index_t image, int first,
+                                         index_t p) {
     constexpr int B = direction_block;
     DirectionLanes acc[B][V];
     for (int o = 0; o < B; ++o) {
@@ -76,7 +84,8 @@ KRISS_ALWAYS_INLINE void direction_point(const DirectionGrid& g, const Direction
         const float* const in = s.in + c * image + p;
         for (int k = 0; k < many; ++k) {
             const float* const from = in + lines[k];
-            for (int d = -1; d <= 1; ++d) {
+            KRISS_NO_UNROLL  // all nine loads at once leave no registers for the sums
+                for (int d = -1; d <= 1; ++d) {
                 DirectionLanes x[V];
                 for (int v = 0; v < V; ++v) {
                     x[v] = direction_load(from + d + v * direction_width);
@@ -91,36 +100,66 @@ KRISS_ALWAYS_INLINE void direction_point(const DirectionGrid& g, const Direction
             }
         }
     }
+    // copies: a store of a vector may change anything that is read through a reference
+    const float* const fields = g.fields;
+    const float* const skip = s.skip;
+    const float* const sum = also.sum != nullptr ? also.sum->w : nullptr;
+    float* const out = s.out + first * image;
+    float* const summed = also.sum != nullptr ? also.sum->out : nullptr;
+    const index_t from = first * image;
+    const int second = s.outputs + first;
+    const bool rectify = s.rectify, keep = also.keep;
+    KRISS_UNROLLED
     for (int v = 0; v < V; ++v) {
         const index_t at = p + v * direction_width;
-        const DirectionLanes inside = direction_load(g.fields + at);
-        DirectionLanes walls{}, outside{};
-        if (s.slopes != nullptr) {
-            walls = direction_load(g.fields + image + at);
-            outside = direction_load(g.fields + 2 * image + at);
+        const DirectionLanes inside = direction_load(fields + at);
+        DirectionLanes walls{}, outside{}, total{};
+        if (slopes != nullptr) {
+            walls = direction_load(fields + image + at);
+            outside = direction_load(fields + 2 * image + at);
         }
+        KRISS_UNROLLED
         for (int o = 0; o < B; ++o) {
             DirectionLanes value = acc[o][v];
-            if (s.rectify) {
+            if (rectify) {
                 value = direction_rectified(value);
             }
             DirectionLanes gate = inside;
-            if (s.slopes != nullptr) {
-                gate += walls * s.slopes[first + o];
-                gate += outside * s.slopes[s.outputs + first + o];
+            if (slopes != nullptr) {
+                gate += walls * slopes[first + o];
+                gate += outside * slopes[second + o];
             }
             value = value * gate;
-            const index_t to = (first + o) * image + at;
-            if (s.skip != nullptr) {
-                value = direction_load(s.skip + to) + value;
+            if (skip != nullptr) {
+                value = direction_load(skip + from + o * image + at) + value;
             }
-            direction_store(s.out + to, value);
+            if (keep) {
+                direction_store(out + o * image + at, value);
+            }
+            if (sum != nullptr) {
+                total += value * sum[o];
+            }
+        }
+        if (sum != nullptr) {
+            direction_store(summed + at, total);
         }
     }
 }
 
-// One line, four outputs after the other.
-KRISS_NOINLINE inline void direction_line(const DirectionGrid& g, const DirectionStep& s, index_t k) {
+// Whether a gate with slopes differs from one without on the line that starts at `at`.
+KRISS_ALWAYS_INLINE bool direction_sloped(const DirectionGrid& g, index_t image, index_t at, index_t size) {
+    const float* const walls = g.fields + image + at;
+    const float* const outside = g.fields + 2 * image + at;
+    unsigned any = 0;
+    for (index_t p = 0; p < size; ++p) {
+        any |= static_cast<unsigned>(walls[p] != 0.0F) | static_cast<unsigned>(outside[p] != 0.0F);
+    }
+    return any != 0;
+}
+
+// Lines from `begin` to `end`, of each four outputs after the other.
+KRISS_NOINLINE inline void direction_convolve(const DirectionGrid& g, const DirectionStep& s, const DirectionAlso& also,
+                                              index_t begin, index_t end) {
     index_t lines[direction_lines];
     int many = 0;
     for (int z = g.flat ? 0 : -1; z <= (g.flat ? 0 : 1); ++z) {
@@ -128,16 +167,25 @@ KRISS_NOINLINE inline void direction_line(const DirectionGrid& g, const Directio
             lines[many++] = z * g.plane() + y * g.line();
         }
     }
-    const index_t at = g.at(k), size = g.line() - direction_lanes, image = g.image();
+    const index_t size = g.line() - direction_lanes, image = g.image();
     constexpr index_t step = direction_vectors * direction_width;
-    for (int first = 0; first < s.outputs; first += direction_block) {
-        index_t p = 0;
-        for (; p + step <= size; p += step) {
-            direction_point<direction_vectors>(g, s, lines, many, image, first, at + p);
-        }
-        if constexpr (direction_vectors > 1) {
-            for (; p < size; p += direction_width) {
-                direction_point<1>(g, s, lines, many, image, first, at + p);
+    for (index_t k = begin; k < end; ++k) {
+        const index_t at = g.at(k);
+        const float* const slopes = s.slopes != nullptr && direction_sloped(g, image, at, size) ? s.slopes : nullptr;
+        for (int first = 0; first < s.outputs; first += direction_block) {
+            index_t p = 0;
+            for (; p + step <= size; p += step) {
+                direction_point<direction_vectors>(g, s, also, slopes, lines, many, image, first, at + p);
+            }
+            if constexpr (direction_vectors > 2) {
+                for (; p + 2 * direction_width <= size; p += 2 * direction_width) {
+                    direction_point<2>(g, s, also, slopes, lines, many, image, first, at + p);
+                }
+            }
+            if constexpr (direction_vectors > 1) {
+                for (; p < size; p += direction_width) {
+                    direction_point<1>(g, s, also, slopes, lines, many, image, first, at + p);
+                }
             }
         }
     }
@@ -210,16 +258,20 @@ KRISS_NOINLINE inline void direction_sum(const DirectionGrid& g, const Direction
     }
 }
 
-// g: the grid of the result, or of the finer side of halve and enlarge, whose other side is `coarse`.
+// g: the grid of the result, or of the finer side of halve and enlarge, whose other side is `coarse`
 inline void direction_step(const DirectionGrid& g, const DirectionGrid& coarse, const DirectionStep& s,
-                           const Executor& ex) {
+                           const DirectionAlso& also, const Executor& ex) {
     const DirectionGrid& over = s.kind == DirectionKind::halve ? coarse : g;
     const index_t work = (s.kind == DirectionKind::convolve ? s.inputs : 1) * s.outputs * over.n2;
     const index_t grain = work < 8192 ? 8192 / (work > 0 ? work : 1) : 1;
     ex.parallel_for(over.lines(), grain, [&](index_t begin, index_t end) {
+        if (s.kind == DirectionKind::convolve) {
+            direction_convolve(g, s, also, begin, end);
+            return;
+        }
         for (index_t k = begin; k < end; ++k) {
             switch (s.kind) {
-                case DirectionKind::convolve: direction_line(g, s, k); break;
+                case DirectionKind::convolve: break;
                 case DirectionKind::halve: direction_halve(g, coarse, s, k); break;
                 case DirectionKind::enlarge: direction_enlarge(g, coarse, s, k); break;
                 case DirectionKind::sum: direction_sum(g, s, k); break;
@@ -228,42 +280,115 @@ inline void direction_step(const DirectionGrid& g, const DirectionGrid& coarse, 
     });
 }
 
+// What step k can take along: the sum that comes next, where it is over the channels that are in registers together and
+// has no bias (so it is 0 wherever they are); then they are stored only if a later step reads them.
+inline DirectionAlso direction_also(const DirectionProgram& p, int k) {
+    DirectionAlso also;
+    const DirectionStep& s = p.steps[k];
+    if (k + 1 >= p.count || p.levels[k + 1] != p.levels[k] || s.kind != DirectionKind::convolve ||
+        s.outputs != direction_block) {
+        return also;
+    }
+    const DirectionStep& next = p.steps[k + 1];
+    if (next.kind != DirectionKind::sum || next.inputs != s.outputs || next.in != s.out || next.b != nullptr) {
+        return also;
+    }
+    also.sum = &next;
+    also.keep = false;
+    const float* const end = s.out + s.outputs * p.grids[p.levels[k]].image();
+    for (int j = k + 2; j < p.count && !also.keep; ++j) {
+        const DirectionStep& later = p.steps[j];
+        const bool enlarge = later.kind == DirectionKind::enlarge, halve = later.kind == DirectionKind::halve;
+        const index_t read = later.inputs * p.grids[p.levels[j] + (enlarge ? 1 : 0)].image();
+        const index_t kept = later.outputs * p.grids[p.levels[j] + (halve ? 1 : 0)].image();
+        also.keep = (later.in < end && s.out < later.in + read) ||
+                    (later.skip != nullptr && later.skip < end && s.out < later.skip + kept);
+        if (later.out == s.out && later.outputs == s.outputs && p.levels[j] == p.levels[k] && !halve) {
+            break;  // written anew
+        }
+    }
+    return also;
+}
+
+// The sum of squares of r unit other, in direction_lanes parts.
+inline double direction_squares(index_t n, const double* r, double unit, double other) {
+    double part[direction_lanes] = {};
+    index_t i = 0;
+    for (; i + direction_lanes <= n; i += direction_lanes) {
+        for (index_t l = 0; l < direction_lanes; ++l) {
+            const double a = r[i + l] * unit * other;
+            part[l] += a * a;
+        }
+    }
+    for (index_t l = 0; i + l < n; ++l) {
+        const double a = r[i + l] * unit * other;
+        part[l] += a * a;
+    }
+    double sum = 0.0;
+    for (const double v : part) {
+        sum += v;
+    }
+    return sum;
+}
+
+// f(i, place) for every unknown; where direction_lanes of them lie side by side, in a loop that can be in vectors.
+template <class F>
+KRISS_ALWAYS_INLINE void direction_unknowns(const DirectionProgram& p, const F& f) {
+    index_t i = 0;
+    while (i < p.n) {
+        const index_t first = p.cells[i];
+        if (i + direction_lanes <= p.n && p.cells[i + direction_lanes - 1] - first == direction_lanes - 1) {
+            for (index_t l = 0; l < direction_lanes; ++l) {
+                f(i + l, first + l);
+            }
+            i += direction_lanes;
+        } else {
+            f(i, first);
+            ++i;
+        }
+    }
+}
+
 // out = scale |r| f(r / |r|), |.| the root of the mean square.  r, out: (n). Zero gives zero, NaN and infinity NaN.
 inline void direction_run(const DirectionProgram& p, const double* r, double* out, double scale, const Executor& ex) {
-    double largest = 0.0;
-    bool finite = true;
-    for (index_t i = 0; i < p.n; ++i) {
-        const double a = r[i] < 0.0 ? -r[i] : r[i];
-        finite = finite && std::isfinite(a);
-        largest = a > largest ? a : largest;
-    }
-    if (!finite || !(largest > 0.0)) {
+    double unit = 1.0, other = 1.0;  // powers of two: the bits are the same where no square leaves the range
+    double sum = direction_squares(p.n, r, unit, other);
+    if (!(sum > 1e-200 && sum < 1e200)) {
+        double largest = 0.0;
+        bool finite = true;
         for (index_t i = 0; i < p.n; ++i) {
-            out[i] = finite ? 0.0 : std::nan("");
+            const double a = r[i] < 0.0 ? -r[i] : r[i];
+            finite = finite && std::isfinite(a);
+            largest = a > largest ? a : largest;
         }
-        return;
-    }
-    int exponent = 0;
-    std::frexp(largest, &exponent);
-    const double unit = std::ldexp(1.0, -exponent / 2), other = std::ldexp(1.0, -exponent - (-exponent / 2));
-    double sum = 0.0;
-    for (index_t i = 0; i < p.n; ++i) {
-        const double a = r[i] * unit * other;
-        sum += a * a;
+        if (!finite || !(largest > 0.0)) {
+            for (index_t i = 0; i < p.n; ++i) {
+                out[i] = finite ? 0.0 : std::nan("");
+            }
+            return;
+        }
+        int exponent = 0;
+        std::frexp(largest, &exponent);
+        unit = std::ldexp(1.0, -exponent / 2);
+        other = std::ldexp(1.0, -exponent - (-exponent / 2));
+        sum = direction_squares(p.n, r, unit, other);
     }
     const double norm = std::sqrt(sum / static_cast<double>(p.n));
     const double inverse = 1.0 / norm;
-    for (index_t i = 0; i < p.n; ++i) {
-        p.first[p.cells[i]] = static_cast<float>(r[i] * unit * other * inverse);
-    }
+    float* KRISS_RESTRICT const first = p.first;
+    direction_unknowns(
+        p, [&](index_t i, index_t place) { first[place] = static_cast<float>(r[i] * unit * other * inverse); });
     for (int k = 0; k < p.count && !ex.interrupted(); ++k) {
         const DirectionGrid& g = p.grids[p.levels[k]];
         const bool two = p.steps[k].kind == DirectionKind::halve || p.steps[k].kind == DirectionKind::enlarge;
-        direction_step(g, two ? p.grids[p.levels[k] + 1] : g, p.steps[k], ex);
+        const DirectionAlso also = direction_also(p, k);
+        direction_step(g, two ? p.grids[p.levels[k] + 1] : g, p.steps[k], also, ex);
+        k += also.sum != nullptr ? 1 : 0;
     }
-    for (index_t i = 0; i < p.n; ++i) {
-        out[i] = static_cast<double>(p.last[p.cells[i]]) * norm * scale / unit / other;
-    }
+    const float* KRISS_RESTRICT const last = p.last;
+    const double back = 1.0 / unit, also = 1.0 / other;
+    direction_unknowns(
+        p, [&](index_t i, index_t place) { out[i] = static_cast<double>(last[place]) * norm * scale * back * also; });
 }
 
 KRISS_NAMESPACE_END

@@ -56,7 +56,7 @@ struct DirectionProgram {
     const int* levels = nullptr;  // of the steps: the finer one for halve and enlarge
     int count = 0;
     index_t n = 0;
-    const std::int64_t* cells = nullptr;  // (n): where the unknowns are in an image of the finest grid
+    const std::int64_t* cells = nullptr;  // (n), increasing: where the unknowns are in an image of the finest grid
     float* first = nullptr;               // the image that the residual goes to
     const float* last = nullptr;          // the image that the direction comes from
 };

@@ -1,5 +1,5 @@
-// What the networks of graph_network.hpp are made of: plain data, one row of each pass for a thread of a device, and
-// the order of the passes. The processor takes many rows at a time, with the same sums in the same order.
+// What the networks of graph_network.hpp are made of: plain data, some rows of each pass, and the order of the passes.
+// A device takes one row per thread and the processor several at a time, with the same sums in the same order.
 #pragma once
 
 #include <cstdint>
@@ -65,35 +65,128 @@ void graph_passes(const Passes& pass, index_t n, index_t m, const float* fn, int
     pass.decode(m, e, net + graph_width + 1, edge);
 }
 
-KRISS_HD KRISS_ALWAYS_INLINE void graph_add(const float* KRISS_RESTRICT from, float* KRISS_RESTRICT to) {
-    for (int h = 0; h < graph_width; ++h) {
-        to[h] += from[h];
+// ---- R rows of a pass ----------------------------------------------------------------------------------------------
+// A Row holds graph_width numbers: Row::read(from), write(to), add(row), add(row, factor), scale(factor), rectify().
+// A thread of a device takes one row, the processor as many as its registers hold.
+
+// out[r] += in[r] w.  in: (R, inputs), rows `stride` apart, w: (inputs, width)
+template <int R, class Row>
+KRISS_HD KRISS_ALWAYS_INLINE void graph_through(const float* in, index_t stride, int inputs, const float* w, Row* out) {
+    KRISS_UNROLL_4
+    for (int k = 0; k < inputs; ++k) {
+        const Row one = Row::read(w + k * graph_width);
+        for (int r = 0; r < R; ++r) {
+            out[r].add(one, in[r * stride + k]);
+        }
+    }
+}
+
+// out = relu(in w + b).  net: (inputs + 1, width), the bias last
+template <class Row, int R>
+KRISS_HD KRISS_ALWAYS_INLINE void graph_encoded(const float* in, int inputs, const float* net, float* out) {
+    Row row[R];
+    for (int r = 0; r < R; ++r) {
+        row[r] = Row::read(net + inputs * graph_width);
+    }
+    graph_through<R>(in, inputs, inputs, net, row);
+    for (int r = 0; r < R; ++r) {
+        row[r].rectify();
+        row[r].write(out + r * graph_width);
+    }
+}
+
+// out = x w
+template <class Row, int R>
+KRISS_HD KRISS_ALWAYS_INLINE void graph_projected(const float* x, const float* w, float* out) {
+    Row row[R] = {};
+    graph_through<R>(x, graph_width, graph_width, w, row);
+    for (int r = 0; r < R; ++r) {
+        row[r].write(out + r * graph_width);
+    }
+}
+
+// e += relu(a + e Ae + P[row] + Q[column]) B + b for the edges from k on.  net: Ae, a, B, b; left, right: P and Q
+template <class Row, int R>
+KRISS_HD KRISS_ALWAYS_INLINE void graph_edge(const GraphView& g, const float* net, const float* left,
+                                             const float* right, float* e, index_t k) {
+    constexpr int square = graph_width * graph_width;
+    const float* const out = net + square + graph_width;
+    float* const mine = e + k * graph_width;
+    float hidden[R * graph_width];
+    Row h[R];
+    for (int r = 0; r < R; ++r) {
+        h[r] = Row::read(net + square);
+        h[r].add(Row::read(left + g.row[k + r] * index_t{graph_width}));
+        h[r].add(Row::read(right + g.column[k + r] * index_t{graph_width}));
+    }
+    graph_through<R>(mine, graph_width, graph_width, net, h);
+    for (int r = 0; r < R; ++r) {
+        h[r].rectify();
+        h[r].write(hidden + r * graph_width);
+        h[r] = Row::read(mine + r * graph_width);
+        h[r].add(Row::read(out + square));
+    }
+    graph_through<R>(hidden, graph_width, graph_width, out, h);
+    for (int r = 0; r < R; ++r) {
+        h[r].write(mine + r * graph_width);
     }
 }
 
 // Sums of messages at node i, (width) each: from earlier and later nodes, signed and absolute error.
+template <class Row>
 KRISS_HD KRISS_ALWAYS_INLINE void graph_heard(const GraphView& g, index_t i, const float* x, const float* e,
                                               float* before, float* after, float* error, float* size) {
-    float s[graph_width] = {}, t[graph_width] = {}, f[graph_width] = {}, a[graph_width] = {};
+    Row s{}, t{}, f{}, a{};
     for (index_t p = g.indptr[i]; p < g.indptr[i + 1]; ++p) {
-        graph_add(e + p * graph_width, s);
+        s.add(Row::read(e + p * graph_width));
     }
     for (index_t p = g.starts[i]; p < g.starts[i + 1]; ++p) {
-        graph_add(e + g.places[p] * index_t{graph_width}, t);
+        t.add(Row::read(e + g.places[p] * index_t{graph_width}));
     }
     for (index_t p = g.lost[i]; p < g.lost[i + 1]; ++p) {
         const float w = g.weight[p], v = w < 0.0F ? -w : w;
-        const float* KRISS_RESTRICT other = x + g.with[p] * index_t{graph_width};
-        for (int h = 0; h < graph_width; ++h) {
-            f[h] += w * other[h];
-            a[h] += v * other[h];
-        }
+        const Row other = Row::read(x + g.with[p] * index_t{graph_width});
+        f.add(other, w);
+        a.add(other, v);
     }
-    for (int h = 0; h < graph_width; ++h) {
-        before[h] = graph_mean * s[h];
-        after[h] = graph_mean * t[h];
-        error[h] = f[h];
-        size[h] = a[h];
+    s.scale(graph_mean);
+    t.scale(graph_mean);
+    s.write(before);
+    t.write(after);
+    f.write(error);
+    a.write(size);
+}
+
+// next = x + relu(c + x Cx + s Cs + t Ct + f Cf + a Ca) D + d at the nodes from i on.  net: the C, c, D, d
+template <class Row, int R>
+KRISS_HD KRISS_ALWAYS_INLINE void graph_node(const GraphView& g, const float* net, const float* x, const float* e,
+                                             float* next, index_t i) {
+    constexpr int square = graph_width * graph_width;
+    const float* const out = net + 5 * square + graph_width;
+    const float* const mine = x + i * graph_width;
+    float sums[4][R * graph_width];
+    Row h[R];
+    for (int r = 0; r < R; ++r) {
+        const int at = r * graph_width;
+        graph_heard<Row>(g, i + r, x, e, sums[0] + at, sums[1] + at, sums[2] + at, sums[3] + at);
+    }
+    for (int r = 0; r < R; ++r) {
+        h[r] = Row::read(net + 5 * square);
+    }
+    graph_through<R>(mine, graph_width, graph_width, net, h);
+    for (int k = 0; k < 4; ++k) {
+        graph_through<R>(sums[k], graph_width, graph_width, net + (k + 1) * square, h);
+    }
+    float* const hidden = sums[0];
+    for (int r = 0; r < R; ++r) {
+        h[r].rectify();
+        h[r].write(hidden + r * graph_width);
+        h[r] = Row::read(mine + r * graph_width);
+        h[r].add(Row::read(out + square));
+    }
+    graph_through<R>(hidden, graph_width, graph_width, out, h);
+    for (int r = 0; r < R; ++r) {
+        h[r].write(next + (i + r) * graph_width);
     }
 }
 
@@ -106,102 +199,24 @@ KRISS_HD KRISS_ALWAYS_INLINE float graph_decoded(const float* x, const float* w)
     return s;
 }
 
-// ---- One row on a device -------------------------------------------------------------------------------------------
-
-struct GraphRow {
-    float v[graph_width];
-};
-
-KRISS_HD inline GraphRow graph_read(const float* from) {
-    GraphRow row;
-    for (int h = 0; h < graph_width; ++h) {
-        row.v[h] = from[h];
+// R points from `first` on of a line of grid_convolve.  line: n1 + 2
+template <class Row, int R>
+KRISS_HD KRISS_ALWAYS_INLINE void grid_convolved(index_t line, const float* in, int inputs, const float* w,
+                                                 const float* b, bool rectify, float* out, index_t i, index_t first) {
+    Row row[R];
+    for (int r = 0; r < R; ++r) {
+        row[r] = Row::read(b);
     }
-    return row;
-}
-
-KRISS_HD inline void graph_write(const GraphRow& row, float* to) {
-    for (int h = 0; h < graph_width; ++h) {
-        to[h] = row.v[h];
-    }
-}
-
-// out += in w.  in: (inputs), w: (inputs, width)
-KRISS_HD inline void graph_through(const float* in, int inputs, const float* w, GraphRow& out) {
-    KRISS_UNROLL_4
-    for (int k = 0; k < inputs; ++k) {
-        const float v = in[k];
-        for (int h = 0; h < graph_width; ++h) {
-            out.v[h] += w[k * graph_width + h] * v;
-        }
-    }
-}
-
-// NaN stays, so that the caller sees it.
-KRISS_HD inline void graph_rectified(GraphRow& row) {
-    for (int h = 0; h < graph_width; ++h) {
-        row.v[h] = row.v[h] < 0.0F ? 0.0F : row.v[h];
-    }
-}
-
-KRISS_HD inline void graph_encoded(const float* in, int inputs, const float* net, float* out) {
-    GraphRow row = graph_read(net + inputs * graph_width);
-    graph_through(in, inputs, net, row);
-    graph_rectified(row);
-    graph_write(row, out);
-}
-
-KRISS_HD inline void graph_projected(const float* x, const float* net, float* out) {
-    GraphRow row{};
-    graph_through(x, graph_width, net, row);
-    graph_write(row, out);
-}
-
-KRISS_HD inline void graph_edge(const GraphView& g, const float* net, const float* left, const float* right, float* e,
-                                index_t k) {
-    constexpr int square = graph_width * graph_width;
-    const float* const out = net + square + graph_width;
-    GraphRow h = graph_read(net + square);
-    graph_add(left + g.row[k] * index_t{graph_width}, h.v);
-    graph_add(right + g.column[k] * index_t{graph_width}, h.v);
-    GraphRow mine = graph_read(e + k * graph_width);
-    graph_through(mine.v, graph_width, net, h);
-    graph_rectified(h);
-    graph_add(out + square, mine.v);
-    graph_through(h.v, graph_width, out, mine);
-    graph_write(mine, e + k * graph_width);
-}
-
-KRISS_HD inline void graph_node(const GraphView& g, const float* net, const float* x, const float* e, float* next,
-                                index_t i) {
-    constexpr int square = graph_width * graph_width;
-    const float* const out = net + 5 * square + graph_width;
-    GraphRow sums[4];
-    graph_heard(g, i, x, e, sums[0].v, sums[1].v, sums[2].v, sums[3].v);
-    GraphRow h = graph_read(net + 5 * square);
-    GraphRow mine = graph_read(x + i * graph_width);
-    graph_through(mine.v, graph_width, net, h);
-    for (int k = 0; k < 4; ++k) {
-        graph_through(sums[k].v, graph_width, net + (k + 1) * square, h);
-    }
-    graph_rectified(h);
-    graph_add(out + square, mine.v);
-    graph_through(h.v, graph_width, out, mine);
-    graph_write(mine, next + i * graph_width);
-}
-
-// Point (i, j) of grid_convolve.  line: n1 + 2
-KRISS_HD inline void grid_convolved(index_t line, const float* in, int inputs, const float* w, const float* b,
-                                    bool rectify, float* out, index_t i, index_t j) {
-    GraphRow row = graph_read(b);
     for (int k = 0; k < 9; ++k) {
-        const float* const from = in + ((i + k / 3) * line + j + k % 3) * inputs;
-        graph_through(from, inputs, w + k * inputs * graph_width, row);
+        const float* const from = in + ((i + k / 3) * line + first + k % 3) * inputs;
+        graph_through<R>(from, inputs, inputs, w + k * inputs * graph_width, row);
     }
-    if (rectify) {
-        graph_rectified(row);
+    for (int r = 0; r < R; ++r) {
+        if (rectify) {
+            row[r].rectify();
+        }
+        row[r].write(out + ((i + 1) * line + first + 1 + r) * graph_width);
     }
-    graph_write(row, out + ((i + 1) * line + j + 1) * graph_width);
 }
 
 KRISS_NAMESPACE_END

@@ -258,7 +258,8 @@ class LearnedDirection(_Preconditioner):
         kernels(network.FAMILY).run(
             p.steps, p.weights, g.sizes, g.flat, g.fields, g.cells, source, target, self._scale, room, self._workers
         )
-        self._rooms.append(room)
+        if np.isfinite(target.sum()):  # what overflowed would stay between the lines
+            self._rooms.append(room)
         if not wide:
             with np.errstate(over="ignore"):
                 out[:] = target
