@@ -59,9 +59,34 @@ void add_begin(py::class_<FactoredBox, NativePrecond<double>, std::shared_ptr<Fa
         "well.");
 }
 
+template <class I>
+void add_couplings(py::module_& m) {
+    m.def(
+        "couplings",
+        [](const array<I>& indptr, const array<I>& indices, const array<double>& data, const array<std::int64_t>& rows,
+           const array<std::int64_t>& columns, std::int64_t n1, array<double>& out) {
+            const auto n = static_cast<index_t>(indptr.size()) - 1;
+            const auto a = csr(indptr, indices, data, n);
+            const auto many = static_cast<index_t>(rows.size()), wide = static_cast<index_t>(columns.size());
+            expect(n1 > 0 && n % n1 == 0 && out.size() == 5 * many * wide, "n1 or out disagree");
+            const auto fits = [](const array<std::int64_t>& at, index_t side) {
+                return std::all_of(at.data(), at.data() + at.size(),
+                                   [=](std::int64_t v) { return v >= 0 && v + 3 <= side; });
+            };
+            expect(fits(rows, n / n1) && fits(columns, n1), "a place is outside the grid");
+            box_couplings(a, rows.data(), many, columns.data(), wide, n1, out.mutable_data());
+        },
+        py::arg("indptr").noconvert(), py::arg("indices").noconvert(), py::arg("data").noconvert(),
+        py::arg("rows").noconvert(), py::arg("columns").noconvert(), py::arg("n1"), py::arg("out").noconvert(),
+        "(5, rows, columns): couplings to the point itself, right, lower left, below, lower right, over 3 by 3 "
+        "points.");
+}
+
 }  // namespace
 
 void add_solve_learned(py::module_& m) {
+    add_couplings<std::int32_t>(m);
+    add_couplings<std::int64_t>(m);
     py::class_<FactoredBox, NativePrecond<double>, std::shared_ptr<FactoredBox>> c(
         m, "FactoredBox", "Multigrid smoothed by incomplete factors.");
     c.def(py::init<>());

@@ -92,12 +92,8 @@ BoxReport FactoredBox::coarsen(const float* net, int orders, const Executor& ex)
     weights(net, ex);
     BoxGrid<double>& g = grids_.back();
     BoxGrid<double> c = next_;
-    const index_t stride = g.size() + 2 * box_pad;
-    scratch_.resize(static_cast<std::size_t>(solid() ? (2 * g.n[1] * g.n[2] + 1) * factor_row : 5 * stride));
-    double* work[5] = {};
-    for (int h = 0; h < 5 && !solid(); ++h) {
-        work[h] = scratch_.data() + h * stride + box_pad;
-    }
+    scratch_.resize(static_cast<std::size_t>(solid() ? (2 * g.n[1] * g.n[2] + 1) * factor_row
+                                                     : factor_lines * (g.n[2] + 2 * box_pad)));
     FactoredGrid& own = factored_.back();
     for (int order = 0; order < 4 && own.count < factors_most; ++order) {
         if ((orders >> order & 1) == 0) {
@@ -111,8 +107,8 @@ BoxReport FactoredBox::coarsen(const float* net, int orders, const Executor& ex)
         for (int j = 0; j < (solid() ? 12 : 3); ++j) {
             f.off[j] = memory_.zeros<float>(g.size());
         }
-        report.index =
-            solid() ? learned_kernels().factorise3(g, f, scratch_.data()) : learned_kernels().factorise(g, f, work);
+        report.index = solid() ? learned_kernels().factorise3(g, f, scratch_.data())
+                               : learned_kernels().factorise(g, f, scratch_.data());
         if (report.index >= 0) {
             report.stage = BoxReport::lines;
             return report;
@@ -174,5 +170,37 @@ double FactoredBox::apply_dot(const double* r, double* z, double scale, double* 
 
 template BoxReport FactoredBox::begin(const CsrView<double, std::int32_t>&, index_t, index_t, index_t, const Executor&);
 template BoxReport FactoredBox::begin(const CsrView<double, std::int64_t>&, index_t, index_t, index_t, const Executor&);
+
+template <class I>
+void box_couplings(const CsrView<double, I>& a, const std::int64_t* rows, index_t many, const std::int64_t* columns,
+                   index_t wide, index_t n1, double* out) {
+    const index_t wanted[5] = {0, 1, n1 - 1, n1, n1 + 1};
+    for (index_t p = 0; p < many; ++p) {
+        for (index_t q = 0; q < wide; ++q) {
+            double sum[5] = {};
+            for (index_t point = 0; point < 9; ++point) {
+                const index_t i = (rows[p] + point / 3) * n1 + columns[q] + point % 3;
+                // columns are sorted: from the last one back to the diagonal
+                for (index_t k = a.indptr[i + 1]; k-- > a.indptr[i];) {
+                    const index_t offset = static_cast<index_t>(a.indices[k]) - i;
+                    if (offset < 0) {
+                        break;
+                    }
+                    for (int d = 0; d < 5; ++d) {
+                        sum[d] += offset == wanted[d] ? a.data[k] : 0.0;
+                    }
+                }
+            }
+            for (int d = 0; d < 5; ++d) {
+                out[(d * many + p) * wide + q] = sum[d];
+            }
+        }
+    }
+}
+
+template void box_couplings(const CsrView<double, std::int32_t>&, const std::int64_t*, index_t, const std::int64_t*,
+                            index_t, index_t, double*);
+template void box_couplings(const CsrView<double, std::int64_t>&, const std::int64_t*, index_t, const std::int64_t*,
+                            index_t, index_t, double*);
 
 }  // namespace kriss

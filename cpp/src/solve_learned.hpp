@@ -49,4 +49,10 @@ class FactoredBox final : public NativePrecond<double> {
     BoxHierarchy<double> hierarchy_;
 };
 
+// Entries of a matrix on a grid of two axes with n1 columns: of the point itself, right, lower left, below and lower
+// right, summed up over 3 by 3 points from each place (rows[p], columns[q]) on.  out: (5, many, wide)
+template <class I>
+void box_couplings(const CsrView<double, I>& a, const std::int64_t* rows, index_t many, const std::int64_t* columns,
+                   index_t wide, index_t n1, double* out);
+
 }  // namespace kriss

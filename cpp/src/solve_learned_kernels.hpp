@@ -10,7 +10,7 @@
 namespace kriss {
 
 struct LearnedKernels {
-    index_t (*factorise)(const BoxGrid<double>& g, const BoxFactor& f, double* const* work);
+    index_t (*factorise)(const BoxGrid<double>& g, const BoxFactor& f, double* room);
     index_t (*factorise3)(const BoxGrid<double>& g, const BoxFactor& f, double* work);
     void (*cycle)(const BoxHierarchy<double>& h, const FactoredGrid* factored, const double* r, double* z, double* room,
                   const Executor& ex);

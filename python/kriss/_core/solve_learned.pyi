@@ -6,7 +6,7 @@ import kriss._core.solve_multigrid
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['FactoredBox']
+__all__: list[str] = ['FactoredBox', 'couplings']
 class FactoredBox(kriss._core.solve_multigrid.NativePrecond):
     """
     Multigrid smoothed by incomplete factors.
@@ -46,3 +46,13 @@ class FactoredBox(kriss._core.solve_multigrid.NativePrecond):
     @property
     def nbytes(self) -> int:
         ...
+@typing.overload
+def couplings(indptr: numpy.typing.NDArray[numpy.int32], indices: numpy.typing.NDArray[numpy.int32], data: numpy.typing.NDArray[numpy.float64], rows: numpy.typing.NDArray[numpy.int64], columns: numpy.typing.NDArray[numpy.int64], n1: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    (5, rows, columns): couplings to the point itself, right, lower left, below, lower right, over 3 by 3 points.
+    """
+@typing.overload
+def couplings(indptr: numpy.typing.NDArray[numpy.int64], indices: numpy.typing.NDArray[numpy.int64], data: numpy.typing.NDArray[numpy.float64], rows: numpy.typing.NDArray[numpy.int64], columns: numpy.typing.NDArray[numpy.int64], n1: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float64]) -> None:
+    """
+    (5, rows, columns): couplings to the point itself, right, lower left, below, lower right, over 3 by 3 points.
+    """

@@ -3,15 +3,34 @@
 import math
 
 import numpy as np
+from numba import njit
 
 from kriss._numba import _box_cycle as cycle
 from kriss._numba import _box_setup as setup
 from kriss._numba._box_factor import backsolve, factorise, factorise3
 from kriss._numba.solve_multigrid import COARSEST, DIAGONAL, DONE, LINES, MATRIX, BoxCycle, _Grid
 
-__all__ = ["FactoredBox"]
+__all__ = ["FactoredBox", "couplings"]
 
 MOST = 2  # factors per grid
+
+
+@njit(cache=True, nogil=True)
+def couplings(indptr, indices, data, rows, columns, n1, out):
+    """Couplings to the point itself, right, lower left, below, lower right, over 3 by 3 points."""
+    wanted = (0, 1, n1 - 1, n1, n1 + 1)
+    for p in range(rows.size):
+        for q in range(columns.size):
+            out[:, p, q] = 0.0
+            for point in range(9):
+                i = (rows[p] + point // 3) * n1 + columns[q] + point % 3
+                for k in range(indptr[i + 1] - 1, indptr[i] - 1, -1):
+                    offset = indices[k] - i
+                    if offset < 0:
+                        break
+                    for d in range(5):
+                        if offset == wanted[d]:
+                            out[d, p, q] += data[k]
 
 
 class FactoredBox(BoxCycle):

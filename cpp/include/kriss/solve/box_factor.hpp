@@ -20,6 +20,7 @@
 #pragma once
 
 #include <cmath>
+#include <utility>
 
 #include "kriss/solve/box_cycle.hpp"
 #include "kriss/solve/box_grid.hpp"
@@ -40,6 +41,7 @@ struct BoxFactor {
 };
 
 inline constexpr int factors_most = 2;
+inline constexpr index_t factor_lines = 5;  // that box_factorise needs room for
 
 // Factorisations of a grid, applied one after the other before the correction, reversed after it.
 struct FactoredGrid {
@@ -51,64 +53,77 @@ struct FactoredGrid {
 
 KRISS_NAMESPACE_BEGIN
 
-// work: five arrays (n + 2 box_pad) for the diagonal, the line, lower left, below, lower right, with box_pad before.
-// Returns the first point whose pivot is not positive, or -1.  About 40 flops per point.
-inline index_t box_factorise(const BoxGrid<double>& g, const BoxFactor& f, double* const* work) {
-    const index_t n = g.size();
-    const index_t width = g.n[2];
-    for (int h = 0; h < 5; ++h) {
-        double* to = work[h];
-        const double* from = g.a[h];
-        for (index_t i = -box_pad; i < n + box_pad; ++i) {
-            to[i] = from == nullptr || i < 0 || i >= n ? 0.0 : from[i];
-        }
+// room: factor_lines (n2 + 2 box_pad), for the diagonal and the couplings along the line of this line and the next.
+// Returns the first point whose pivot is not positive, or -1.  About 40 flops per point; each waits for the pivot
+// before, so what the next point needs is handed on in registers.
+inline index_t box_factorise(const BoxGrid<double>& g, const BoxFactor& f, double* room) {
+    const index_t n = g.size(), width = g.n[2], stride = width + 2 * box_pad;
+    for (index_t i = 0; i < factor_lines * stride; ++i) {
+        room[i] = 0.0;
     }
-    double* const d = work[0];
-    double* const e = work[1];
+    double* d = room + box_pad;
+    double* e = d + stride;
+    double* dn = e + stride;
+    double* en = dn + stride;
+    const double* const none = en + stride;
+    const auto taken = [width](const double* from, index_t base, double* to) {
+        for (index_t x = 0; x < width; ++x) {
+            to[x] = from != nullptr ? from[base + x] : 0.0;
+        }
+    };
+    const auto line = [&](int h, index_t base) { return g.a[h] != nullptr ? g.a[h] + base : none; };
+    taken(g.a[0], 0, d);
+    taken(g.a[1], 0, e);
     const index_t dir = f.mirrored ? -1 : 1;
-    double* const p = f.mirrored ? work[2] : work[4];  // ahead and below
-    double* const q = f.mirrored ? work[4] : work[2];  // behind and below
-    double* const s = work[3];
     const index_t here = f.mirrored ? -1 : 0;    // e[k + here]: the coupling of k ahead
     const index_t behind = f.mirrored ? 0 : -1;  // e[k + behind]: the one behind
     float* const fp = f.mirrored ? f.off[0] : f.off[2];
     float* const fq = f.mirrored ? f.off[2] : f.off[0];
     for (index_t base = 0; base < n; base += width) {
-        const index_t below = base + width < n ? width : 0;
-        for (index_t at = 0; at < width; ++at) {
-            const index_t k = base + (f.mirrored ? width - 1 - at : at);
-            const double pivot = d[k];
+        const bool below = base + width < n;
+        if (below) {
+            taken(g.a[0], base + width, dn);
+            taken(g.a[1], base + width, en);
+        }
+        const double* const p = line(f.mirrored ? 2 : 4, base);  // ahead and below
+        const double* const q = line(f.mirrored ? 4 : 2, base);  // behind and below
+        const double* const s = line(3, base);
+        index_t x = f.mirrored ? width - 1 : 0;
+        double pivot = d[x], back = q[x], lower = s[x];
+        for (index_t at = 0; at < width; ++at, x += dir) {
+            const index_t k = base + x;
             if (!(pivot > 0.0) || !std::isfinite(pivot)) {
                 return k;
             }
             const double inverse = 1.0 / pivot;
-            const double ahead = at + 1 < width ? e[k + here] : 0.0;
+            const double ahead = at + 1 < width ? e[x + here] : 0.0;
             const double u = ahead * inverse;
-            const double lower = s[k];
             f.inverse[k] = inverse;
             f.line[k] = static_cast<float>(u);
-            d[k + dir] -= ahead * u;
-            if (below == 0) {
+            pivot = d[x + dir] - ahead * u;
+            if (!below) {
                 f.off[0][k] = f.off[1][k] = f.off[2][k] = 0.0F;
                 continue;
             }
-            const double lp = p[k] * inverse;
-            const double lq = q[k] * inverse;
+            const double lp = p[x] * inverse;
+            const double lq = back * inverse;
             const double ls = lower * inverse;
             fp[k] = static_cast<float>(lp);
             fq[k] = static_cast<float>(lq);
             f.off[1][k] = static_cast<float>(ls);
             const double far = std::abs(ahead * lq);  // between the next point and the one behind and below
-            const double wide = std::abs(p[k] * lq);  // between the two corners below
-            d[k + dir] += far;
-            d[k + below] -= lower * ls;
-            d[k + below + dir] += wide - p[k] * lp;
-            d[k + below - dir] += (far + wide) - q[k] * lq;
-            q[k + dir] -= ahead * ls;
-            s[k + dir] -= ahead * lp;
-            e[k + below + here] -= lower * lp;
-            e[k + below + behind] -= lower * lq;
+            const double wide = std::abs(p[x] * lq);  // between the two corners below
+            pivot += far;
+            dn[x] -= lower * ls;
+            dn[x + dir] += wide - p[x] * lp;
+            dn[x - dir] += (far + wide) - back * lq;
+            en[x + here] -= lower * lp;
+            en[x + behind] -= lower * lq;
+            back = q[x + dir] - ahead * ls;
+            lower = s[x + dir] - ahead * lp;
         }
+        std::swap(d, dn);
+        std::swap(e, en);
     }
     return -1;
 }

@@ -105,6 +105,13 @@ KRISS_NOINLINE inline void net_evaluate(index_t size, const float* net, const fl
 
 KRISS_ALWAYS_INLINE double net_sigmoid(double x) { return 1.0 / (1.0 + math::exp(-x)); }
 
+// In a loop of its own: next to the floor the compiler branches for the logarithm of that, and no vector is left.
+KRISS_ALWAYS_INLINE void net_logarithms(index_t size, double* v) {
+    for (index_t p = 0; p < size; ++p) {
+        v[p] = math::log(v[p]);
+    }
+}
+
 KRISS_ALWAYS_INLINE double net_floored(double x) { return x > net_floor ? x : net_floor; }
 
 // Couplings of `many` points of line i from column `start` on, every other one: (8, block), and their diagonal entries.
@@ -159,25 +166,36 @@ KRISS_NOINLINE inline void net_edges(index_t size, const float* net, const doubl
     net_features(size, a, centre, order, f);
     net_evaluate(size, net, f, net_views[0], here);
     net_evaluate(size, net, f, net_views[1], back);
-    const double* v[net_inputs];
-    for (int k = 0; k < net_inputs; ++k) {
-        v[k] = a + order[k] * net_block;
+    double first[net_block], second[net_block], total[net_block], logit[net_block];
+    const auto of = [=](int k) { return a + order[k] * net_block; };
+    const double *const v0 = of(0), *const v1 = of(1), *const v2 = of(2), *const v3 = of(3), *const v4 = of(4),
+                        *const v5 = of(5), *const v6 = of(6), *const v7 = of(7);
+    for (index_t p = 0; p < size; ++p) {
+        const double left = v0[p] + v4[p] + v6[p];
+        const double right = v1[p] + v5[p] + v7[p];
+        const double middle = centre[p] + v2[p] + v3[p];
+        const bool good = middle > 0.0;
+        first[p] = good ? -left / middle : 0.5;
+        second[p] = good ? -right / middle : 0.5;
+        const double sum = good ? first[p] + second[p] : 1.0;
+        total[p] = sum < 0.0 ? 0.0 : sum > 1.0 ? 1.0 : sum;
+    }
+    double low[2][net_block];
+    for (index_t p = 0; p < size; ++p) {
+        low[0][p] = net_floored(first[p]);
+        low[1][p] = net_floored(second[p]);
+    }
+    net_logarithms(size, low[0]);
+    net_logarithms(size, low[1]);
+    for (index_t p = 0; p < size; ++p) {
+        const double q = net_sigmoid(0.5 * static_cast<double>(here[net_block + p] + back[net_block + p]));
+        const bool sound = first[p] >= 0.0 && second[p] >= 0.0;
+        const double value = sound ? q * (low[0][p] - low[1][p]) : 0.0;
+        logit[p] = value + static_cast<double>(here[p] - back[p]);
     }
     for (index_t p = 0; p < size; ++p) {
-        const double left = v[0][p] + v[4][p] + v[6][p];
-        const double right = v[1][p] + v[5][p] + v[7][p];
-        const double middle = centre[p] + v[2][p] + v[3][p];
-        const bool good = middle > 0.0;
-        const double first = good ? -left / middle : 0.5;
-        const double second = good ? -right / middle : 0.5;
-        const double sum = good ? first + second : 1.0;
-        const double total = sum < 0.0 ? 0.0 : sum > 1.0 ? 1.0 : sum;
-        const double q = net_sigmoid(0.5 * static_cast<double>(here[net_block + p] + back[net_block + p]));
-        const double logit = q * (math::log(net_floored(first)) - math::log(net_floored(second)));
-        const bool sound = first >= 0.0 && second >= 0.0;
-        const double share = net_sigmoid((sound ? logit : 0.0) + static_cast<double>(here[p] - back[p]));
-        one[p] = total * share;
-        two[p] = total - one[p];
+        one[p] = total[p] * net_sigmoid(logit[p]);
+        two[p] = total[p] - one[p];
     }
 }
 
@@ -200,11 +218,14 @@ KRISS_NOINLINE inline void net_shares(index_t size, const double (*base)[net_blo
         const float* KRISS_RESTRICT g = seen[v];
         double* KRISS_RESTRICT logit = share[v];
         for (index_t p = 0; p < size; ++p) {
-            const bool exists = from[p] != net_missing;
             const double weight = -from[p] / centre[p];
-            const double value = q[p] * math::log(net_floored(weight)) + static_cast<double>(g[p]);
-            logit[p] = exists ? value : net_missing;
-            total[p] += exists ? weight : 0.0;
+            logit[p] = net_floored(weight);
+            total[p] += from[p] != net_missing ? weight : 0.0;
+        }
+        net_logarithms(size, logit);
+        for (index_t p = 0; p < size; ++p) {
+            const double value = q[p] * logit[p] + static_cast<double>(g[p]);
+            logit[p] = from[p] != net_missing ? value : net_missing;
             largest[p] = logit[p] > largest[p] ? logit[p] : largest[p];
         }
     }

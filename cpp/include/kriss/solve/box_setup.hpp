@@ -48,10 +48,18 @@ KRISS_ALWAYS_INLINE int box_code(const BoxGrid<T>& g, const index_t* flat, index
     return -1;
 }
 
-// Which codes the nonzero entries of m use.  part: (chunk_count(rows)) scratch for the masks and rows that do not fit.
-// Reads the matrix once.
+// The codes of the entries of a row, and the offsets and the kind of point that they are for: most rows have those of
+// the row before.
+struct BoxRow {
+    index_t offset[box_codes];
+    int code[box_codes];
+    index_t count = -1;
+    int place = -1;
+};
+
+// f(chunk, row, first entry, how many, their codes or -1): every row in one piece, or several of box_codes entries.
 template <class T, class I, class F>
-void box_each_entry(const BoxGrid<T>& g, const CsrView<T, I>& m, const Executor& ex, F&& f) {
+void box_each_row(const BoxGrid<T>& g, const CsrView<T, I>& m, const Executor& ex, F&& f) {
     index_t flat[box_codes];
     for (int code = 0; code < box_codes; ++code) {
         flat[code] = box_flat(g, code);
@@ -62,25 +70,45 @@ void box_each_entry(const BoxGrid<T>& g, const CsrView<T, I>& m, const Executor&
         sorted = sorted && flat[code - 1] <= flat[code];
     }
     ex.parallel_for(m.rows, solve_grain, [&](index_t b, index_t e) {
+        BoxRow known;
         index_t i2 = b % g.n[2];
         index_t i1 = b / g.n[2] % g.n[1];
         index_t i0 = b / (g.n[2] * g.n[1]);
         for (index_t i = b; i < e; ++i) {
-            int at = 0;
-            for (index_t k = m.indptr[i]; k < m.indptr[i + 1]; ++k) {
-                const index_t j = static_cast<index_t>(m.indices[k]);
-                int code = -1;
-                if (sorted) {
-                    code = box_code(g, flat, i0, i1, i2, j - i, at);
-                } else {
-                    const index_t d0 = j / (g.n[1] * g.n[2]) - i0;
-                    const index_t d1 = j / g.n[2] % g.n[1] - i1;
-                    const index_t d2 = j % g.n[2] - i2;
-                    if (d0 >= -1 && d0 <= 1 && d1 >= -1 && d1 <= 1 && d2 >= -1 && d2 <= 1) {
-                        code = static_cast<int>(9 * (d0 + 1) + 3 * (d1 + 1) + d2 + 1);
-                    }
+            const index_t first = m.indptr[i], last = m.indptr[i + 1];
+            const auto end = [](index_t k, index_t n) { return (k == 0 ? 1 : 0) + (k + 1 == n ? 2 : 0); };
+            const int place = end(i0, g.n[0]) + 4 * end(i1, g.n[1]) + 16 * end(i2, g.n[2]);
+            bool same = place == known.place && last - first == known.count;
+            if (same) {
+                for (index_t k = 0; k < known.count; ++k) {
+                    same = same & (static_cast<index_t>(m.indices[first + k]) - i == known.offset[k]);
                 }
-                f(b / solve_grain, i, j, code, m.data[k]);
+            }
+            if (same) {
+                f(b / solve_grain, i, first, known.count, known.code);
+            } else {
+                int at = 0;
+                for (index_t k = first; k < last; k += known.count) {
+                    known.count = last - k < box_codes ? last - k : box_codes;
+                    for (index_t q = 0; q < known.count; ++q) {
+                        const index_t j = static_cast<index_t>(m.indices[k + q]);
+                        int code = -1;
+                        if (sorted) {
+                            code = box_code(g, flat, i0, i1, i2, j - i, at);
+                        } else {
+                            const index_t d0 = j / (g.n[1] * g.n[2]) - i0;
+                            const index_t d1 = j / g.n[2] % g.n[1] - i1;
+                            const index_t d2 = j % g.n[2] - i2;
+                            if (d0 >= -1 && d0 <= 1 && d1 >= -1 && d1 <= 1 && d2 >= -1 && d2 <= 1) {
+                                code = static_cast<int>(9 * (d0 + 1) + 3 * (d1 + 1) + d2 + 1);
+                            }
+                        }
+                        known.offset[q] = j - i;
+                        known.code[q] = code;
+                    }
+                    f(b / solve_grain, i, k, known.count, known.code);
+                }
+                known.place = last - first <= box_codes ? place : -1;
             }
             if (++i2 == g.n[2]) {
                 i2 = 0;
@@ -102,13 +130,18 @@ BoxFit box_scan(const BoxGrid<T>& g, const CsrView<T, I>& m, unsigned* masks, in
         masks[c] = 0;
         bad[2 * c] = -1;
     }
-    box_each_entry(g, m, ex, [=](index_t chunk, index_t i, index_t j, int code, T v) {
-        if (code >= 0) {
-            masks[chunk] |= v != T(0) ? 1U << code : 0U;
-        } else if (v != T(0) && bad[2 * chunk] < 0) {
-            bad[2 * chunk] = i;
-            bad[2 * chunk + 1] = j;
+    box_each_row(g, m, ex, [=](index_t chunk, index_t i, index_t first, index_t count, const int* code) {
+        unsigned used = masks[chunk];
+        for (index_t k = 0; k < count; ++k) {
+            const bool nonzero = m.data[first + k] != T(0);
+            if (code[k] >= 0) {
+                used |= nonzero ? 1U << code[k] : 0U;
+            } else if (nonzero && bad[2 * chunk] < 0) {
+                bad[2 * chunk] = i;
+                bad[2 * chunk + 1] = static_cast<index_t>(m.indices[first + k]);
+            }
         }
+        masks[chunk] = used;
     });
     mask = 0;
     for (index_t c = 0; c < chunks; ++c) {
@@ -129,28 +162,42 @@ BoxFit box_fill(const BoxGrid<T>& g, const CsrView<T, I>& m, index_t* bad, index
         counts[c] = 0;
         bad[2 * c] = -1;
     }
-    box_each_entry(g, m, ex, [&g, counts](index_t chunk, index_t i, index_t, int code, T v) {
-        if (code >= 13 && v != T(0)) {
-            g.a[code - 13][i] = v;
-            counts[chunk] += code > 13 ? 1 : 0;
+    box_each_row(g, m, ex, [&](index_t chunk, index_t i, index_t first, index_t count, const int* code) {
+        index_t above = 0;
+        for (index_t k = 0; k < count; ++k) {
+            const T v = m.data[first + k];
+            if (code[k] >= 13 && v != T(0)) {
+                g.a[code[k] - 13][i] = v;
+                above += code[k] > 13 ? 1 : 0;
+            }
         }
+        counts[chunk] += above;
     });
     const T close = T(64) * (sizeof(T) == 8 ? T(2.3e-16) : T(1.2e-7));
-    box_each_entry(g, m, ex, [&g, counts, bad, close](index_t chunk, index_t i, index_t j, int code, T v) {
-        if (code < 0 || code >= 13 || v == T(0)) {
-            return;
+    box_each_row(g, m, ex, [&](index_t chunk, index_t i, index_t first, index_t count, const int* code) {
+        index_t below = 0;
+        for (index_t k = 0; k < count; ++k) {
+            const T v = m.data[first + k];
+            if (code[k] < 0 || code[k] >= 13 || v == T(0)) {
+                continue;
+            }
+            ++below;
+            const T* const s = g.a[13 - code[k]];
+            const index_t j = static_cast<index_t>(m.indices[first + k]);
+            const T other = s == nullptr ? T(0) : s[j];
+            if (v == other) {
+                continue;
+            }
+            const T scale = std::abs(v) + std::abs(other);
+            // rounding of the assembly, relative to the entry or to the diagonal entries of its row and column
+            if (!(std::abs(v - other) <= close * scale ||
+                  std::abs(v - other) <= close * T(0.01) * (std::abs(g.a[0][i]) + std::abs(g.a[0][j]))) &&
+                bad[2 * chunk] < 0) {
+                bad[2 * chunk] = i;
+                bad[2 * chunk + 1] = j;
+            }
         }
-        --counts[chunk];
-        const T* s = g.a[13 - code];
-        const T other = s == nullptr ? T(0) : s[j];
-        const T scale = std::abs(v) + std::abs(other);
-        // rounding of the assembly, relative to the entry or to the diagonal entries of its row and column
-        if (!(std::abs(v - other) <= close * scale ||
-              std::abs(v - other) <= close * T(0.01) * (std::abs(g.a[0][i]) + std::abs(g.a[0][j]))) &&
-            bad[2 * chunk] < 0) {
-            bad[2 * chunk] = i;
-            bad[2 * chunk + 1] = j;
-        }
+        counts[chunk] -= below;
     });
     index_t balance = 0;
     for (index_t c = 0; c < chunks; ++c) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ SAMPLE = 16  # places per axis that the test for rotated anisotropy looks at
 ROTATED = 0.02  # of k_xy**2 / (k_xx k_yy), from where on a point counts
 SHARE = 1 / 32  # of the points
 UNIFORM = 1e-3  # spread of the couplings over their diagonal entry, up to where coefficients count as constant
+ROUGH = 0.35  # size of the rough part of the error that one cycle is tried on; its smooth part has variance 1
 SLOW = 0.5  # energy norm of an error after one cycle, from where on the classical method is tried as well
 _SEED = 20260
 NOT_ROTATED = "no tensor is rotated against the grid"
@@ -247,11 +249,11 @@ class LearnedCycle(NativePreconditioner):
         if reason is not None:
             self._classical(matrix, reason)
             return
-        plan = self._flat(scaled(matrix)[0]) if self._model.dim == 2 else self._solid(matrix)
+        small, shift = scaled(matrix)
+        plan = self._flat(small) if self._model.dim == 2 else self._solid(matrix)
         if isinstance(plan, str):
             self._classical(matrix, plan)
             return
-        small, shift = scaled(matrix)
         orders, net, params = plan
         native, told = factored(small, self._grid, orders, net, self._workers)
         if told[0] == MISFIT:
@@ -354,18 +356,18 @@ def _solid(card: Mapping[str, Any]) -> bool:
 def couplings(matrix: check.Csr, grid: tuple[int, int]) -> Array:
     """(5, r, c): couplings to the point itself, right, lower left, below, lower right; sums over 3 by 3 points."""
     n1 = grid[1]
-    rows, columns = (np.unique(np.linspace(1, n - 4, min(n - 4, SAMPLE)).astype(int)) for n in grid)
-    shift = np.arange(3)
-    points = (rows[:, None, None, None] + shift[:, None]) * n1 + columns[:, None, None] + shift
-    points = points.ravel()
-    point, entry = _orders.gathered(matrix, points)
-    offset, values = matrix.indices[entry] - points[point], matrix.data[entry]
-    out = np.zeros((5, points.size))
-    for k, wanted in enumerate((0, 1, n1 - 1, n1, n1 + 1)):
-        hit = offset == wanted
-        out[k, point[hit]] = values[hit]
-    sums: Array = out.reshape(5, rows.size, columns.size, 9).sum(axis=3)
-    return sums
+    rows, columns = (_places(n) for n in grid)
+    out = np.empty((5, rows.size, columns.size))
+    kernels(FAMILY).couplings(matrix.indptr, matrix.indices, matrix.data, rows, columns, n1, out)
+    return out
+
+
+@functools.cache
+def _places(n: int) -> Array:
+    """Where `couplings` looks along an axis of n points."""
+    places: Array = np.unique(np.linspace(1, n - 4, min(n - 4, SAMPLE)).astype(np.int64))
+    places.flags.writeable = False
+    return places
 
 
 def rotation(sums: Array) -> int | str:
@@ -393,12 +395,16 @@ def contraction(matrix: check.Csr, native: Any, grid: tuple[int, ...], workers: 
     coarse = rng.standard_normal(tuple(-(-n // 8) for n in grid))
     for axis in range(len(grid)):
         coarse = np.repeat(coarse, 8, axis)
-    e = coarse[tuple(slice(0, n) for n in grid)].ravel() + 0.1 * rng.standard_normal(math.prod(grid))
+    e = rng.random(math.prod(grid))
+    e -= 0.5
+    e *= ROUGH
+    e += coarse[tuple(slice(0, n) for n in grid)].ravel()
     run = kernels("solve")
     Ae, z = np.empty_like(e), np.empty_like(e)
     with np.errstate(all="ignore"):
         before = run.csr_matvec_dot(matrix.indptr, matrix.indices, matrix.data, e, Ae, workers)
         native.apply(Ae, z, 1.0, workers)
-        after = run.csr_matvec_dot(matrix.indptr, matrix.indices, matrix.data, e - z, Ae, workers)
+        e -= z
+        after = run.csr_matvec_dot(matrix.indptr, matrix.indices, matrix.data, e, Ae, workers)
         energy = float(after / before)
     return math.sqrt(energy) if energy >= 0 else math.nan
