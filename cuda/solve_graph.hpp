@@ -6,7 +6,7 @@
 
 namespace kriss::cuda {
 
-// node: (n), edge: (m).  fn: (n, nodes), fe: (m, edges); net: (graph_parameters); room: (4 n + m, width)
+// node: (n), edge: (m).  fn: (n, nodes), fe: (m, edges); net: (graph_parameters); room: (3 n + m, width)
 void graph_network(const GraphView& g, const float* fn, int nodes, const float* fe, int edges, const float* net,
                    int rounds, float* room, float* node, float* edge, stream_t stream);
 

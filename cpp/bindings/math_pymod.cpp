@@ -1,6 +1,7 @@
 #include "arrays.hpp"
 #include "families.hpp"
 #include "kriss/philox.hpp"
+#include "kriss/vector.hpp"
 #include "math_kernels.hpp"
 
 namespace kriss::bind {
@@ -62,6 +63,16 @@ void add_math(py::module_& m) {
         },
         py::arg("s"), py::arg("b").noconvert(), py::arg("c").noconvert(), py::arg("a").noconvert(), py::arg("workers"),
         "a = b + s * c: the yardstick of memory bandwidth.");
+    m.def(
+        "multiply_adds",
+        [](std::int64_t rounds, float factor, float addend, array<float>& x) {
+            expect(x.size() == yardstick_size, "x must have 256 items");
+            float* const values = x.mutable_data();
+            py::gil_scoped_release release;
+            return math_kernels().multiply_adds(rounds, factor, addend, values);
+        },
+        py::arg("rounds"), py::arg("factor"), py::arg("addend"), py::arg("x").noconvert(),
+        "x = x factor + addend for a part of x, rounds times; returns the flops: the yardstick of arithmetic.");
     add_elementary<double>(m);
     add_elementary<float>(m);
     m.def(

@@ -2,10 +2,12 @@
 #include "solve_graph_pymod.hpp"
 
 #include <cstdint>
-#include <memory>
+#include <cstdlib>
+#include <new>
 
 #include "arrays.hpp"
 #include "solve_graph_kernels.hpp"
+#include "solve_storage.hpp"
 
 namespace kriss::bind {
 
@@ -27,6 +29,20 @@ void below(const Index& a, index_t size, index_t bound) {
     for (index_t k = 0; k < size; ++k) {
         expect(a.data()[k] >= 0 && a.data()[k] < bound, "an index is out of range");
     }
+}
+
+// n numbers. The heap keeps what is smaller from call to call; more comes with new pages each time, best in huge ones.
+Aligned<float> scratch(index_t n) {
+    constexpr index_t kept = index_t{24} << 20;
+    const index_t bytes = whole_lines<float>(n) * static_cast<index_t>(sizeof(float));
+    if (bytes > kept) {
+        return aligned<float>(n);
+    }
+    Aligned<float> room(static_cast<float*>(std::aligned_alloc(64, static_cast<std::size_t>(bytes))));
+    if (room == nullptr && bytes > 0) {
+        throw std::bad_alloc();
+    }
+    return room;
 }
 
 }  // namespace
@@ -67,8 +83,7 @@ void add_solve_graph(py::module_& m) {
             const float* const weights = net.data();
             float* const out = node.mutable_data();
             float* const other = edge.mutable_data();
-            const auto room =
-                std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>((4 * g.n + g.m) * graph_width));
+            const auto room = scratch((3 * g.n + g.m) * graph_width);
             call(workers, [&](const Executor& ex) {
                 solve_graph_kernels().network(g, from, nodes, also, edges, weights, rounds, room.get(), out, other, ex);
             });

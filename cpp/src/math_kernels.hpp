@@ -22,6 +22,7 @@ struct ElementaryKernels {
 
 struct MathKernels {
     void (*triad)(index_t n, double s, const double* b, const double* c, double* a, const Executor& ex);
+    double (*multiply_adds)(index_t rounds, float factor, float addend, float* x);
     ElementaryKernels<double> f64;
     ElementaryKernels<float> f32;
 };

@@ -78,7 +78,7 @@ KRISS_CASE("messages over a graph") {
             const int nodes = 7, edges = 5;
             const auto net = some(draw, graph_parameters(nodes, edges, rounds), 0.3F);
             const auto fn = some(draw, g.n * nodes, 1.0F), fe = some(draw, g.m * edges, 1.0F);
-            std::vector<float> room(at((4 * g.n + g.m) * graph_width)), node(at(g.n)), edge(at(g.m));
+            std::vector<float> room(at((3 * g.n + g.m) * graph_width)), node(at(g.n)), edge(at(g.m));
             kriss::graph_network(g, fn.data(), nodes, fe.data(), edges, net.data(), rounds, room.data(), node.data(),
                                  edge.data(), Executor());
             std::vector<float> there(node.size() + edge.size(), -1.0F);
@@ -101,7 +101,7 @@ KRISS_CASE("NaN passes through a network on a device") {
     auto fn = some(draw, g.n, 1.0F);
     fn[4] = std::numeric_limits<float>::quiet_NaN();
     const auto fe = some(draw, g.m, 1.0F);
-    std::vector<float> room(at((4 * g.n + g.m) * graph_width)), node(at(g.n)), edge(at(g.m));
+    std::vector<float> room(at((3 * g.n + g.m) * graph_width)), node(at(g.n)), edge(at(g.m));
     cuda::graph_network(g, fn.data(), 1, fe.data(), 1, net.data(), 1, room.data(), node.data(), edge.data(), 0);
     KRISS_CHECK(std::isnan(node[4]));
 }

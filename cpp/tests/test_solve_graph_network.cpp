@@ -43,7 +43,7 @@ KRISS_CASE("one round between two nodes") {
     const int nodes = 2, edges = 3;
     const auto net = some(draw, graph_parameters(nodes, edges, 1), 0.4F);
     const auto fn = some(draw, g.n * nodes, 1.0F), fe = some(draw, g.m * edges, 1.0F);
-    std::vector<float> room(static_cast<std::size_t>((4 * g.n + g.m) * graph_width)), node(2), edge(1);
+    std::vector<float> room(static_cast<std::size_t>((3 * g.n + g.m) * graph_width)), node(2), edge(1);
     graph_network(g, fn.data(), nodes, fe.data(), edges, net.data(), 1, room.data(), node.data(), edge.data(), {});
 
     const float* w = net.data();

@@ -117,6 +117,18 @@ def test_triad(workers, rng):
     assert np.array_equal(a, b + 1.5 * c)
 
 
+def test_multiply_adds_does_the_flops_it_says(rng):
+    x = rng.standard_normal(256).astype(np.float32)
+    expected = x.copy()
+    for _ in range(5):
+        expected = expected * np.float32(0.5) + np.float32(1.25)
+    before = x.copy()
+    flops = kernels("math").multiply_adds(5, 0.5, 1.25, x)
+    done = int(flops / 10)
+    assert flops == 10 * done and 1 <= done <= 256
+    assert np.array_equal(x[:done], expected[:done]) and np.array_equal(x[done:], before[done:])
+
+
 def test_philox_known_answers():
     f = kernels("math").philox4x32
     ones = 2**64 - 1

@@ -345,7 +345,7 @@ class Launchers:
         fn, fe = at(fn, (n, nodes), np.float32), at(fe, (m, edges), np.float32)
         size = (nodes + edges + 2) * 16 + rounds * (10 * 256 + 64) + 34
         net, node, edge = at(net, size, np.float32), at(node, n, np.float32), at(edge, m, np.float32)
-        at(room, (4 * n + m) * 16, np.float32)[:] = np.nan
+        at(room, (3 * n + m) * 16, np.float32)[:] = np.nan
         kernels(graph.FAMILY).network(
             offsets[0], row, column, offsets[1], places, offsets[2], with_, weight, fn, fe, net, rounds, node, edge, 1
         )

@@ -107,6 +107,7 @@ namespace kriss::tables::KRISS_ISA {
 
 const MathKernels math_kernels = {
     &triad<double>,
+    &multiply_adds,
     elementary_kernels<double>,
     elementary_kernels<float>,
 };

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['cos', 'erfc', 'exp', 'expm1', 'log', 'log1p', 'normal_pair', 'philox4x32', 'sin', 'sincos', 'triad']
+__all__: list[str] = ['cos', 'erfc', 'exp', 'expm1', 'log', 'log1p', 'multiply_adds', 'normal_pair', 'philox4x32', 'sin', 'sincos', 'triad']
 @typing.overload
 def cos(x: numpy.typing.NDArray[numpy.float64], out: numpy.typing.NDArray[numpy.float64], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
@@ -65,6 +65,10 @@ def log1p(x: numpy.typing.NDArray[numpy.float64], out: numpy.typing.NDArray[nump
 def log1p(x: numpy.typing.NDArray[numpy.float32], out: numpy.typing.NDArray[numpy.float32], workers: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     out = log(1 + x)
+    """
+def multiply_adds(rounds: typing.SupportsInt | typing.SupportsIndex, factor: typing.SupportsFloat | typing.SupportsIndex, addend: typing.SupportsFloat | typing.SupportsIndex, x: numpy.typing.NDArray[numpy.float32]) -> float:
+    """
+    x = x factor + addend for a part of x, rounds times; returns the flops: the yardstick of arithmetic.
     """
 def normal_pair(key: typing.SupportsInt | typing.SupportsIndex, counter_hi: typing.SupportsInt | typing.SupportsIndex, counter_lo: typing.SupportsInt | typing.SupportsIndex) -> tuple[float, float]:
     """

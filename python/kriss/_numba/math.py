@@ -16,6 +16,15 @@ def triad(s, b, c, a, workers):
         a[i] = b[i] + s * c[i]
 
 
+@njit(cache=True, nogil=True)
+def multiply_adds(rounds, factor, addend, x):
+    a, b = np.float32(factor), np.float32(addend)
+    for _ in range(rounds):
+        for i in range(x.size):
+            x[i] = x[i] * a + b
+    return 2.0 * rounds * x.size
+
+
 def _same(name, x, *outs):
     for out in outs:
         if x.size != out.size:

@@ -19,7 +19,7 @@ def network(net: Array, g: Any, width: int, rounds: int) -> tuple[Array, Array]:
     kernels = _device.cuda("solve")
     n, m = g.nodes.shape[0], g.edges.shape[0]
     node, edge = cp.empty(n, np.float32), cp.empty(m, np.float32)
-    room = cp.empty((4 * n + m) * width, np.float32)
+    room = cp.empty((3 * n + m) * width, np.float32)
     *graph, nodes, edges = map(cp.asarray, g)
     weights = cp.asarray(net)
     kernels.graph_network(

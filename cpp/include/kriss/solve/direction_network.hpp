@@ -177,12 +177,12 @@ KRISS_NOINLINE inline void direction_convolve(const DirectionGrid& g, const Dire
             for (; p + step <= size; p += step) {
                 direction_point<direction_vectors>(g, s, also, slopes, lines, many, image, first, at + p);
             }
-            if constexpr (direction_vectors > 2) {
-                for (; p + 2 * direction_width <= size; p += 2 * direction_width) {
-                    direction_point<2>(g, s, also, slopes, lines, many, image, first, at + p);
-                }
-            }
-            if constexpr (direction_vectors > 1) {
+            const index_t left = (size - p) / direction_width;
+            if (direction_vectors > 3 && left == 3) {
+                direction_point<3>(g, s, also, slopes, lines, many, image, first, at + p);
+            } else if (direction_vectors > 2 && left == 2) {
+                direction_point<2>(g, s, also, slopes, lines, many, image, first, at + p);
+            } else if (direction_vectors > 1) {
                 for (; p < size; p += direction_width) {
                     direction_point<1>(g, s, also, slopes, lines, many, image, first, at + p);
                 }

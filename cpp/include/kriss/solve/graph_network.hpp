@@ -18,6 +18,8 @@
 
 namespace kriss {
 
+inline constexpr index_t graph_ahead = 128;   // rows asked for before they are needed
+inline constexpr index_t graph_leap = 512;    // at most
 inline constexpr index_t graph_grain = 1024;  // a multiple of the rows taken at a time
 
 }  // namespace kriss
@@ -101,6 +103,25 @@ KRISS_ALWAYS_INLINE void graph_each(index_t begin, index_t end, const F& f) {
     }
 }
 
+// Asks for rows of numbers before they are needed. Nodes meet their edges to later nodes, and those they have lost fill
+// with, in no order that a processor could foresee, but the farthest so far moves on steadily: it is followed, row by
+// row.
+struct GraphFront {
+    const float* from = nullptr;
+    index_t asked = 0, end = 0;
+
+    // Up to a few rows behind `far`; where that leaps, what is skipped comes when it is needed.
+    KRISS_ALWAYS_INLINE void follow(index_t far) {
+        const index_t to = far + graph_ahead < end ? far + graph_ahead : end;
+        asked = asked < to - graph_leap ? to - graph_leap : asked;
+        for (; asked < to; ++asked) {
+#ifdef __GNUC__
+            __builtin_prefetch(from + asked * graph_width);
+#endif
+        }
+    }
+};
+
 // The passes over rows on the processor.
 struct GraphPasses {
     const GraphView& g;
@@ -123,7 +144,19 @@ struct GraphPasses {
              [=, view = g](auto rows, index_t k) { graph_edge<GraphLine, rows.value>(view, net, left, right, e, k); });
     }
     void nodes(const float* net, const float* x, const float* e, float* next) const {
-        each(g.n, [=, view = g](auto rows, index_t k) { graph_node<GraphLine, rows.value>(view, net, x, e, next, k); });
+        ex.parallel_for(g.n, graph_grain, [=, view = g](index_t begin, index_t end) {
+            GraphFront edge{e, view.indptr[begin], view.m}, node{x, begin, view.n};
+            graph_each(begin, end, [&](auto rows, index_t k) {
+                const index_t last = k + rows.value;
+                if (view.starts[last] > view.starts[last - 1]) {
+                    edge.follow(view.places[view.starts[last] - 1]);
+                }
+                if (view.lost[last] > view.lost[last - 1]) {
+                    node.follow(view.with[view.lost[last] - 1]);
+                }
+                graph_node<GraphLine, rows.value>(view, net, x, e, next, k);
+            });
+        });
     }
     void decode(index_t count, const float* x, const float* w, float* out) const {
         ex.parallel_for(count, graph_grain, [=](index_t begin, index_t end) {
@@ -155,7 +188,7 @@ inline void grid_convolve(index_t n0, index_t n1, const float* in, int inputs, c
     });
 }
 
-// node: (n), edge: (m).  fn: (n, nodes), fe: (m, edges); net: (graph_parameters); room: (4 n + m, width)
+// node: (n), edge: (m).  fn: (n, nodes), fe: (m, edges); net: (graph_parameters); room: (3 n + m, width)
 inline void graph_network(const GraphView& g, const float* fn, int nodes, const float* fe, int edges, const float* net,
                           int rounds, float* room, float* node, float* edge, const Executor& ex) {
     graph_passes(GraphPasses{g, ex}, g.n, g.m, fn, nodes, fe, edges, net, rounds, room, node, edge);

@@ -35,17 +35,16 @@ KRISS_NAMESPACE_BEGIN
 
 // Every pass of a network. `Passes` has encode(count, in, inputs, net, out), project(x, net, left, right),
 // edges(net, left, right, e), nodes(net, x, e, next) and decode(count, x, w, out).
-// node: (n), edge: (m).  fn: (n, nodes), fe: (m, edges); net: (graph_parameters); room: (4 n + m, width)
+// node: (n), edge: (m).  fn: (n, nodes), fe: (m, edges); net: (graph_parameters); room: (3 n + m, width)
 template <class Passes>
 void graph_passes(const Passes& pass, index_t n, index_t m, const float* fn, int nodes, const float* fe, int edges,
                   const float* net, int rounds, float* room, float* node, float* edge) {
     constexpr index_t square = graph_width * graph_width;
     const index_t size = n * graph_width;
     float* x = room;
-    float* next = room + size;
-    float* const left = room + 2 * size;
-    float* const right = room + 3 * size;
-    float* const e = room + 4 * size;
+    float* left = room + size;  // and what comes after x: it is not needed any more by then
+    float* const right = room + 2 * size;
+    float* const e = room + 3 * size;
     pass.encode(n, fn, nodes, net, x);
     net += (nodes + 1) * graph_width;
     pass.encode(m, fe, edges, net, e);
@@ -55,11 +54,11 @@ void graph_passes(const Passes& pass, index_t n, index_t m, const float* fn, int
         net += 2 * square;
         pass.edges(net, left, right, e);
         net += 2 * (square + graph_width);
-        pass.nodes(net, x, e, next);
+        pass.nodes(net, x, e, left);
         net += 6 * square + 2 * graph_width;
         float* const swap = x;
-        x = next;
-        next = swap;
+        x = left;
+        left = swap;
     }
     pass.decode(n, x, net, node);
     pass.decode(m, e, net + graph_width + 1, edge);
