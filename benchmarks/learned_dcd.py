@@ -96,6 +96,7 @@ def rows(sizes: tuple[int, ...], repeats: int) -> Iterator[dict[str, Any]]:
                 if good:
                     for key in ("iterations", "setup", "solve"):
                         row[key] = statistics.median(runs[k][key] for k in good)
+                    row["least"], row["most"] = (f(runs[k]["iterations"] for k in good) for f in (min, max))
                     row["of_cg"] = statistics.median(runs[k]["iterations"] / plain[k] for k in good)
                 yield row | {"statuses": sorted({run["status"] for run in runs}), "curve": runs[0]["curve"]}
 
@@ -124,7 +125,7 @@ def text(row: dict[str, Any]) -> str:
     if "setup" not in row:
         return f"{head} {', '.join(row['statuses'])} at {row['all']} | | | | |"
     setup, solve = 1e3 * row["setup"], 1e3 * row["solve"]
-    spread = f" ({min(row['all'])} to {max(row['all'])})" if len(row["all"]) > 1 else ""
+    spread = f" ({row['least']} to {row['most']})" if len(row["all"]) > 1 else ""
     failed = f", {row['failed']} failed" if row["failed"] else ""
     return (
         f"{head} {row['iterations']:g}{spread}{failed} | {100 * row['of_cg']:.0f}% | {setup:.1f} | {solve:.1f} "

@@ -66,7 +66,7 @@ void add_math(py::module_& m) {
     m.def(
         "multiply_adds",
         [](std::int64_t rounds, float factor, float addend, array<float>& x) {
-            expect(x.size() == yardstick_size, "x must have 256 items");
+            expect(rounds >= 0 && x.size() == yardstick_size, "x must have 256 items, rounds must not be negative");
             float* const values = x.mutable_data();
             py::gil_scoped_release release;
             return math_kernels().multiply_adds(rounds, factor, addend, values);

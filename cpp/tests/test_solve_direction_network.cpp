@@ -74,6 +74,86 @@ void convolution(index_t n0, index_t n1, index_t n2, bool flat, bool rectify, bo
     }
 }
 
+// Programs of one or two grids, run and stepped through: what both leave in their images.
+struct Both {
+    Domain fine, half;
+    Image w, z, slopes, room, one;
+
+    Both(Draw& draw, bool flat, index_t numbers)
+        : fine(draw, flat ? 1 : 3, 6, 70, flat), half(draw, flat ? 1 : 2, 3, 35, flat) {
+        for (index_t p = fine.g.at(2); p < fine.g.at(4); ++p) {  // no walls on two lines
+            fine.fields[static_cast<std::size_t>(fine.g.image() + p)] = 0.0F;
+            fine.fields[static_cast<std::size_t>(2 * fine.g.image() + p)] = 0.0F;
+        }
+        w = some(draw, channels * channels * (flat ? 9 : 27));
+        z = some(draw, channels);
+        slopes = some(draw, 2 * channels);
+        room.assign(static_cast<std::size_t>(numbers), 0.0F);
+    }
+
+    static constexpr int channels = 4;
+
+    DirectionStep decoded(const std::int64_t* item, Image& images) const {
+        DirectionStep s = direction_decoded(item, w.data(), images.data());
+        s.w = s.kind == DirectionKind::sum ? z.data() : s.w;
+        s.slopes = item[9] < 0 ? nullptr : slopes.data();
+        return s;
+    }
+
+    template <std::size_t N>
+    void run(Draw& draw, const std::int64_t (&items)[N][direction_items]) {
+        std::vector<DirectionStep> steps;
+        for (const auto& item : items) {
+            steps.push_back(decoded(item, room));
+        }
+        const DirectionGrid grids[] = {fine.g, half.g};
+        const int levels[N] = {};
+        std::vector<std::int64_t> cells;
+        std::vector<double> r;
+        for (index_t k = 0; k < fine.g.points(); ++k) {
+            if (value_at(fine.fields, fine.g.place(k)) > 0.0F) {
+                cells.push_back(fine.g.place(k));
+                r.push_back(static_cast<double>(draw()));
+            }
+        }
+        DirectionProgram p;
+        p.grids = grids;
+        p.steps = steps.data();
+        p.levels = levels;
+        p.count = static_cast<int>(N);
+        p.n = static_cast<index_t>(cells.size());
+        p.cells = cells.data();
+        p.first = room.data();
+        p.last = steps.back().out;
+        // The image of the residual, by a program that only sums it up
+        one.assign(room.size(), 0.0F);
+        Image given(room.size(), 0.0F);
+        DirectionStep sum = steps.back();
+        sum.inputs = 1;
+        sum.in = given.data();
+        Image out(static_cast<std::size_t>(fine.g.image()), 0.0F);
+        sum.out = out.data();
+        DirectionProgram first = p;
+        first.steps = &sum;
+        first.count = 1;
+        first.first = given.data();
+        first.last = out.data();
+        std::vector<double> answer(r.size());
+        solve_direction_kernels().run(first, r.data(), answer.data(), 1.0, {});
+        std::copy(given.begin(), given.begin() + fine.g.image(), one.begin());
+        solve_direction_kernels().run(p, r.data(), answer.data(), 1.0, {});
+        for (const auto& item : items) {
+            const DirectionStep s = decoded(item, one);
+            const bool two = s.kind == DirectionKind::halve || s.kind == DirectionKind::enlarge;
+            direction_step(fine.g, two ? half.g : fine.g, s, {}, {});
+        }
+    }
+
+    bool same(index_t from, index_t count) const {
+        return std::equal(room.begin() + from, room.begin() + from + count, one.begin() + from);
+    }
+};
+
 }  // namespace
 
 KRISS_CASE("convolutions in two and three dimensions") {
@@ -133,25 +213,16 @@ KRISS_CASE("to the coarser grid and back, odd sides too") {
     }
 }
 
-// What a program leaves in its images is what its steps leave one by one, whether sums are taken along or not, on lines
-// with walls and without. `later`: the step that reads the channels of the sum once more
+// later: the step that reads the channels of the sum once more
 KRISS_CASE("a sum that is taken along") {
     for (const int later : {-1, 0, 1, 2}) {
         for (const bool flat : {true, false}) {
             Draw draw;
-            Domain fine(draw, flat ? 1 : 3, 6, 70, flat), half(draw, flat ? 1 : 2, 3, 35, flat);
-            for (index_t p = 0; p < fine.g.image(); ++p) {
-                if (p >= fine.g.at(2) && p < fine.g.at(4)) {  // no walls on two lines
-                    fine.fields[static_cast<std::size_t>(fine.g.image() + p)] = 0.0F;
-                    fine.fields[static_cast<std::size_t>(2 * fine.g.image() + p)] = 0.0F;
-                }
-            }
-            const int channels = 4;
-            const index_t taps = flat ? 9 : 27, image = fine.g.image();
-            const Image w = some(draw, channels * channels * taps), z = some(draw, channels),
-                        slopes = some(draw, 2 * channels);
-            Image room(static_cast<std::size_t>((2 + 2 * channels) * image + channels * half.g.image()), 0.0F);
+            const int channels = Both::channels;
+            const Domain size(draw, flat ? 1 : 3, 6, 70, flat), small(draw, flat ? 1 : 2, 3, 35, flat);
+            const index_t image = size.g.image(), least = channels * small.g.image();
             const index_t h = image, t = h + channels * image, out = t + channels * image, low = out + image;
+            Both both(draw, flat, low + least);
             const std::int64_t items[][direction_items] = {
                 {0, 0, 1, channels, 0, 0, -1, 0, -1, 0, h},
                 {0, 0, channels, channels, 1, h, -1, 0, -1, 0, t},
@@ -162,52 +233,27 @@ KRISS_CASE("a sum that is taken along") {
                 {2, 0, channels, channels, 0, low, later == 2 ? t : h, 0, -1, -1, h},
                 {3, 0, channels, 1, 0, h, -1, 0, -1, -1, out},
             };
-            const auto decoded = [&](Image& images, std::size_t k) {
-                DirectionStep s = direction_decoded(items[k], w.data(), images.data());
-                s.w = s.kind == DirectionKind::sum ? z.data() : s.w;
-                s.slopes = items[k][9] < 0 ? nullptr : slopes.data();
-                return s;
-            };
-            std::vector<DirectionStep> steps;
-            for (std::size_t k = 0; k < 7; ++k) {
-                steps.push_back(decoded(room, k));
-            }
-            const DirectionGrid grids[] = {fine.g, half.g};
-            const int levels[7] = {};
-            std::vector<std::int64_t> cells;
-            std::vector<double> r;
-            for (index_t k = 0; k < fine.g.points(); ++k) {
-                if (value_at(fine.fields, fine.g.place(k)) > 0.0F) {
-                    cells.push_back(fine.g.place(k));
-                    r.push_back(static_cast<double>(draw()));
-                }
-            }
-            DirectionProgram p;
-            p.grids = grids;
-            p.steps = steps.data();
-            p.levels = levels;
-            p.count = 7;
-            p.n = static_cast<index_t>(cells.size());
-            p.cells = cells.data();
-            p.first = room.data();
-            p.last = steps.back().out;
-            std::vector<double> z1(r.size());
-            solve_direction_kernels().run(p, r.data(), z1.data(), 1.0, {});
-            Image one(room.size(), 0.0F);
-            std::copy(room.begin(), room.begin() + image, one.begin());
-            for (std::size_t k = 0; k < 7; ++k) {
-                const DirectionStep s = decoded(one, k);
-                const bool two = s.kind == DirectionKind::halve || s.kind == DirectionKind::enlarge;
-                direction_step(fine.g, two ? half.g : fine.g, s, {}, {});
-            }
-            const auto same = [&](index_t from, index_t count) {
-                return std::equal(room.begin() + from, room.begin() + from + count, one.begin() + from);
-            };
-            KRISS_CHECK(same(0, image) && same(h, channels * image) && same(out, image));
-            KRISS_CHECK(same(t, channels * image) == (later >= 0));  // nobody reads it otherwise
-            KRISS_CHECK(same(low, channels * half.g.image()));
+            both.run(draw, items);
+            KRISS_CHECK(both.same(0, image) && both.same(h, channels * image) && both.same(out, image));
+            KRISS_CHECK(both.same(t, channels * image) == (later >= 0));  // nobody reads it otherwise
+            KRISS_CHECK(both.same(low, least));
         }
     }
+}
+
+KRISS_CASE("a sum into what the convolution before it reads") {
+    Draw draw;
+    const int channels = Both::channels;
+    const Domain size(draw, 1, 6, 70, true);
+    const index_t image = size.g.image(), h = image, out = h + channels * image;
+    Both both(draw, true, out + image);
+    const std::int64_t items[][direction_items] = {
+        {0, 0, 1, channels, 0, 0, -1, 0, -1, 0, h},    {3, 0, channels, 1, 0, h, -1, 0, -1, -1, 0},
+        {0, 0, 1, channels, 0, 0, h, 0, -1, 0, h},     {3, 0, channels, 1, 0, h, -1, 0, -1, -1, h},
+        {3, 0, channels, 1, 0, h, -1, 0, -1, -1, out},
+    };
+    both.run(draw, items);
+    KRISS_CHECK(both.same(0, out + image));
 }
 
 KRISS_CASE("a program scales with the residual, and NaN comes out") {

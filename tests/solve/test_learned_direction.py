@@ -497,3 +497,10 @@ def test_what_overflows_is_not_kept_for_the_next_residual(rng):
     else:
         pytest.fail("nothing overflowed")
     assert_array_equal(M.apply(even, np.empty(400)), fresh)
+
+
+def test_huge_directions_raise_no_warning_and_keep_their_room():
+    M = MODEL.setup(poisson2d(20) * 1e-306, (20, 20))
+    for _ in range(2):
+        assert np.isfinite(M.apply(np.ones(400), np.empty(400))).all()
+        assert len(M._rooms) == 1

@@ -200,7 +200,9 @@ def test_the_least_traffic_wins(rng):
 
 
 def test_a_network_that_returns_nan_falls_back(rng, monkeypatch):
-    monkeypatch.setattr(_graph_network, "outputs", lambda *_: (np.full(64, np.nan), np.zeros(1)))
+    monkeypatch.setattr(
+        _graph_network, "outputs", lambda net, g, workers, rounds, device: (np.full(64, np.nan), np.zeros(1))
+    )
     M = MODEL.setup(poisson2d(8))
     assert M.params["kept"] == "FSAI" and M.params["reason"] == "the network returned NaN or infinity"
     assert M.params["iterations"] is None

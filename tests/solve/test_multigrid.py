@@ -533,3 +533,16 @@ def test_interrupt():
         forever()
     assert time.perf_counter() - raised[0] < 0.5
     thread.join()
+
+
+def test_rows_after_an_empty_one_are_read_anew():
+    """The pattern of the row before the empty one was taken for that of the row after it."""
+    indptr, columns, values = [0], [], []
+    for row in range(36):
+        entries = {6: [(5, 0.0), (6, 4.0)], 7: [], 8: [(7, -1.0), (8, 4.0)]}.get(row, [(row, 4.0)])
+        columns += [c for c, _ in entries]
+        values += [v for _, v in entries]
+        indptr.append(len(columns))
+    A = sps.csr_array((np.array(values), np.array(columns, np.int32), np.array(indptr, np.int32)), shape=(36, 36))
+    with pytest.raises(ValueError, match=r"not symmetric: entry \(8, 7\)"):
+        black_box_mg(A, (6, 6))

@@ -19,8 +19,8 @@ void triad(index_t n, T s, const T* KRISS_RESTRICT b, const T* KRISS_RESTRICT c,
 
 inline constexpr index_t yardstick_size = 256;
 
-// x = x factor + addend, so many rounds, each product and each sum rounded; as many independent chains of vectors as
-// there are registers. x: (yardstick_size), of which it takes a part. Returns the flops.
+// x = x factor + addend, so many rounds, each product and each sum rounded; so many independent chains of vectors
+// that none waits, as far as there are registers. x: (yardstick_size), of which it takes a part. Returns the flops.
 KRISS_NOINLINE inline double multiply_adds(index_t rounds, float factor, float addend, float* x) {
 #if defined(KRISS_HAVE_VECTOR_TYPES) && defined(__AVX512F__)
     constexpr int lanes = 16, chains = 16;

@@ -62,7 +62,7 @@ class CudaDirection(CudaPreconditioner):
         self._steps = np.ascontiguousarray(program.steps, np.int64)  # in host memory, as are the sizes
         self._sizes = np.ascontiguousarray(grids.sizes, np.int64)
         self._weights, self._fields, self._cells = map(cp.asarray, (program.weights, grids.fields, grids.cells))
-        self._room = cp.zeros(program.room, np.float32)  # what lies between lines stays zero
+        self._room = cp.zeros(program.room, np.float32)
         self._part = cp.empty(int(self._launch.kernels.direction_partials(n)), np.float64)
         self._scalars = cp.empty(2, np.float64)
 
@@ -74,6 +74,7 @@ class CudaDirection(CudaPreconditioner):
 
     def _apply(self, r: Any, z: Any) -> None:
         n, k = r.shape
+        self._room.fill(0)  # what overflowed would stay between the lines
         self._launch(
             "direction_network", n, k, self._steps, len(self._steps), self._weights, self._sizes, len(self._sizes),
             self._flat, self._fields, self._cells, r, z, self._scale, self._room, self._part, self._scalars,

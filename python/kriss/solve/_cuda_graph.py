@@ -35,13 +35,11 @@ def convolutions(image: Array, layers: Sequence[tuple[Array, Array]]) -> Array:
     kernels = _device.cuda("solve")
     n0, n1 = image.shape[0] - 2, image.shape[1] - 2
     x = cp.asarray(image)
-    held = []  # until the last launch is done
     for weights, bias in layers:
         w, b = cp.asarray(weights), cp.asarray(bias)
         out = cp.zeros((n0 + 2, n1 + 2, bias.shape[0]), np.float32)
         kernels.grid_convolve(
             n0, n1, x.data.ptr, x.shape[2], w.data.ptr, b.data.ptr, True, out.data.ptr, _device.stream()
         )
-        held += [x, w, b]
         x = out
     return np.asarray(x.get())

@@ -108,7 +108,7 @@ void box_each_row(const BoxGrid<T>& g, const CsrView<T, I>& m, const Executor& e
                     }
                     f(b / solve_grain, i, k, known.count, known.code);
                 }
-                known.place = last - first <= box_codes ? place : -1;
+                known.place = first < last && last - first <= box_codes ? place : -1;
             }
             if (++i2 == g.n[2]) {
                 i2 = 0;
@@ -185,7 +185,7 @@ BoxFit box_fill(const BoxGrid<T>& g, const CsrView<T, I>& m, index_t* bad, index
             const T* const s = g.a[13 - code[k]];
             const index_t j = static_cast<index_t>(m.indices[first + k]);
             const T other = s == nullptr ? T(0) : s[j];
-            if (v == other) {
+            if (v - other == T(0)) {  // not of equal infinities
                 continue;
             }
             const T scale = std::abs(v) + std::abs(other);

@@ -84,8 +84,9 @@ KRISS_ALWAYS_INLINE void direction_point(const DirectionGrid& g, const Direction
         const float* const in = s.in + c * image + p;
         for (int k = 0; k < many; ++k) {
             const float* const from = in + lines[k];
-            KRISS_NO_UNROLL  // all nine loads at once leave no registers for the sums
-                for (int d = -1; d <= 1; ++d) {
+            // all nine loads at once leave no registers for the sums
+            KRISS_NO_UNROLL
+            for (int d = -1; d <= 1; ++d) {
                 DirectionLanes x[V];
                 for (int v = 0; v < V; ++v) {
                     x[v] = direction_load(from + d + v * direction_width);
@@ -293,9 +294,16 @@ inline DirectionAlso direction_also(const DirectionProgram& p, int k) {
     if (next.kind != DirectionKind::sum || next.inputs != s.outputs || next.in != s.out || next.b != nullptr) {
         return also;
     }
+    const index_t image = p.grids[p.levels[k]].image();
+    const auto meets = [&](const float* read, index_t channels) {
+        return read != nullptr && read < next.out + image && next.out < read + channels * image;
+    };
+    if (meets(s.in, s.inputs) || meets(s.skip, s.outputs)) {
+        return also;  // other lines have yet to read what the sum would overwrite
+    }
     also.sum = &next;
     also.keep = false;
-    const float* const end = s.out + s.outputs * p.grids[p.levels[k]].image();
+    const float* const end = s.out + s.outputs * image;
     for (int j = k + 2; j < p.count && !also.keep; ++j) {
         const DirectionStep& later = p.steps[j];
         const bool enlarge = later.kind == DirectionKind::enlarge, halve = later.kind == DirectionKind::halve;
@@ -386,9 +394,9 @@ inline void direction_run(const DirectionProgram& p, const double* r, double* ou
         k += also.sum != nullptr ? 1 : 0;
     }
     const float* KRISS_RESTRICT const last = p.last;
-    const double back = 1.0 / unit, also = 1.0 / other;
+    const double back = 1.0 / unit, rest = 1.0 / other;
     direction_unknowns(
-        p, [&](index_t i, index_t place) { out[i] = static_cast<double>(last[place]) * norm * scale * back * also; });
+        p, [&](index_t i, index_t place) { out[i] = static_cast<double>(last[place]) * norm * scale * back * rest; });
 }
 
 KRISS_NAMESPACE_END

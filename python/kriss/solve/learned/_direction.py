@@ -258,7 +258,7 @@ class LearnedDirection(_Preconditioner):
         kernels(network.FAMILY).run(
             p.steps, p.weights, g.sizes, g.flat, g.fields, g.cells, source, target, self._scale, room, self._workers
         )
-        if np.isfinite(target.sum()):  # what overflowed would stay between the lines
+        if np.isfinite(target).all():  # what overflowed would stay between the lines
             self._rooms.append(room)
         if not wide:
             with np.errstate(over="ignore"):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import scipy.sparse as sps
 from scipy.sparse.linalg import LinearOperator
 
+from kriss import _device
 from kriss import _validate as check
 from kriss._backend import kernels
 from kriss.solve._cg import cg
@@ -114,6 +115,7 @@ class LearnedFactor(TrianglePair):
     """
 
     params: Mapping[str, Any]
+    _device = False  # of what was pickled before there was a choice
 
     def __init__(
         self,
@@ -130,6 +132,9 @@ class LearnedFactor(TrianglePair):
         check.choice(order, "order", ("rcm", "natural"))
         self._model, self._validate, self._workers = model, bool(validate), check.workers(workers)
         self._device = bool(device)
+        if device:
+            _device.cupy()
+            _device.cuda("solve")
         matrix = check.csr(A, "A", square=True)
         _symmetric(matrix)
         n, itype = matrix.shape[0], matrix.indices.dtype

@@ -33,6 +33,7 @@ ROTATED = 0.02  # of k_xy**2 / (k_xx k_yy), from where on a point counts
 SHARE = 1 / 32  # of the points
 UNIFORM = 1e-3  # spread of the couplings over their diagonal entry, up to where coefficients count as constant
 ROUGH = 0.35  # size of the rough part of the error that one cycle is tried on; its smooth part has variance 1
+KEPT = 1 << 16  # points up to which such errors are kept from one set-up to the next
 SLOW = 0.5  # energy norm of an error after one cycle, from where on the classical method is tried as well
 _SEED = 20260
 NOT_ROTATED = "no tensor is rotated against the grid"
@@ -291,8 +292,9 @@ class LearnedCycle(NativePreconditioner):
         orders = rotation(sums)
         if isinstance(orders, str):
             return orders
-        spread = np.ptp(sums, axis=(1, 2)).max()
-        uniform = bool(spread <= UNIFORM * sums[0].mean())
+        each = sums.reshape(len(sums), -1)
+        spread = (each.max(axis=1) - each.min(axis=1)).max()
+        uniform = bool(spread <= UNIFORM * (each[0].sum() / each.shape[1]))
         net = np.empty(0, np.float32) if uniform else _network.packed(self._model.weights)
         return orders, net, {"orders": ORDERS[orders], "interpolation": "classical" if uniform else "network"}
 
@@ -378,19 +380,20 @@ def rotation(sums: Array) -> int | str:
     _, right, lower_left, below, lower_right = -sums
     x, y, mixed = right + lower_left + lower_right, below + lower_left + lower_right, lower_right - lower_left
     sound = (x > 0) & (y > 0)
-    if not sound.mean() > 0.5:
+    places = sound.size
+    if not np.count_nonzero(sound) > 0.5 * places:
         return "the couplings are not those of diffusion"
     turned = sound.copy()
     turned[sound] = _orders.cosine(mixed[sound], x[sound], y[sound]) ** 2 > ROTATED
-    share = turned.mean()
-    if share <= SHARE:
+    count = np.count_nonzero(turned)
+    if count <= SHARE * places:
         return NOT_ROTATED
-    falling = (turned & (mixed > 0)).mean() / share
+    falling = np.count_nonzero(turned & (mixed > 0)) / count
     return NATURAL if falling > 1 - SHARE else MIRRORED if falling < SHARE else BOTH
 
 
-def contraction(matrix: check.Csr, native: Any, grid: tuple[int, ...], workers: int) -> float:
-    """``||e - M^-1 A e||_A / ||e||_A`` for one error e with rough and smooth parts."""
+def _error(grid: tuple[int, ...]) -> Array:
+    """An error with rough and smooth parts, (n), always the same."""
     rng = np.random.default_rng(_SEED)
     coarse = rng.standard_normal(tuple(-(-n // 8) for n in grid))
     for axis in range(len(grid)):
@@ -399,6 +402,15 @@ def contraction(matrix: check.Csr, native: Any, grid: tuple[int, ...], workers: 
     e -= 0.5
     e *= ROUGH
     e += coarse[tuple(slice(0, n) for n in grid)].ravel()
+    return e
+
+
+_kept_error = functools.lru_cache(maxsize=2)(_error)
+
+
+def contraction(matrix: check.Csr, native: Any, grid: tuple[int, ...], workers: int) -> float:
+    """``||e - M^-1 A e||_A / ||e||_A`` for one error e with rough and smooth parts."""
+    e = _kept_error(grid).copy() if math.prod(grid) <= KEPT else _error(grid)
     run = kernels("solve")
     Ae, z = np.empty_like(e), np.empty_like(e)
     with np.errstate(all="ignore"):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import scipy.sparse as sps
 from scipy.sparse.linalg import LinearOperator
 
+from kriss import _device
 from kriss import _validate as check
 from kriss.solve._cg import cg
 from kriss.solve._fsai import MOST, ProductPair, factor, turned
@@ -205,6 +206,7 @@ class LearnedInverse(ProductPair):
     """
 
     params: Mapping[str, Any]
+    _device = False  # of what was pickled before there was a choice
 
     def __init__(
         self,
@@ -219,6 +221,9 @@ class LearnedInverse(ProductPair):
             raise TypeError(f"model must be a LearnedSPAI, not {type(model).__name__}")
         self._model, self._validate, self._workers = model, bool(validate), check.workers(workers)
         self._device = bool(device)
+        if device:
+            _device.cupy()
+            _device.cuda("solve")
         matrix = check.csr(A, "A", square=True)
         _symmetric(matrix)
         self._set(matrix)
