@@ -104,12 +104,27 @@ KRISS_HD KRISS_ALWAYS_INLINE void graph_projected(const float* x, const float* w
     }
 }
 
+// to = state + relu(h) B + b.  net: B, b; hidden: (R, width) scratch; to may be state
+template <class Row, int R>
+KRISS_HD KRISS_ALWAYS_INLINE void graph_stepped(Row* h, float* hidden, const float* state, const float* net,
+                                                float* to) {
+    for (int r = 0; r < R; ++r) {
+        h[r].rectify();
+        h[r].write(hidden + r * graph_width);
+        h[r] = Row::read(state + r * graph_width);
+        h[r].add(Row::read(net + graph_width * graph_width));
+    }
+    graph_through<R>(hidden, graph_width, graph_width, net, h);
+    for (int r = 0; r < R; ++r) {
+        h[r].write(to + r * graph_width);
+    }
+}
+
 // e += relu(a + e Ae + P[row] + Q[column]) B + b for the edges from k on.  net: Ae, a, B, b; left, right: P and Q
 template <class Row, int R>
 KRISS_HD KRISS_ALWAYS_INLINE void graph_edge(const GraphView& g, const float* net, const float* left,
                                              const float* right, float* e, index_t k) {
     constexpr int square = graph_width * graph_width;
-    const float* const out = net + square + graph_width;
     float* const mine = e + k * graph_width;
     float hidden[R * graph_width];
     Row h[R];
@@ -119,16 +134,7 @@ KRISS_HD KRISS_ALWAYS_INLINE void graph_edge(const GraphView& g, const float* ne
         h[r].add(Row::read(right + g.column[k + r] * index_t{graph_width}));
     }
     graph_through<R>(mine, graph_width, graph_width, net, h);
-    for (int r = 0; r < R; ++r) {
-        h[r].rectify();
-        h[r].write(hidden + r * graph_width);
-        h[r] = Row::read(mine + r * graph_width);
-        h[r].add(Row::read(out + square));
-    }
-    graph_through<R>(hidden, graph_width, graph_width, out, h);
-    for (int r = 0; r < R; ++r) {
-        h[r].write(mine + r * graph_width);
-    }
+    graph_stepped<Row, R>(h, hidden, mine, net + square + graph_width, mine);
 }
 
 // Sums of messages at node i, (width) each: from earlier and later nodes, signed and absolute error.
@@ -161,7 +167,6 @@ template <class Row, int R>
 KRISS_HD KRISS_ALWAYS_INLINE void graph_node(const GraphView& g, const float* net, const float* x, const float* e,
                                              float* next, index_t i) {
     constexpr int square = graph_width * graph_width;
-    const float* const out = net + 5 * square + graph_width;
     const float* const mine = x + i * graph_width;
     float sums[4][R * graph_width];
     Row h[R];
@@ -176,17 +181,7 @@ KRISS_HD KRISS_ALWAYS_INLINE void graph_node(const GraphView& g, const float* ne
     for (int k = 0; k < 4; ++k) {
         graph_through<R>(sums[k], graph_width, graph_width, net + (k + 1) * square, h);
     }
-    float* const hidden = sums[0];
-    for (int r = 0; r < R; ++r) {
-        h[r].rectify();
-        h[r].write(hidden + r * graph_width);
-        h[r] = Row::read(mine + r * graph_width);
-        h[r].add(Row::read(out + square));
-    }
-    graph_through<R>(hidden, graph_width, graph_width, out, h);
-    for (int r = 0; r < R; ++r) {
-        h[r].write(next + (i + r) * graph_width);
-    }
+    graph_stepped<Row, R>(h, sums[0], mine, net + 5 * square + graph_width, next + i * graph_width);
 }
 
 // x . w + w[width].  x: (width)

@@ -346,8 +346,9 @@ def factored(small: check.Csr, grid: tuple[int, ...], orders: int, net: Array, w
     native = kernels(FAMILY).FactoredBox()
     sides = (1,) * (3 - len(grid)) + grid
     told = native.begin(small.indptr, small.indices, small.data, *sides, workers)
-    while not told[0] and math.prod(native.grids()[-1]) > DIRECT_POINTS:
+    while not told[0] and math.prod(sides) > DIRECT_POINTS:
         told = native.coarsen(net, orders, workers)
+        sides = tuple(n // 2 if n >= 3 else n for n in sides)
     return native, told if told[0] else native.finish(2)
 
 
@@ -377,14 +378,15 @@ def rotation(sums: Array) -> int | str:
 
     With k = sum over the couplings a to an offset d of -a d d', a place counts if ``k_xy**2 > 0.02 k_xx k_yy``.
     """
-    _, right, lower_left, below, lower_right = -sums
-    x, y, mixed = right + lower_left + lower_right, below + lower_left + lower_right, lower_right - lower_left
-    sound = (x > 0) & (y > 0)
+    right, lower_left, below, lower_right = -sums[1:]
+    corners, mixed = lower_left + lower_right, lower_right - lower_left
+    x, y = right + corners, below + corners
+    sound = np.minimum(x, y) > 0
     places = sound.size
     if not np.count_nonzero(sound) > 0.5 * places:
         return "the couplings are not those of diffusion"
-    turned = sound.copy()
-    turned[sound] = _orders.cosine(mixed[sound], x[sound], y[sound]) ** 2 > ROTATED
+    with np.errstate(invalid="ignore"):  # of roots where it is not sound
+        turned = sound & (np.abs(mixed) > math.sqrt(ROTATED) * (np.sqrt(x) * np.sqrt(y)))  # x y may not be in range
     count = np.count_nonzero(turned)
     if count <= SHARE * places:
         return NOT_ROTATED
