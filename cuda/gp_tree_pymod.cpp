@@ -1,11 +1,10 @@
-#include <cuda_runtime_api.h>
-
 #include <stdexcept>
 #include <string>
 
 #include "families.hpp"
 #include "gp_tree.hpp"
 #include "gp_vecchia.hpp"
+#include "pymod.hpp"
 
 namespace kriss::cuda {
 
@@ -14,18 +13,9 @@ using py::arg;
 
 namespace {
 
-using address = std::uintptr_t;
-
 const double* in(address a) { return reinterpret_cast<const double*>(a); }
 double* out(address a) { return reinterpret_cast<double*>(a); }
 const index_t* integers(address a) { return reinterpret_cast<const index_t*>(a); }
-
-void check_launch(const char* what) {
-    const cudaError_t error = cudaGetLastError();
-    if (error != cudaSuccess) {
-        throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
-    }
-}
 
 // A program or a sum whose arrays lie on the device; Python keeps them alive.
 CovTree program(index_t nodes, address node, index_t leaves, address leaf, address value, address dim, address scale,

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "families.hpp"
+#include "pymod.hpp"
 #include "sketch.hpp"
 #include "sketch_residual.hpp"
 
@@ -51,10 +52,7 @@ void add_residual(py::module_& m, const char* name) {
                             number(z_high),
                             number(z_low)};
             tall_residual(p, number(scratch), number(g_high), number(g_low), number(rr), s);
-            const cudaError_t error = cudaGetLastError();
-            if (error != cudaSuccess) {
-                throw std::runtime_error(std::string("tall_residual: ") + cudaGetErrorString(error));
-            }
+            check_launch("tall_residual");
         },
         py::arg("a"), py::arg("m"), py::arg("n"), py::arg("row_stride"), py::arg("col_stride"), py::arg("b"),
         py::arg("nrhs"), py::arg("b_row_stride"), py::arg("b_col_stride"), py::arg("scale"), py::arg("bscale"),

@@ -1,9 +1,9 @@
 #include "sketch_transform.hpp"
 
-#include <stdexcept>
 #include <string>
 
 #include "families.hpp"
+#include "pymod.hpp"
 
 namespace py = pybind11;
 
@@ -11,25 +11,13 @@ namespace kriss::cuda {
 
 namespace {
 
-void check(const char* what) {
-    const cudaError_t error = cudaGetLastError();
-    if (error != cudaSuccess) {
-        throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
-    }
-}
-
-template <class T>
-T* at(std::uintptr_t pointer) {
-    return reinterpret_cast<T*>(pointer);
-}
-
 template <class T>
 void add(py::module_& m, const std::string& suffix) {
     m.def(("fwht" + suffix).c_str(),
           [](std::uintptr_t x, index_t outer, index_t n, index_t inner, index_t outer_stride, index_t stride,
              index_t inner_stride, double scale, stream_t s) {
               fwht<T>(at<T>(x), outer, n, inner, outer_stride, stride, inner_stride, static_cast<T>(scale), s);
-              check("fwht");
+              check_launch("fwht");
           },
           py::arg("x"), py::arg("outer"), py::arg("n"), py::arg("inner"), py::arg("outer_stride"), py::arg("stride"),
           py::arg("inner_stride"), py::arg("scale"), py::arg("stream"),
@@ -40,7 +28,7 @@ void add(py::module_& m, const std::string& suffix) {
              std::uintptr_t work, std::uintptr_t out, stream_t s) {
               srht<T>(at<const T>(a), rows, n, row_stride, col_stride, seed, at<const std::int32_t>(place), tile,
                       at<const std::int32_t>(row), d, row_offset, round, at<T>(work), at<T>(out), s);
-              check("srht");
+              check_launch("srht");
           },
           py::arg("a"), py::arg("m"), py::arg("n"), py::arg("row_stride"), py::arg("col_stride"), py::arg("seed"),
           py::arg("place"), py::arg("tile"), py::arg("row"), py::arg("d"), py::arg("row_offset"), py::arg("round"),
@@ -52,7 +40,7 @@ void add(py::module_& m, const std::string& suffix) {
               random_features<T>(at<const T>(x), rows, n, row_stride, col_stride, at<const T>(inverse),
                                  at<const T>(signs), p, at<const T>(stretch), frequencies, map, static_cast<T>(unit),
                                  at<T>(work), at<T>(out), s);
-              check("random_features");
+              check_launch("random_features");
           },
           py::arg("x"), py::arg("m"), py::arg("n"), py::arg("row_stride"), py::arg("col_stride"), py::arg("inverse"),
           py::arg("signs"), py::arg("p"), py::arg("stretch"), py::arg("frequencies"), py::arg("map"), py::arg("unit"),

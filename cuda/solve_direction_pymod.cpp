@@ -2,28 +2,18 @@
 // `sizes` are addresses of host memory, every other pointer one of device memory.
 #include "solve_direction.hpp"
 
-#include <pybind11/pybind11.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <stdexcept>
-#include <string>
 #include <vector>
 
 #include "families.hpp"
+#include "pymod.hpp"
 
 namespace kriss::cuda {
 
 namespace {
 
-using address = std::uintptr_t;
-using integer = std::int64_t;
 using pybind11::arg;
-
-template <class T>
-T* at(address a) {
-    return reinterpret_cast<T*>(a);
-}
 
 template <class T>
 void add_run(pybind11::module_& m, const char* name) {
@@ -64,10 +54,7 @@ void add_run(pybind11::module_& m, const char* name) {
                 direction_network(p, k, c, at<const T>(r), at<T>(out), scale, at<double>(part), at<double>(scalars),
                                   stream);
             }
-            const cudaError_t error = cudaGetLastError();
-            if (error != cudaSuccess) {
-                throw std::runtime_error(std::string("direction_network: ") + cudaGetErrorString(error));
-            }
+            check_launch("direction_network");
         },
         "out = scale |r| f(r / |r|) of each column.", arg("n"), arg("k"), arg("steps"), arg("count"), arg("weights"),
         arg("sizes"), arg("levels"), arg("flat"), arg("fields"), arg("cells"), arg("r"), arg("out"), arg("scale"),

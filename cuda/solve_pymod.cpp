@@ -2,33 +2,17 @@
 // address of host memory, every other pointer one of device memory.
 #include "solve.hpp"
 
-#include <pybind11/pybind11.h>
-
 #include <cstdint>
-#include <stdexcept>
 #include <string>
 
 #include "families.hpp"
+#include "pymod.hpp"
 
 namespace kriss::cuda {
 
 namespace {
 
-using address = std::uintptr_t;
-using integer = std::int64_t;
 using pybind11::arg;
-
-template <class T>
-T* at(address a) {
-    return reinterpret_cast<T*>(a);
-}
-
-void check_launch(const char* what) {
-    const cudaError_t error = cudaGetLastError();
-    if (error != cudaSuccess) {
-        throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
-    }
-}
 
 template <class T>
 Csr<T> csr(integer rows, address indptr, address indices, address data) {

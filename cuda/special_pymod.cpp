@@ -1,9 +1,5 @@
-#include <cuda_runtime_api.h>
-
-#include <stdexcept>
-#include <string>
-
 #include "families.hpp"
+#include "pymod.hpp"
 #include "special.hpp"
 
 namespace kriss::cuda {
@@ -17,10 +13,7 @@ void add_special(py::module_& m) {
            stream_t stream) {
             bessel(what, n, reinterpret_cast<const double*>(v), reinterpret_cast<const double*>(x),
                    reinterpret_cast<double*>(first), reinterpret_cast<double*>(second), stream);
-            const cudaError_t error = cudaGetLastError();
-            if (error != cudaSuccess) {
-                throw std::runtime_error(std::string("bessel: ") + cudaGetErrorString(error));
-            }
+            check_launch("bessel");
         },
         py::arg("what"), py::arg("n"), py::arg("v"), py::arg("x"), py::arg("first"), py::arg("second"),
         py::arg("stream"),

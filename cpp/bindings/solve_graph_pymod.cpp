@@ -53,9 +53,16 @@ void add_solve_graph(py::module_& m) {
         [](const Index& indptr, const Index& row, const Index& column, const Index& starts, const Index& places,
            const Index& lost, const Index& with, const Real& weight, const Real& fn, const Real& fe, const Real& net,
            int rounds, Real& node, Real& edge, int workers) {
-            GraphView g;
-            g.n = static_cast<index_t>(indptr.size()) - 1;
-            g.m = static_cast<index_t>(row.size());
+            const GraphView g{static_cast<index_t>(indptr.size()) - 1,
+                              static_cast<index_t>(row.size()),
+                              indptr.data(),
+                              row.data(),
+                              column.data(),
+                              starts.data(),
+                              places.data(),
+                              lost.data(),
+                              with.data(),
+                              weight.data()};
             expect(g.n >= 0 && rounds >= 0, "rounds must not be negative");
             offsets(indptr, g.n, g.m);
             offsets(starts, g.n, g.m);
@@ -70,14 +77,6 @@ void add_solve_graph(py::module_& m) {
             const int nodes = static_cast<int>(fn.shape(1)), edges = static_cast<int>(fe.shape(1));
             expect(static_cast<index_t>(net.size()) == graph_parameters(nodes, edges, rounds),
                    "net has another number of parameters");
-            g.indptr = indptr.data();
-            g.row = row.data();
-            g.column = column.data();
-            g.starts = starts.data();
-            g.places = places.data();
-            g.lost = lost.data();
-            g.with = with.data();
-            g.weight = weight.data();
             const float* const from = fn.data();
             const float* const also = fe.data();
             const float* const weights = net.data();

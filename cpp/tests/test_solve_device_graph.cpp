@@ -52,18 +52,16 @@ struct Graph {
     }
 
     GraphView view() const {
-        GraphView g;
-        g.n = static_cast<index_t>(indptr.size()) - 1;
-        g.m = static_cast<index_t>(row.size());
-        g.indptr = indptr.data();
-        g.row = row.data();
-        g.column = column.data();
-        g.starts = starts.data();
-        g.places = places.data();
-        g.lost = lost.data();
-        g.with = with.data();
-        g.weight = weight.data();
-        return g;
+        return {static_cast<index_t>(indptr.size()) - 1,
+                static_cast<index_t>(row.size()),
+                indptr.data(),
+                row.data(),
+                column.data(),
+                starts.data(),
+                places.data(),
+                lost.data(),
+                with.data(),
+                weight.data()};
     }
 };
 

@@ -29,17 +29,8 @@ KRISS_CASE("one round between two nodes") {
     const std::vector<std::int32_t> indptr = {0, 0, 1}, starts = {0, 1, 1}, lost = {0, 1, 2};
     const std::vector<std::int32_t> row = {1}, column = {0}, places = {0}, with = {1, 0};
     const std::vector<float> weight = {-0.5F, -0.5F};
-    GraphView g;
-    g.n = 2;
-    g.m = 1;
-    g.indptr = indptr.data();
-    g.row = row.data();
-    g.column = column.data();
-    g.starts = starts.data();
-    g.places = places.data();
-    g.lost = lost.data();
-    g.with = with.data();
-    g.weight = weight.data();
+    const GraphView g{2,           1,           indptr.data(), row.data(), column.data(), starts.data(), places.data(),
+                      lost.data(), with.data(), weight.data()};
     const int nodes = 2, edges = 3;
     const auto net = some(draw, graph_parameters(nodes, edges, 1), 0.4F);
     const auto fn = some(draw, g.n * nodes, 1.0F), fe = some(draw, g.m * edges, 1.0F);
