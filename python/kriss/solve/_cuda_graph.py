@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kriss import _device
+from kriss.solve._cuda_arrays import pointer
 
 Array = npt.NDArray[Any]
 
@@ -22,10 +23,8 @@ def network(net: Array, g: Any, width: int, rounds: int) -> tuple[Array, Array]:
     room = cp.empty((3 * n + m) * width, np.float32)
     *graph, nodes, edges = map(cp.asarray, g)
     weights = cp.asarray(net)
-    kernels.graph_network(
-        n, m, *(v.data.ptr for v in graph), nodes.data.ptr, nodes.shape[1], edges.data.ptr, edges.shape[1],
-        weights.data.ptr, rounds, room.data.ptr, node.data.ptr, edge.data.ptr, _device.stream(),
-    )  # fmt: skip
+    arguments = (n, m, *graph, nodes, nodes.shape[1], edges, edges.shape[1], weights, rounds, room, node, edge)
+    kernels.graph_network(*map(pointer, arguments), _device.stream())
     return np.asarray(node.get()), np.asarray(edge.get())
 
 
@@ -38,8 +37,6 @@ def convolutions(image: Array, layers: Sequence[tuple[Array, Array]]) -> Array:
     for weights, bias in layers:
         w, b = cp.asarray(weights), cp.asarray(bias)
         out = cp.zeros((n0 + 2, n1 + 2, bias.shape[0]), np.float32)
-        kernels.grid_convolve(
-            n0, n1, x.data.ptr, x.shape[2], w.data.ptr, b.data.ptr, True, out.data.ptr, _device.stream()
-        )
+        kernels.grid_convolve(*map(pointer, (n0, n1, x, x.shape[2], w, b, True, out)), _device.stream())
         x = out
     return np.asarray(x.get())
