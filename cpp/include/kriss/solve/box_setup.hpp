@@ -48,6 +48,16 @@ KRISS_ALWAYS_INLINE int box_code(const BoxGrid<T>& g, const index_t* flat, index
     return -1;
 }
 
+// The same by divisions, for grids whose offsets of codes are not sorted.
+template <class T>
+KRISS_ALWAYS_INLINE int box_divided_code(const BoxGrid<T>& g, index_t i0, index_t i1, index_t i2, index_t j) {
+    const index_t d0 = j / (g.n[1] * g.n[2]) - i0;
+    const index_t d1 = j / g.n[2] % g.n[1] - i1;
+    const index_t d2 = j % g.n[2] - i2;
+    const bool beside = d0 >= -1 && d0 <= 1 && d1 >= -1 && d1 <= 1 && d2 >= -1 && d2 <= 1;
+    return beside ? static_cast<int>(9 * (d0 + 1) + 3 * (d1 + 1) + d2 + 1) : -1;
+}
+
 // The codes of the entries of a row, and the offsets and the kind of point that they are for: most rows have those of
 // the row before.
 struct BoxRow {
@@ -92,19 +102,9 @@ void box_each_row(const BoxGrid<T>& g, const CsrView<T, I>& m, const Executor& e
                     known.count = last - k < box_codes ? last - k : box_codes;
                     for (index_t q = 0; q < known.count; ++q) {
                         const index_t j = static_cast<index_t>(m.indices[k + q]);
-                        int code = -1;
-                        if (sorted) {
-                            code = box_code(g, flat, i0, i1, i2, j - i, at);
-                        } else {
-                            const index_t d0 = j / (g.n[1] * g.n[2]) - i0;
-                            const index_t d1 = j / g.n[2] % g.n[1] - i1;
-                            const index_t d2 = j % g.n[2] - i2;
-                            if (d0 >= -1 && d0 <= 1 && d1 >= -1 && d1 <= 1 && d2 >= -1 && d2 <= 1) {
-                                code = static_cast<int>(9 * (d0 + 1) + 3 * (d1 + 1) + d2 + 1);
-                            }
-                        }
                         known.offset[q] = j - i;
-                        known.code[q] = code;
+                        known.code[q] =
+                            sorted ? box_code(g, flat, i0, i1, i2, j - i, at) : box_divided_code(g, i0, i1, i2, j);
                     }
                     f(b / solve_grain, i, k, known.count, known.code);
                 }
