@@ -128,20 +128,27 @@ struct GraphPasses {
     const Executor& ex;
 
     void encode(index_t count, const float* in, int inputs, const float* net, float* out) const {
-        each(count, [=](auto rows, index_t k) {
-            graph_encoded<GraphLine, rows.value>(in + k * inputs, inputs, net, out + k * graph_width);
+        ex.parallel_for(count, graph_grain, [=](index_t begin, index_t end) {
+            graph_each(begin, end, [&](auto rows, index_t k) {
+                graph_encoded<GraphLine, rows.value>(in + k * inputs, inputs, net, out + k * graph_width);
+            });
         });
     }
     void project(const float* x, const float* net, float* left, float* right) const {
-        each(g.n, [=](auto rows, index_t k) {
-            const index_t at = k * graph_width;
-            graph_projected<GraphLine, rows.value>(x + at, net, left + at);
-            graph_projected<GraphLine, rows.value>(x + at, net + graph_width * graph_width, right + at);
+        ex.parallel_for(g.n, graph_grain, [=](index_t begin, index_t end) {
+            graph_each(begin, end, [&](auto rows, index_t k) {
+                const index_t at = k * graph_width;
+                graph_projected<GraphLine, rows.value>(x + at, net, left + at);
+                graph_projected<GraphLine, rows.value>(x + at, net + graph_width * graph_width, right + at);
+            });
         });
     }
     void edges(const float* net, const float* left, const float* right, float* e) const {
-        each(g.m,
-             [=, view = g](auto rows, index_t k) { graph_edge<GraphLine, rows.value>(view, net, left, right, e, k); });
+        ex.parallel_for(g.m, graph_grain, [=, view = g](index_t begin, index_t end) {
+            graph_each(begin, end, [&](auto rows, index_t k) {
+                graph_edge<GraphLine, rows.value>(view, net, left, right, e, k);
+            });
+        });
     }
     void nodes(const float* net, const float* x, const float* e, float* next) const {
         ex.parallel_for(g.n, graph_grain, [=, view = g](index_t begin, index_t end) {
@@ -164,12 +171,6 @@ struct GraphPasses {
                 out[k] = graph_decoded(x + k * graph_width, w);
             }
         });
-    }
-
-   private:
-    template <class F>
-    void each(index_t count, const F& f) const {
-        ex.parallel_for(count, graph_grain, [&f](index_t begin, index_t end) { graph_each(begin, end, f); });
     }
 };
 
