@@ -87,7 +87,7 @@ struct NodeBody {
     const float* e;
     float* next;
     KRISS_HD bool live(index_t) const { return true; }
-    KRISS_HD void operator()(index_t i, index_t) const { graph_node<GraphRow, 1>(g, net, x, e, next, i); }
+    KRISS_HD void operator()(index_t i, index_t) const { graph_node<GraphRow>(g, net, x, e, next, i); }
 };
 
 struct DecodeBody {

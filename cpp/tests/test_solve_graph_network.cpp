@@ -106,6 +106,46 @@ KRISS_CASE("one round between two nodes") {
     KRISS_CHECK(w + 2 * (W + 1) == net.data() + net.size());
 }
 
+// Sums by windows, in the order of their lengths and with rows asked for in advance, against node by node.
+KRISS_CASE("nodes of a large graph have the sums of each by itself") {
+    Draw draw;
+    const index_t n = 45000;
+    std::vector<std::int32_t> indptr = {0}, row, column, lost = {0}, with;
+    std::vector<std::vector<std::int32_t>> later(static_cast<std::size_t>(n));
+    for (index_t i = 0; i < n; ++i) {
+        const index_t terms = i % 97 == 0 ? 12 : i % 7;
+        for (index_t t = terms < i ? terms : i; t > 0; --t) {
+            const index_t j = i - t * (1 + i % 3) > 0 ? i - t * (1 + i % 3) : i - t;
+            later[static_cast<std::size_t>(j)].push_back(static_cast<std::int32_t>(row.size()));
+            row.push_back(static_cast<std::int32_t>(i));
+            column.push_back(static_cast<std::int32_t>(j));
+        }
+        indptr.push_back(static_cast<std::int32_t>(row.size()));
+        for (index_t t = 0; t < (i % 89 == 0 ? 11 : i % 4); ++t) {
+            with.push_back(static_cast<std::int32_t>((i + 31 * t + 5) % n));
+        }
+        lost.push_back(static_cast<std::int32_t>(with.size()));
+    }
+    std::vector<std::int32_t> starts = {0}, places;
+    for (const auto& edges : later) {
+        places.insert(places.end(), edges.begin(), edges.end());
+        starts.push_back(static_cast<std::int32_t>(places.size()));
+    }
+    const auto m = static_cast<index_t>(row.size());
+    KRISS_CHECK(m >= graph_distant);
+    const auto weight = some(draw, static_cast<index_t>(with.size()), 0.1F);
+    const GraphView g{n,           m,           indptr.data(), row.data(), column.data(), starts.data(), places.data(),
+                      lost.data(), with.data(), weight.data()};
+    const auto net = some(draw, 6 * graph_width * graph_width + 2 * graph_width, 0.3F);
+    const auto x = some(draw, n * graph_width, 1.0F), e = some(draw, m * graph_width, 1.0F);
+    std::vector<float> all(x.size()), one(x.size());
+    GraphPasses{g, {}}.nodes(net.data(), x.data(), e.data(), all.data());
+    for (index_t i = 0; i < n; ++i) {
+        graph_node<GraphLine>(g, net.data(), x.data(), e.data(), one.data(), i);
+    }
+    KRISS_CHECK(all == one);
+}
+
 KRISS_CASE("convolution of a small image") {
     Draw draw;
     const index_t n0 = 3, n1 = 70, line = n1 + 2;

@@ -6,10 +6,11 @@
 // nodes also hear from those they have lost fill with, along the error of the factor.
 //
 // Gather, both layers and the scatter of a round are one pass over the edges and one over the nodes, several rows at a
-// time in registers. With width 16, per round: an edge 1.1 kflop and 128 bytes of its own (its state read and written
-// in the pass over edges, and read twice in the one over nodes: 128 more) beside the gathered 128 of its ends, which
-// neighbouring rows share; a node 4.6 kflop and 320 bytes. Sums run in the order of storage: the bits do not depend on
-// the workers.
+// time in registers. Nodes have few and varying terms in their sums, which no processor foresees: those of a window are
+// taken in the order of how many they have, each number of terms by a loop of its own length. With width 16, per round:
+// an edge 1.1 kflop and 128 bytes of its own (its state read and written in the pass over edges, and read twice in the
+// one over nodes: 128 more) beside the gathered 128 of its ends, which neighbouring rows share; a node 4.6 kflop and
+// 320 bytes. Sums run in the order of storage: the bits do not depend on the workers.
 #pragma once
 
 #include "kriss/config.hpp"
@@ -18,9 +19,11 @@
 
 namespace kriss {
 
-inline constexpr index_t graph_ahead = 128;   // rows asked for before they are needed
-inline constexpr index_t graph_leap = 512;    // at most
-inline constexpr index_t graph_grain = 1024;  // a multiple of the rows taken at a time
+inline constexpr index_t graph_window = 128;                // nodes whose sums are held at a time
+inline constexpr index_t graph_ahead = 32;                  // rows asked for beyond what a window is seen to need
+inline constexpr index_t graph_leap = 512;                  // at most
+inline constexpr index_t graph_distant = index_t{1} << 17;  // edges from which on their rows come from main memory
+inline constexpr index_t graph_grain = 1024;                // a multiple of the rows taken at a time, and of the window
 
 }  // namespace kriss
 
@@ -110,7 +113,7 @@ struct GraphFront {
     const float* from = nullptr;
     index_t asked = 0, end = 0;
 
-    // Up to a few rows behind `far`; where that leaps, what is skipped comes when it is needed.
+    // Up to a few rows beyond `far`; where that leaps, what is skipped comes when it is needed.
     KRISS_ALWAYS_INLINE void follow(index_t far) {
         const index_t to = far + graph_ahead < end ? far + graph_ahead : end;
         asked = asked < to - graph_leap ? to - graph_leap : asked;
@@ -121,6 +124,98 @@ struct GraphFront {
         }
     }
 };
+
+// Both fronts of the pass over nodes, at node j.
+struct GraphFronts {
+    GraphFront edges, nodes;
+
+    KRISS_ALWAYS_INLINE void follow(const GraphView& g, index_t j) {
+        if (g.starts[j] > g.starts[j - 1]) {
+            edges.follow(g.places[g.starts[j] - 1]);
+        }
+        if (g.lost[j] > g.lost[j - 1]) {
+            nodes.follow(g.with[g.lost[j] - 1]);
+        }
+    }
+};
+
+// The nodes of a window by their number of terms, node k having those of [ptr[k], ptr[k + 1]).
+class GraphOrder {
+   public:
+    KRISS_ALWAYS_INLINE GraphOrder(const std::int32_t* ptr, index_t count) : ptr_(ptr) {
+        int sizes[most + 2] = {};
+        for (index_t k = 0; k < count; ++k) {
+            ++sizes[terms(k)];
+        }
+        int at = 0;
+        for (int t = 0; t <= most; ++t) {
+            first_[t] = at;
+            at += sizes[t];
+            sizes[t] = first_[t];
+        }
+        for (index_t k = 0; k < count; ++k) {
+            node_[sizes[terms(k)]++] = static_cast<std::uint8_t>(k);
+        }
+        first_[most + 1] = at;
+    }
+
+    // f(k, first term, number of terms) for all of them; where there are few, their number is known when it is
+    // compiled.
+    template <class F>
+    KRISS_ALWAYS_INLINE void each(const F& f) const {
+        few<0>(f);
+        for (int q = first_[most]; q < first_[most + 1]; ++q) {
+            const int k = node_[q];
+            f(k, ptr_[k], ptr_[k + 1] - ptr_[k]);
+        }
+    }
+
+   private:
+    static constexpr int most = 8;
+    static_assert(graph_window <= 256);
+    const std::int32_t* ptr_;
+    int first_[most + 2];
+    std::uint8_t node_[graph_window];
+
+    KRISS_ALWAYS_INLINE int terms(index_t k) const {
+        const int t = ptr_[k + 1] - ptr_[k];
+        return t < most ? t : most;
+    }
+    template <int T, class F>
+    KRISS_ALWAYS_INLINE void few(const F& f) const {
+        if constexpr (T < most) {
+            for (int q = first_[T]; q < first_[T + 1]; ++q) {
+                f(node_[q], ptr_[node_[q]], T);
+            }
+            few<T + 1>(f);
+        }
+    }
+};
+
+// Nodes [begin, end), a window of them, of a round. sums: (4 graph_window width) scratch
+KRISS_ALWAYS_INLINE void graph_nodes(const GraphView& g, const float* net, const float* x, const float* e, float* next,
+                                     index_t begin, index_t end, float* sums, GraphFronts* fronts) {
+    constexpr index_t apart = graph_window * graph_width;
+    const index_t count = end - begin;
+    GraphOrder(g.indptr + begin, count).each([&](int k, index_t p, index_t terms) __attribute__((always_inline)) {
+        graph_before<GraphLine>(e, p, terms, sums + k * graph_width);
+    });
+    GraphOrder(g.starts + begin, count).each([&](int k, index_t p, index_t terms) __attribute__((always_inline)) {
+        graph_after<GraphLine>(g, e, p, terms, sums + apart + k * graph_width);
+    });
+    GraphOrder(g.lost + begin, count).each([&](int k, index_t p, index_t terms) __attribute__((always_inline)) {
+        float* const to = sums + 2 * apart + k * graph_width;
+        graph_missed<GraphLine>(g, x, p, terms, to, to + apart);
+    });
+    graph_each(0, count, [&](auto rows, index_t k) {
+        if (fronts != nullptr) {
+            const index_t far = begin + k + rows.value + graph_window;
+            fronts->follow(g, far < g.n ? far : g.n);
+        }
+        const index_t at = (begin + k) * graph_width;
+        graph_moved<GraphLine, rows.value>(net, x + at, sums + k * graph_width, apart, next + at);
+    });
+}
 
 // The passes over rows on the processor.
 struct GraphPasses {
@@ -145,24 +240,18 @@ struct GraphPasses {
     }
     void edges(const float* net, const float* left, const float* right, float* e) const {
         ex.parallel_for(g.m, graph_grain, [=, view = g](index_t begin, index_t end) {
-            graph_each(begin, end, [&](auto rows, index_t k) {
-                graph_edge<GraphLine, rows.value>(view, net, left, right, e, k);
-            });
+            graph_each(begin, end,
+                       [&](auto rows, index_t k) { graph_edge<GraphLine, rows.value>(view, net, left, right, e, k); });
         });
     }
     void nodes(const float* net, const float* x, const float* e, float* next) const {
         ex.parallel_for(g.n, graph_grain, [=, view = g](index_t begin, index_t end) {
-            GraphFront edge{e, view.indptr[begin], view.m}, node{x, begin, view.n};
-            graph_each(begin, end, [&](auto rows, index_t k) {
-                const index_t last = k + rows.value;
-                if (view.starts[last] > view.starts[last - 1]) {
-                    edge.follow(view.places[view.starts[last] - 1]);
-                }
-                if (view.lost[last] > view.lost[last - 1]) {
-                    node.follow(view.with[view.lost[last] - 1]);
-                }
-                graph_node<GraphLine, rows.value>(view, net, x, e, next, k);
-            });
+            alignas(64) float sums[4 * graph_window * graph_width];
+            GraphFronts fronts{{e, view.indptr[begin], view.m}, {x, begin, view.n}};
+            for (index_t k = begin; k < end; k += graph_window) {
+                const index_t to = k + graph_window < end ? k + graph_window : end;
+                graph_nodes(view, net, x, e, next, k, to, sums, view.m < graph_distant ? nullptr : &fronts);
+            }
         });
     }
     void decode(index_t count, const float* x, const float* w, float* out) const {

@@ -137,51 +137,70 @@ KRISS_HD KRISS_ALWAYS_INLINE void graph_edge(const GraphView& g, const float* ne
     graph_stepped<Row, R>(h, hidden, mine, net + square + graph_width, mine);
 }
 
-// Sums of messages at node i, (width) each: from earlier and later nodes, signed and absolute error.
+// The sums of messages at a node, (width) each. Those of the `count` edges from p on, to earlier nodes:
 template <class Row>
-KRISS_HD KRISS_ALWAYS_INLINE void graph_heard(const GraphView& g, index_t i, const float* x, const float* e,
-                                              float* before, float* after, float* error, float* size) {
-    Row s{}, t{}, f{}, a{};
-    for (index_t p = g.indptr[i]; p < g.indptr[i + 1]; ++p) {
-        s.add(Row::read(e + p * graph_width));
+KRISS_HD KRISS_ALWAYS_INLINE void graph_before(const float* e, index_t p, index_t count, float* out) {
+    Row s{};
+    for (index_t k = 0; k < count; ++k) {
+        s.add(Row::read(e + (p + k) * graph_width));
     }
-    for (index_t p = g.starts[i]; p < g.starts[i + 1]; ++p) {
-        t.add(Row::read(e + g.places[p] * index_t{graph_width}));
+    s.scale(graph_mean);
+    s.write(out);
+}
+
+// of the `count` edges in places from p on, to later nodes:
+template <class Row>
+KRISS_HD KRISS_ALWAYS_INLINE void graph_after(const GraphView& g, const float* e, index_t p, index_t count,
+                                              float* out) {
+    Row s{};
+    for (index_t k = 0; k < count; ++k) {
+        s.add(Row::read(e + g.places[p + k] * index_t{graph_width}));
     }
-    for (index_t p = g.lost[i]; p < g.lost[i + 1]; ++p) {
-        const float w = g.weight[p], v = w < 0.0F ? -w : w;
-        const Row other = Row::read(x + g.with[p] * index_t{graph_width});
+    s.scale(graph_mean);
+    s.write(out);
+}
+
+// and of the `count` entries of the error from p on, signed and absolute.
+template <class Row>
+KRISS_HD KRISS_ALWAYS_INLINE void graph_missed(const GraphView& g, const float* x, index_t p, index_t count,
+                                               float* error, float* size) {
+    Row f{}, a{};
+    for (index_t k = 0; k < count; ++k) {
+        const float w = g.weight[p + k], v = w < 0.0F ? -w : w;
+        const Row other = Row::read(x + g.with[p + k] * index_t{graph_width});
         f.add(other, w);
         a.add(other, v);
     }
-    s.scale(graph_mean);
-    t.scale(graph_mean);
-    s.write(before);
-    t.write(after);
     f.write(error);
     a.write(size);
 }
 
-// next = x + relu(c + x Cx + s Cs + t Ct + f Cf + a Ca) D + d at the nodes from i on.  net: the C, c, D, d
+// next = x + relu(c + x Cx + s Cs + t Ct + f Cf + a Ca) D + d.  net: the C, c, D, d; x, next: (R, width); sums: s, t, f
+// and a, `apart` numbers from each other, (R, width) each; s is overwritten
 template <class Row, int R>
-KRISS_HD KRISS_ALWAYS_INLINE void graph_node(const GraphView& g, const float* net, const float* x, const float* e,
-                                             float* next, index_t i) {
+KRISS_HD KRISS_ALWAYS_INLINE void graph_moved(const float* net, const float* x, float* sums, index_t apart,
+                                              float* next) {
     constexpr int square = graph_width * graph_width;
-    const float* const mine = x + i * graph_width;
-    float sums[4][R * graph_width];
     Row h[R];
-    for (int r = 0; r < R; ++r) {
-        const int at = r * graph_width;
-        graph_heard<Row>(g, i + r, x, e, sums[0] + at, sums[1] + at, sums[2] + at, sums[3] + at);
-    }
     for (int r = 0; r < R; ++r) {
         h[r] = Row::read(net + 5 * square);
     }
-    graph_through<R>(mine, graph_width, graph_width, net, h);
+    graph_through<R>(x, graph_width, graph_width, net, h);
     for (int k = 0; k < 4; ++k) {
-        graph_through<R>(sums[k], graph_width, graph_width, net + (k + 1) * square, h);
+        graph_through<R>(sums + k * apart, graph_width, graph_width, net + (k + 1) * square, h);
     }
-    graph_stepped<Row, R>(h, sums[0], mine, net + 5 * square + graph_width, next + i * graph_width);
+    graph_stepped<Row, R>(h, sums, x, net + 5 * square + graph_width, next);
+}
+
+// Node i of a round.
+template <class Row>
+KRISS_HD KRISS_ALWAYS_INLINE void graph_node(const GraphView& g, const float* net, const float* x, const float* e,
+                                             float* next, index_t i) {
+    float sums[4 * graph_width];
+    graph_before<Row>(e, g.indptr[i], g.indptr[i + 1] - g.indptr[i], sums);
+    graph_after<Row>(g, e, g.starts[i], g.starts[i + 1] - g.starts[i], sums + graph_width);
+    graph_missed<Row>(g, x, g.lost[i], g.lost[i + 1] - g.lost[i], sums + 2 * graph_width, sums + 3 * graph_width);
+    graph_moved<Row, 1>(net, x + i * graph_width, sums, graph_width, next + i * graph_width);
 }
 
 // x . w + w[width].  x: (width)
