@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import kriss
 from kriss._backend import kernels
 from kriss.solve import ICT, MIC, cg, rcm_order
-from kriss.solve.learned import GraphFactor, LearnedFactor, ModelFileError, _factor, _model
+from kriss.solve.learned import GraphFactor, LearnedFactor, ModelFileError, _factor, _graph, _model
 from kriss.solve.learned import _graph_network as network
 from kriss.testing import diffusion2d, elasticity2d, mesh_diffusion, poisson2d
 from kriss.train._meshes import KINDS, draw
@@ -461,6 +461,84 @@ def test_workers_do_not_change_a_bit(rng):
         assert_array_equal(other, first)
 
 
+# ---- the variant that starts from the matrix -----------------------------------------------------------------------
+
+
+def matrix_based(weights):
+    return GraphFactor(weights, base="matrix")
+
+
+def test_the_triangle_of_the_matrix_is_what_the_network_corrects(rng):
+    A = reordered(draw("turning", 90, rng))
+    d = np.sqrt(A.diagonal())
+    M = matrix_based(nothing()).setup(A, order="natural", validate=False)
+    triangle = np.tril(A.toarray(), -1) / d + np.diag(d)
+    assert_allclose(dense(M), triangle, rtol=1e-14)
+    weights = random_weights(rng)
+    base = network.triangle(A, A.diagonal())
+    node, edge = textbook(weights, network.graph(A, base))
+    c = 1.5 * np.tanh(node / 1.5)
+    expected = triangle * np.exp(-c)
+    expected[np.nonzero(np.tril(triangle, -1))] *= 1.0 + np.tanh(edge)
+    np.fill_diagonal(expected, d * np.exp(c))
+    found = matrix_based(weights).setup(A, order="natural", validate=False)
+    assert_allclose(dense(found), expected, rtol=1e-4, atol=1e-6)
+    assert found.nnz == 2 * sps.tril(A, -1).nnz + A.shape[0]
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**31), size=st.sampled_from([0.1, 1.0, 10.0]), scale=st.sampled_from([1e-150, 1.0, 1e150]))
+def test_any_weights_make_a_definite_factor_of_the_matrix(seed, size, scale):
+    rng = np.random.default_rng(seed)
+    A = scale * draw("jumping", 40, rng)
+    M = matrix_based(random_weights(rng, size)).setup(A, validate=False)
+    full = scale * (M @ np.eye(40))
+    assert_allclose(full, full.T, rtol=0, atol=1e-12 * np.abs(full).max())
+    spectrum = np.linalg.eigvalsh((full + full.T) / 2)
+    assert spectrum.min() > -1e-13 * spectrum.max()
+
+
+def test_a_useless_factor_of_the_matrix_gives_way_to_ict(rng):
+    A = draw("constant", 600, rng)
+    M = matrix_based(nothing()).setup(A)
+    assert M.params["kept"] == "ICT"
+    assert "ICT takes" in M.params["reason"]
+    r = rng.standard_normal(600)
+    assert_array_equal(M @ r, GraphFactor(nothing()).setup(A, validate=False) @ r)
+
+
+def test_the_shipped_factor_of_the_matrix_is_between_mic_and_ict():
+    model = GraphFactor.pretrained("mesh2d neuralif")
+    assert model.base == "matrix"
+    assert pickle.loads(pickle.dumps(model)).base == "matrix"
+    for kind in ("constant", "turning", "jumping"):
+        counts = []
+        for k in range(3):
+            rng = np.random.default_rng([11, k])
+            A = reordered(draw(kind, 2000, rng))
+            b = rng.standard_normal(2000)
+            factors = (MIC(A), model.setup(A, order="natural", validate=False), ICT(A, 0.0, 0))
+            counts.append([cg(A, b, rtol=1e-8, M=M, maxiter=2000).iterations for M in factors])
+        modified, learned, plain = np.mean(counts, axis=0)
+        assert plain < learned < modified
+
+
+def test_bases_and_names_are_checked(tmp_path, rng):
+    with pytest.raises(ValueError, match="base must be one of"):
+        GraphFactor(nothing(), base="ic")
+    with pytest.raises(ValueError, match="name must be one of"):
+        GraphFactor.pretrained("mesh3d")
+    _model.write(tmp_path / "m.npz", random_weights(rng), {"config": {"base": "matrix"}})
+    assert GraphFactor.load(tmp_path / "m.npz").base == "matrix"
+    for wrong in ("ic", None, ["matrix"]):
+        _model.write(tmp_path / "m.npz", random_weights(rng), {"config": {"base": wrong}})
+        with pytest.raises(ModelFileError, match="its card has base"):
+            GraphFactor.load(tmp_path / "m.npz")
+    for config in ({}, None, 3):
+        _model.write(tmp_path / "m.npz", random_weights(rng), {"config": config})
+        assert GraphFactor.load(tmp_path / "m.npz").base == "ict"
+
+
 # ---- files ---------------------------------------------------------------------------------------------------------
 
 
@@ -490,7 +568,8 @@ def test_files(tmp_path, rng):
 
 def test_the_network_is_small():
     assert sum(v.size for v in MODEL.weights.values()) < 10_000
-    assert (_model.MODELS / "graph_mesh2d.npz").stat().st_size < 60_000
+    for file in _graph.FILES.values():
+        assert (_model.MODELS / f"{file}.npz").stat().st_size < 60_000
 
 
 def test_the_comparison_runs_on_a_bounded_number_of_steps(monkeypatch, rng):

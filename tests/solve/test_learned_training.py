@@ -40,9 +40,10 @@ def test_configurations_are_checked(tmp_path, capsys):
 def test_configurations_of_the_graph_network_are_checked(tmp_path, capsys):
     file = tmp_path / "c.json"
     for text, message in (
-        ('{"points": 9}', "holds 'points', expected any of batch"),
+        ('{"points": 9}', "holds 'points', expected any of base, batch"),
         ('{"low": 10, "high": 9}', "low is 10, expected at most high, which is 9"),
         ('{"loss": "l1"}', "loss must be one of"),
+        ('{"base": "mic"}', "base must be one of"),
         ('{"vectors": 0}', "vectors must be"),
     ):
         file.write_text(text)
@@ -63,6 +64,8 @@ def test_the_shipped_model_has_the_default_configuration():
     assert Multigrid3Config(**card["config"]) == Multigrid3Config()
     card = GraphFactor.pretrained().card
     assert GraphConfig(**card["config"]) == GraphConfig()
+    card = GraphFactor.pretrained("mesh2d neuralif").card
+    assert GraphConfig(**card["config"]) == GraphConfig(base="matrix", loss="frobenius")
     assert StencilConfig(**StencilFactor.pretrained().card["config"]) == StencilConfig()
 
 
@@ -310,22 +313,24 @@ def test_counts_that_are_written_when_a_run_ends_leave_the_earlier_ones(tmp_path
 SMALL = {"low": 30, "high": 50, "samples": 4, "steps": 6, "batch": 2, "vectors": 3, "tests": 1}
 
 
-def test_training_of_the_graph_network(tmp_path, monkeypatch):
+@pytest.mark.parametrize("variant", [{}, {"base": "matrix", "loss": "frobenius"}])
+def test_training_of_the_graph_network(variant, tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
     from kriss.solve.learned import _graph_network
     from kriss.train import _graph
 
     monkeypatch.setattr(_graph, "SIZES", (60,))
     out = tmp_path / "g.npz"
-    (tmp_path / "c.json").write_text(json.dumps(SMALL))
+    (tmp_path / "c.json").write_text(json.dumps({**SMALL, **variant}))
     arguments = ["graph", "--config", str(tmp_path / "c.json"), "--quiet", "--out", str(out)]
     assert main([*arguments, "--plot", str(tmp_path / "loss.png")]) == 0
     assert (tmp_path / "loss.png").stat().st_size > 1000
     model = GraphFactor.load(out)
     assert len(model.card["test"]) == len(_meshes.KINDS)
-    config = GraphConfig(**SMALL)
+    config = GraphConfig(**SMALL, **variant)
+    assert model.base == config.base
     samples = _graph.data(config, _Silent())
-    # it starts from the classical factor, and the differentiable twin is the network
+    # it starts from no correction, and the differentiable twin is the network
     start = _graph.first_weights(0, samples, _graph_network.SHAPES)
     g = _graph.Batch(samples[:2])
     assert not any(v.any() for v in _graph.outputs(start, g))
@@ -341,12 +346,13 @@ class _Silent:
         pass
 
 
-@pytest.mark.parametrize("kind", ["likelihood", "residual"])
-def test_losses_are_those_of_dense_matrices(kind):
+@pytest.mark.parametrize("base", ["ict", "matrix"])
+@pytest.mark.parametrize("kind", ["likelihood", "residual", "frobenius"])
+def test_losses_are_those_of_dense_matrices(kind, base):
     torch = pytest.importorskip("torch")
     from kriss.train import _graph
 
-    config = GraphConfig(**{**SMALL, "loss": kind})
+    config = GraphConfig(**{**SMALL, "loss": kind, "base": base})
     samples = _graph.data(config, _Silent())[:2]
     g = _graph.Batch(samples)
     found = _graph.loss(g.diagonal, g.entries, g, kind)

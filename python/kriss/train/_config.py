@@ -117,11 +117,14 @@ class GraphConfig:
     rate : float
         The largest step length; it falls to zero along a cosine.
     vectors : int
-        Solutions per matrix.
+        Solutions, or random vectors, per matrix.
+    base : str
+        What is corrected: ``"ict"``, the classical factor, or ``"matrix"``, the triangle of A.
     loss : str
         ``"likelihood"``: the factor as that of a precision matrix of which the solutions are samples,
         ``log(mean |L'x|**2 / n) - 2 mean log l_ii``, right-hand sides with covariance A; ``"residual"``: the published
-        ``|L L'x - b|**2 / |b|**2``, white right-hand sides, its logarithm above 1.
+        ``|L L'x - b|**2 / |b|**2``, white right-hand sides, its logarithm above 1; ``"frobenius"``:
+        ``|(L L' - A) w|**2 / |w|**2``, white w, as published for base ``"matrix"``, its logarithm above 1.
     tests : int
         Held-out matrices per kind and size in the card.
     """
@@ -134,12 +137,14 @@ class GraphConfig:
     batch: int = 4
     rate: float = 4e-3
     vectors: int = 16
+    base: str = "ict"
     loss: str = "likelihood"
     tests: int = 4
 
     def __post_init__(self) -> None:
-        check.choice(self.loss, "loss", ("likelihood", "residual"))
-        _numbers(self, words=("loss",))
+        check.choice(self.base, "base", ("ict", "matrix"))
+        check.choice(self.loss, "loss", ("likelihood", "residual", "frobenius"))
+        _numbers(self, words=("base", "loss"))
         _range(self)
 
 

@@ -24,6 +24,7 @@ from kriss.train._run import Run
 Array = npt.NDArray[Any]
 
 SIZES = (1000, 4000)  # of held-out meshes
+BASES = {"ict": "incomplete Cholesky factors (ICT at the fill of A)", "matrix": "the lower triangle of A"}
 
 
 def reordered(A: sps.csr_array) -> sps.csr_array:
@@ -35,22 +36,27 @@ def reordered(A: sps.csr_array) -> sps.csr_array:
 
 
 class Sample:
-    """A matrix, its incomplete factor scaled by the diagonal of A, and solutions, as arrays."""
+    """A matrix, the triangle that is corrected, scaled by the diagonal of A, and solutions, as arrays."""
 
     def __init__(self, A: sps.csr_array, rng: np.random.Generator, config: GraphConfig) -> None:
         A = reordered(A)
-        base, _ = GraphFactor.start(A)
+        base = network.triangle(A, A.diagonal()) if config.base == "matrix" else GraphFactor.start(A)[0]
         self.graph = network.graph(A, base)
         scale = 1.0 / np.sqrt(A.diagonal())
         self.diagonal = np.asarray(base.diagonal * scale, np.float32)
         self.entries = np.asarray(base.data * scale[self.graph.row], np.float32)
-        unit = (A.toarray() * scale) * scale[:, None]
-        b = rng.standard_normal((A.shape[0], config.vectors))
-        root = np.linalg.cholesky(unit)
-        x = sl.solve_triangular(root, b, trans="T", lower=True)  # of covariance A^-1
-        if config.loss == "residual":
-            x = sl.solve_triangular(root, sl.solve_triangular(root, b, lower=True), trans="T", lower=True)
+        x, b = solutions((A.toarray() * scale) * scale[:, None], rng, config)
         self.b, self.x = b.astype(np.float32), x.astype(np.float32)
+
+
+def solutions(A: Array, rng: np.random.Generator, config: GraphConfig) -> tuple[Array, Array]:
+    """(x, b) of the loss: A x = b with white b, or white x; for the likelihood x has the covariance of A^-1."""
+    white = rng.standard_normal((A.shape[0], config.vectors))
+    if config.loss == "frobenius":
+        return white, A @ white
+    root = np.linalg.cholesky(A)
+    x = sl.solve_triangular(root, white, lower=True) if config.loss == "residual" else white
+    return sl.solve_triangular(root, x, trans="T", lower=True), white
 
 
 class Batch:
@@ -164,20 +170,20 @@ def train(
 
     run.go(config.steps, len(samples), backward, progress=progress)
     return run.finish(
-        "graph_mesh2d",
-        "correction of incomplete Cholesky factors (ICT at the fill of A, reverse Cuthill-McKee order)",
+        out.stem,
+        f"correction of {BASES[config.base]} (reverse Cuthill-McKee order)",
         "kriss.train._meshes.draw: linear elements on Delaunay meshes of random points, conductivities with a "
         f"ratio of 0.3 to 1e-3; {', '.join(KINDS)}",
         config.loss,
         lambda arrays: test(arrays, config),
         plot,
-        "loss, less that of the classical factor",
+        "loss, less that of what is corrected",
     )
 
 
 def test(arrays: dict[str, Array], config: GraphConfig) -> list[dict[str, Any]]:
     """Iterations of conjugate gradients to 1e-8 on held-out matrices; all methods in reverse Cuthill-McKee order."""
-    model = GraphFactor(arrays)
+    model = GraphFactor(arrays, base=config.base)
     rows = []
     for n in SIZES:
         for number, kind in enumerate(KINDS):

@@ -18,6 +18,9 @@ from kriss.solve.learned._graph_network import Lower
 
 Array = npt.NDArray[Any]
 
+BASES = ("ict", "matrix")
+FILES = {"mesh2d": "graph_mesh2d", "mesh2d neuralif": "graph_mesh2d_neuralif"}
+
 
 @dataclass(frozen=True, eq=False)
 class GraphFactor:
@@ -29,20 +32,30 @@ class GraphFactor:
         Arrays of the network, float32.
     card : mapping
         Where they come from: data, seed, training time, test figures.
+    base : {"ict", "matrix"}, default "ict"
+        What is corrected: `kriss.solve.ICT` with as many entries as A has itself, or the lower triangle of A, with the
+        roots of its diagonal.
 
     Raises
     ------
     ModelFileError
         If a file is missing or damaged, or the arrays are not those of this network.
+    ValueError
+        If `base` is neither.
 
     Notes
     -----
-    The matrix is put into reverse Cuthill-McKee order and factorised by `kriss.solve.ICT` with as many entries as A has
-    itself. A network of 8130 parameters passes messages along the entries of the factor, and along those of its error
-    ``L L' - A``, and returns how to change each entry; diagonal entries change by an exponential, so ``L L'`` is
-    symmetric positive definite for any weights. The fill is that of the classical factor, and so is the cost of each
-    application. The network reads the factor of the matrix scaled to a unit diagonal; only two of its numbers per row,
-    the row sums of A and of the error, depend on how rows and columns are scaled.
+    The matrix is put into reverse Cuthill-McKee order, and factorised by `kriss.solve.ICT`. A network of 8130
+    parameters passes messages along the entries of the factor, and along those of its error ``L L' - A``, and returns
+    how to change each entry; diagonal entries change by an exponential, so ``L L'`` is symmetric positive definite for
+    any weights. The fill is that of the classical factor, and so is the cost of each application. The network reads the
+    factor of the matrix scaled to a unit diagonal; only two of its numbers per row, the row sums of A and of the error,
+    depend on how rows and columns are scaled.
+
+    With `base` ``"matrix"`` the network makes a factor of A's own triangle, without a factorisation; ICT is still made,
+    as what the result is compared with. To start from the classical factor is the better way, and the published
+    comparisons say the same: a loss that counts ``L L' - A`` cares for the large eigenvalues, which conjugate gradients
+    need least. It is there to be compared with.
 
     What is gained is what untrained factorisations lose: modified ones keep the row sums of A, which suits M-matrices,
     and break down or need large shifts where A has large positive entries outside its diagonal, as for anisotropic
@@ -55,7 +68,8 @@ class GraphFactor:
     section 4 (factors by message passing).
     V. Trifonov, A. Rudikov, O. Iliev, Y. M. Laevsky, I. Oseledets, E. Muravleva, "Learning from linear algebra: a graph
     neural network approach to preconditioner design", 2024, section 4 (to start from a classical factor).
-    P. Hausner, O. Oktem, J. Sjolund, "Neural incomplete factorization", TMLR 2024, section 3 (exponential diagonal).
+    P. Hausner, O. Oktem, J. Sjolund, "Neural incomplete factorization", TMLR 2024, section 3 (exponential diagonal; a
+    factor from A alone, trained on ``|(L L' - A) w|**2`` with random w).
 
     Examples
     --------
@@ -72,26 +86,33 @@ class GraphFactor:
 
     weights: Mapping[str, Array] = field(repr=False)
     card: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    base: str = "ict"
     classical = "ICT"
 
     def __post_init__(self) -> None:
+        check.choice(self.base, "base", BASES)
         arrays = _model.freeze(self, _graph_network.SHAPES)
         object.__setattr__(self, "_net", _graph_network.packed(arrays))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (dict(self.weights), dict(self.card))
+        return type(self), (dict(self.weights), dict(self.card), self.base)
 
     @classmethod
     def pretrained(cls, name: str = "mesh2d") -> GraphFactor:
-        """The network that comes with this package: ``"mesh2d"``, for meshes of triangles."""
-        check.choice(name, "name", ("mesh2d",))
-        return cls.load(_model.MODELS / "graph_mesh2d.npz")
+        """The networks that come with this package, for meshes of triangles: ``"mesh2d"``, and ``"mesh2d neuralif"``,
+        whose base is the matrix."""
+        check.choice(name, "name", tuple(FILES))
+        return cls.load(_model.MODELS / f"{FILES[name]}.npz")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> GraphFactor:
         """The network in a file that `kriss.train` wrote (``.npz``, its card in ``.json`` beside it)."""
         arrays, card = _model.read(path, _graph_network.SHAPES)
-        return cls(arrays, card)
+        config = card.get("config")
+        base = config.get("base", "ict") if isinstance(config, dict) else "ict"
+        if base not in BASES:
+            raise _model.ModelFileError(f"{path}: its card has base {base!r}, expected one of {', '.join(BASES)}")
+        return cls(arrays, card, base)
 
     def setup(
         self,
@@ -107,13 +128,15 @@ class GraphFactor:
 
     @staticmethod
     def start(A: Any) -> tuple[Lower, float]:
-        """The incomplete factor that is corrected, of a CSR array, and the shift that it needed."""
+        """The classical factor, of a CSR array, and the shift that it needed."""
         base = ICT(A, drop_tol=0.0, fill=0)
         lower, inverse, _, _ = base._parts
         return Lower(*lower, 1.0 / inverse), base.shift
 
     def correct(self, A: Any, factor: Lower, workers: int, device: bool = False) -> Lower | str:
         """The corrected factor, or why there is none."""
+        if self.base == "matrix":
+            factor = _graph_network.triangle(A, A.diagonal())
         reason = _graph_network.too_full(factor)
         if reason is not None:
             return reason

@@ -1,4 +1,4 @@
-"""The network that corrects an incomplete Cholesky factor, and what it reads.
+"""The network that corrects an incomplete Cholesky factor, or the triangle of a matrix, and what it reads.
 
 The matrix is scaled to a unit diagonal, ``S A S`` with ``S = diag(A)**-1/2``, and so is its factor, ``S L``. Nodes are
 the unknowns, edges the entries of L below its diagonal. Features of a node: the logarithm of its diagonal entry, the
@@ -23,6 +23,7 @@ import numpy.typing as npt
 import scipy.sparse as sps
 
 from kriss._backend import kernels
+from kriss.solve._triangular import split
 
 Array = npt.NDArray[Any]
 
@@ -76,6 +77,13 @@ class Graph(NamedTuple):
 def packed(weights: Mapping[str, Array]) -> Array:
     """All arrays of a network in one, as the kernel wants them."""
     return np.concatenate([np.asarray(weights[name], np.float32).ravel() for name in SHAPES])
+
+
+def triangle(A: Any, pivots: Array) -> Lower:
+    """The factor of a sorted CSR array that has its entries below the diagonal, over the roots of the pivots."""
+    root = np.sqrt(pivots)
+    indptr, indices, data = split(A.indptr, A.indices, A.data)[0]
+    return Lower(indptr, indices, data / root[indices], root)
 
 
 def too_full(factor: Lower) -> str | None:

@@ -113,7 +113,8 @@ class LearnedMultigrid:
         object.__setattr__(self, "dim", check.integer(self.dim, "dim"))
         if self.dim not in (2, 3):
             raise ValueError(f"dim is {self.dim}, expected 2 or 3")
-        _model.freeze(self, _network.SHAPES if self.dim == 2 else _orders.SHAPES)
+        arrays = _model.freeze(self, _network.SHAPES if self.dim == 2 else _orders.SHAPES)
+        object.__setattr__(self, "_net", _network.packed(arrays) if self.dim == 2 else None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.dim, dict(self.weights), dict(self.card))
@@ -295,7 +296,7 @@ class LearnedCycle(NativePreconditioner):
         each = sums.reshape(len(sums), -1)
         spread = (each.max(axis=1) - each.min(axis=1)).max()
         uniform = bool(spread <= UNIFORM * (each[0].sum() / each.shape[1]))
-        net = np.empty(0, np.float32) if uniform else _network.packed(self._model.weights)
+        net = np.empty(0, np.float32) if uniform else self._model._net  # type: ignore[attr-defined]
         return orders, net, {"orders": ORDERS[orders], "interpolation": "classical" if uniform else "network"}
 
     def _solid(self, matrix: check.Csr) -> str | tuple[int, Array, dict[str, Any]]:

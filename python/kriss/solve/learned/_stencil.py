@@ -15,8 +15,7 @@ import scipy.sparse as sps
 from kriss import _validate as check
 from kriss.solve._factor import IC0, MIC
 from kriss.solve._multigrid import _grid
-from kriss.solve._triangular import split
-from kriss.solve.learned import _model, _stencil_network
+from kriss.solve.learned import _graph_network, _model, _stencil_network
 from kriss.solve.learned._factor import LearnedFactor
 from kriss.solve.learned._graph_network import Lower
 
@@ -126,9 +125,7 @@ def classical_factor(A: Any) -> tuple[Lower, float, str]:
     if base._factors is not None:
         lower, inverse, _, _ = base._factors
         return Lower(*lower, 1.0 / inverse), base.shift, name
-    root = np.sqrt(base.pivots)
-    indptr, indices, data = split(A.indptr, A.indices, A.data)[0]
-    return Lower(indptr, indices, data / root[indices], root), base.shift, name
+    return _graph_network.triangle(A, base.pivots), base.shift, name
 
 
 class _OnGrid:
