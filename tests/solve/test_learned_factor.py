@@ -534,9 +534,19 @@ def test_bases_and_names_are_checked(tmp_path, rng):
         _model.write(tmp_path / "m.npz", random_weights(rng), {"config": {"base": wrong}})
         with pytest.raises(ModelFileError, match="its card has base"):
             GraphFactor.load(tmp_path / "m.npz")
-    for config in ({}, None, 3):
+    _model.write(tmp_path / "m.npz", random_weights(rng), {"config": {}})
+    assert GraphFactor.load(tmp_path / "m.npz").base == "ict"
+    for config in (None, 3):
         _model.write(tmp_path / "m.npz", random_weights(rng), {"config": config})
-        assert GraphFactor.load(tmp_path / "m.npz").base == "ict"
+        with pytest.raises(ModelFileError, match="its card has no config"):
+            GraphFactor.load(tmp_path / "m.npz")
+
+
+def test_a_model_made_of_its_weights_and_card_keeps_its_base():
+    model = GraphFactor.pretrained("mesh2d neuralif")
+    assert GraphFactor(model.weights, model.card).base == "matrix"
+    assert GraphFactor(model.weights, model.card, "ict").base == "ict"
+    assert GraphFactor(model.weights).base == "ict"
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------
@@ -544,7 +554,7 @@ def test_bases_and_names_are_checked(tmp_path, rng):
 
 def test_files(tmp_path, rng):
     weights = random_weights(rng)
-    _model.write(tmp_path / "m.npz", weights, {"name": "mine"})
+    _model.write(tmp_path / "m.npz", weights, {"name": "mine", "config": {}})
     model = GraphFactor.load(tmp_path / "m.npz")
     for name, value in weights.items():
         assert_array_equal(model.weights[name], value)

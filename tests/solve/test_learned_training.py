@@ -358,6 +358,20 @@ def test_losses_are_those_of_dense_matrices(kind, base):
     found = _graph.loss(g.diagonal, g.entries, g, kind)
     for k, s in enumerate(samples):
         n = s.diagonal.size
+        rng = np.random.default_rng([config.seed, 2, k])
+        A = _graph.reordered(_meshes.draw(_meshes.KINDS[k], int(rng.integers(config.low, config.high + 1)), rng))
+        unit = A.toarray() / np.sqrt(np.outer(A.diagonal(), A.diagonal()))
+        if kind == "likelihood":  # x of covariance A^-1
+            assert_allclose(np.linalg.cholesky(unit).T @ s.x, s.b, rtol=1e-3, atol=1e-4)
+        else:
+            assert_allclose(unit @ s.x, s.b, rtol=1e-3, atol=1e-4)
+        white = s.x if kind == "frobenius" else s.b
+        assert_array_equal(white, rng.standard_normal((n, config.vectors)).astype(np.float32))
+        if base == "matrix":
+            assert_array_equal(s.diagonal, np.ones(n, np.float32))
+            assert_allclose(s.entries, unit[s.graph.row, s.graph.column], rtol=1e-6)
+        else:
+            assert_allclose(s.diagonal * np.sqrt(A.diagonal()), GraphFactor.start(A)[0].diagonal, rtol=1e-6)
         L = np.diag(s.diagonal.astype(float))
         L[s.graph.row, s.graph.column] = s.entries
         if kind == "likelihood":

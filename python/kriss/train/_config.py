@@ -102,7 +102,8 @@ class Multigrid3Config:
 
 @dataclass(frozen=True)
 class GraphConfig:
-    """Options of ``python -m kriss.train graph``; the defaults made the model in the package.
+    """Options of ``python -m kriss.train graph``; the defaults made ``"mesh2d"``, base ``"matrix"`` and loss
+    ``"frobenius"`` made ``"mesh2d neuralif"``.
 
     Attributes
     ----------
@@ -123,8 +124,9 @@ class GraphConfig:
     loss : str
         ``"likelihood"``: the factor as that of a precision matrix of which the solutions are samples,
         ``log(mean |L'x|**2 / n) - 2 mean log l_ii``, right-hand sides with covariance A; ``"residual"``: the published
-        ``|L L'x - b|**2 / |b|**2``, white right-hand sides, its logarithm above 1; ``"frobenius"``:
-        ``|(L L' - A) w|**2 / |w|**2``, white w, as published for base ``"matrix"``, its logarithm above 1.
+        ``|L L'x - b|**2 / n``, white right-hand sides, its logarithm above 1; ``"frobenius"``:
+        ``|(L L' - A) w|**2 / n``, white w, as published for base ``"matrix"``, its logarithm above 1. A is scaled to a
+        unit diagonal.
     tests : int
         Held-out matrices per kind and size in the card.
     """

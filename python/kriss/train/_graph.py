@@ -24,7 +24,11 @@ from kriss.train._run import Run
 Array = npt.NDArray[Any]
 
 SIZES = (1000, 4000)  # of held-out meshes
-BASES = {"ict": "incomplete Cholesky factors (ICT at the fill of A)", "matrix": "the lower triangle of A"}
+# Base -> (name of the model, what is corrected)
+TOLD = {
+    "ict": ("graph_mesh2d", "incomplete Cholesky factors (ICT at the fill of A)"),
+    "matrix": ("graph_mesh2d_neuralif", "the lower triangle of A"),
+}
 
 
 def reordered(A: sps.csr_array) -> sps.csr_array:
@@ -169,9 +173,10 @@ def train(
         return float(value.detach())
 
     run.go(config.steps, len(samples), backward, progress=progress)
+    name, corrected_is = TOLD[config.base]
     return run.finish(
-        out.stem,
-        f"correction of {BASES[config.base]} (reverse Cuthill-McKee order)",
+        name,
+        f"correction of {corrected_is} (reverse Cuthill-McKee order)",
         "kriss.train._meshes.draw: linear elements on Delaunay meshes of random points, conductivities with a "
         f"ratio of 0.3 to 1e-3; {', '.join(KINDS)}",
         config.loss,

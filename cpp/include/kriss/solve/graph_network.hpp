@@ -7,7 +7,7 @@
 //
 // Gather, both layers and the scatter of a round are one pass over the edges and one over the nodes, several rows at a
 // time in registers. Nodes have few and varying terms in their sums, which no processor foresees: those of a window are
-// taken in the order of how many they have, each number of terms by a loop of its own length. With width 16, per round:
+// taken in the order of how many they have, each number below 8 by a loop of its own length. With width 16, per round:
 // an edge 1.1 kflop and 128 bytes of its own (its state read and written in the pass over edges, and read twice in the
 // one over nodes: 128 more) beside the gathered 128 of its ends, which neighbouring rows share; a node 4.6 kflop and
 // 320 bytes. Sums run in the order of storage: the bits do not depend on the workers.
@@ -24,6 +24,7 @@ inline constexpr index_t graph_ahead = 32;                  // rows asked for be
 inline constexpr index_t graph_leap = 512;                  // at most
 inline constexpr index_t graph_distant = index_t{1} << 17;  // edges from which on their rows come from main memory
 inline constexpr index_t graph_grain = 1024;                // a multiple of the rows taken at a time, and of the window
+static_assert(graph_grain % graph_window == 0);
 
 }  // namespace kriss
 

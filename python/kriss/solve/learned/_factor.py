@@ -32,7 +32,7 @@ _SEED = 20261
 class Corrector(Protocol):
     """What a model does for `LearnedFactor`."""
 
-    classical: str  # name of the factor it starts from
+    classical: str  # name of the factor it is compared with
 
     def start(self, A: Any) -> tuple[Lower, float]:
         """(the classical factor, the shift of the diagonal that it needed)."""
@@ -54,8 +54,8 @@ class LearnedFactor(TrianglePair):
     order : {"rcm", "natural"}, default "rcm"
         Order of elimination: reverse Cuthill-McKee, or as the rows come.
     validate : bool, default True
-        Compare the corrected factor with the one it was made from, by conjugate gradients on one right-hand side, and
-        keep the better one.
+        Compare the corrected factor with the classical one, by conjugate gradients on one right-hand side, and keep
+        the better one.
     workers : int, optional
         Threads of the network; `kriss.get_num_threads` by default. The result does not depend on it.
     device : bool, default False
@@ -93,7 +93,7 @@ class LearnedFactor(TrianglePair):
 
     The classical factor is used in single precision, where the network returns NaN, where a column of the factor is so
     full that the network would need much more memory than the factor, and where validation finds it the better one;
-    ``params["reason"]`` tells. Both are compared and applied as two triangles with the same entries, so the one with
+    ``params["reason"]`` tells. Both are compared and applied as two triangles with as many entries, so the one with
     fewer iterations is the faster one; where neither breaks down and they take as many, the smaller residual decides.
 
     References

@@ -120,7 +120,9 @@ def graph(A: Any, factor: Lower) -> Graph:
     strict = sps.csr_array((entry, column, indptr), shape=(n, n))
     full = strict + sps.diags_array(diagonal, format="csr")
     turned = strict.T.tocsr()
-    error = full @ full.T.tocsr() - unit
+    product = full @ full.T.tocsr()
+    product.sort_indices()  # rows of the error in order: the pass over nodes looks ahead along them
+    error = product - unit
     rows = np.repeat(np.arange(n), np.diff(error.indptr))
     sizeable = np.abs(error.data) >= LOST
     own = rows == error.indices
