@@ -86,6 +86,30 @@ def test_a_module_that_fails_later_is_left():
     assert result.status == "converged"
 
 
+@pytest.mark.parametrize("wrong", [1, 3])
+def test_errors_with_the_wrong_sign_do_not_end_the_iteration(wrong):
+    # the inverse of A, but for the sign on a few of its eigenvectors: after a step the residual points uphill
+    w, V = np.linalg.eigh(A.toarray())
+    sign = np.where(np.arange(w.size) < wrong, -1.0, 1.0)
+    inverse = (V * (sign * (1.0 + 0.1 * np.arange(w.size) / w.size) / w)) @ V.T
+    seen = []
+
+    def module(r):
+        z = inverse @ r
+        seen.append(r @ z)
+        return z
+
+    b = V @ np.sqrt(w)  # every eigenvector with the same energy
+    result = Wrapper(module, N * N).solve(A, b, rtol=1e-8, memory=8)
+    assert (result.status, result.params["kept"]) == ("converged", "module")
+    assert min(seen) < 0
+    assert result.iterations <= 12
+    assert result.residuals is None
+    again = Wrapper(module, N * N).solve(A, b, rtol=1e-8, memory=8, residuals=True)
+    assert len(again.residuals) == again.iterations + 1
+    assert_array_equal(again.x, result.x)
+
+
 def test_plain_conjugate_gradients_refuse_it():
     with pytest.raises(ValueError, match="linear"):
         cg(A, B, M=Wrapper(np.tanh, N * N))

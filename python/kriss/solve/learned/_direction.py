@@ -267,9 +267,9 @@ class LearnedDirection(_Preconditioner):
 
     def solve(
         self, A: object, b: npt.ArrayLike, *, rtol: float = 1e-4, atol: float = 0.0, maxiter: int | None = None,
-        memory: int = 2,
+        memory: int = 8, residuals: bool = False,
     ) -> SolveResult:  # fmt: skip
-        """The method of the paper: directions of the network made A-orthogonal to the last two, and steps along them.
+        """The method of the paper: directions of the network made A-orthogonal to the last few, and steps along them.
 
         Parameters
         ----------
@@ -277,18 +277,21 @@ class LearnedDirection(_Preconditioner):
             Real, symmetric positive definite; the matrix of the setup, or one near it.
         b : array_like, shape (n,)
             Right-hand side.
-        rtol, atol, maxiter, memory
+        rtol, atol, maxiter, memory, residuals
             As for `kriss.solve.fcg`, whose loop this is: the residual is updated in the working precision of A,
-            recomputed at the end, and the iteration resumed if the two disagree about the tolerance.
+            recomputed at the end, and the iteration resumed if the two disagree about the tolerance. The paper keeps
+            two directions; more help around walls that are thin on the coarse grids.
 
         Returns
         -------
         SolveResult
             The residual is recomputed from A, b and x. ``params["kept"]`` is ``"network"`` or ``"jacobi"``, and
             ``params["reason"]`` tells why the network was left: the energy that a step along its first direction gains
-            is less than along that of the diagonal, or the iteration met a curvature ``r'z <= 0`` or NaN.
+            is less than along that of the diagonal, or the iteration met ``r'z < 0`` more than `memory` times, or NaN.
         """
-        options: dict[str, Any] = {"rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory}
+        options: dict[str, Any] = {
+            "rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory, "residuals": residuals,
+        }  # fmt: skip
         unit = copy.copy(self)  # the size of a direction makes no difference, but may leave the range of the dtype
         unit._scale = 1.0
         return guarded(unit, A, b, "network", **options)

@@ -145,7 +145,7 @@ class Wrapper(_Preconditioner):
 
     def solve(
         self, A: object, b: npt.ArrayLike, *, rtol: float = 1e-5, atol: float = 0.0, maxiter: int | None = None,
-        memory: int = 2,
+        memory: int = 2, residuals: bool = False,
     ) -> SolveResult:  # fmt: skip
         """Flexible conjugate gradients with this, or with the diagonal of A where that is the better first step.
 
@@ -155,7 +155,7 @@ class Wrapper(_Preconditioner):
             Real, symmetric positive definite.
         b : array_like, shape (n,)
             Right-hand side.
-        rtol, atol, maxiter, memory
+        rtol, atol, maxiter, memory, residuals
             As for `kriss.solve.fcg`.
 
         Returns
@@ -163,10 +163,12 @@ class Wrapper(_Preconditioner):
         SolveResult
             The residual is recomputed from A, b and x. ``params["kept"]`` is ``"module"`` or ``"jacobi"``, and
             ``params["reason"]`` tells why the module was left: the energy that the step of steepest descent along
-            z = M b gains, ``(b'z)**2 / z'Az``, is less than with the diagonal, or the iteration met a curvature
-            ``r'z <= 0`` or NaN.
+            z = M b gains, ``(b'z)**2 / z'Az``, is less than with the diagonal, or the iteration met ``r'z < 0`` more
+            than `memory` times, which is how many such directions it can keep apart, or NaN or ``r'z = 0``.
         """
-        options: dict[str, Any] = {"rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory}
+        options: dict[str, Any] = {
+            "rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory, "residuals": residuals,
+        }  # fmt: skip
         return guarded(self, A, b, "module", **options)
 
 
@@ -175,6 +177,7 @@ def guarded(M: _Preconditioner, A: object, b: npt.ArrayLike, name: str, **option
 
     ``params["kept"]`` and ``params["reason"]`` tell which. `options` are those of `kriss.solve.fcg`.
     """
+    turns = check.integer(options["memory"], "memory", low=1, high=30)
     matrix = check.csr(A, "A", square=True)
     rhs = check.real_array(b, "b", ndim=1)  # in their own precision, whatever that of M: fcg converts what M is given
     if matrix.shape != M.shape or rhs.shape != (M.shape[0],):
@@ -186,13 +189,38 @@ def guarded(M: _Preconditioner, A: object, b: npt.ArrayLike, name: str, **option
     if not gains[0] >= (1.0 - 1e-8) * gains[1]:  # up to rounding
         reason = f"its first step gains {gains[0]:.3g}, the diagonal's {gains[1]:.3g}"
     else:
-        result = fcg(A, rhs, M=M, **options)
+        result = fcg(A, rhs, M=_Downhill(M, turns), **options)
         if result.status in ("indefinite_preconditioner", "non_finite", "breakdown"):
             reason = f"with the {name} the iteration ended: {result.status}"
     if reason is not None:
         result = fcg(A, rhs, M=diagonal, **options)
     kept = name if reason is None else "jacobi"
     return dataclasses.replace(result, params=MappingProxyType({**result.params, "kept": kept, "reason": reason}))
+
+
+class _Downhill(_Preconditioner):
+    """M with directions that point uphill turned over, so many times: the step along a line has no sign.
+
+    An error for which M has the wrong sign, as across a wall that coarse grids do not see, is gone after such a step,
+    and stays away as long as its direction is remembered.
+    """
+
+    is_linear = False
+    is_spd = False
+
+    def __init__(self, M: _Preconditioner, times: int) -> None:
+        self._inner, self._left = M, times
+        LinearOperator.__init__(self, M.dtype, M.shape)
+
+    def apply(self, r: Array, out: Array) -> Array:
+        self._inner.apply(r, out)
+        if self._left > 0:
+            with np.errstate(all="ignore"):
+                uphill = float(r @ out) < 0.0
+            if uphill:
+                np.negative(out, out=out)
+                self._left -= 1
+        return out
 
 
 def _gain(M: Any, A: Any, b: Array) -> float:
