@@ -265,12 +265,12 @@ class DirectionConfig:
     larger: int = 2
     octaves: int = 1
     loss: str = "absolute"
-    domains: int = 24
+    domains: int = 288
     vectors: int = 160
-    steps: int = 1400
+    steps: int = 10000
     batch: int = 4
     rate: float = 4e-3
-    tests: int = 4
+    tests: int = 12
 
     def __post_init__(self) -> None:
         check.choice(self.network, "network", ("recursive", "published"))
