@@ -5,7 +5,8 @@ loop of products and sums in registers, and of a triad over as much memory, on o
 of the rounds counts. Convolutions are held against the flops; whole networks of search directions are counted by their
 convolutions alone, with every other step in their time, and a chain of convolutions of 4, 8 and 16 channels is measured
 too. Messages are held against the longer of the two limits: bytes are those of the arrays that each pass reads and
-writes, gathered rows once per node and pass.
+writes, gathered rows once per node and pass. Their last column is what these bytes would take from main memory, by a
+triad over several times the caches.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from kriss.testing import mesh_diffusion, poisson2d, poisson3d
 
 ROUNDS = 15
 HEAD = (
-    "| network | size | ms | GFLOP/s | GB/s | limit ms | limited by | times the limit |\n"
-    "|---|---|---|---|---|---|---|---|"
+    "| network | size | ms | GFLOP/s | GB/s | limit ms | limited by | times the limit | times main memory's |\n"
+    "|---|---|---|---|---|---|---|---|---|"
 )
 STEPS = 1 << 20  # of the loop
 
@@ -156,6 +157,7 @@ def rows(quick: bool) -> Iterator[dict[str, Any]]:
     """One row per case: the best of rounds in which case, loop and triad take turns."""
     x = np.ones(256, np.float32)
     multiply_adds = kernels("math").multiply_adds
+    main = machine.triad_bandwidth(1)
     for cases in (directions, chains, convolutions, messages):
         for case in cases(quick):
             triad = None if case.bytes is None else machine.Triad(1, case.held)
@@ -175,17 +177,19 @@ def rows(quick: bool) -> Iterator[dict[str, Any]]:
             yield {
                 "network": case.network, "size": case.size, "seconds": took, "flops": case.flops, "bytes": case.bytes,
                 "multiply_adds": peak, "triad": max(bands, default=None), "limit": limits[by], "limited_by": by,
-                "times_the_limit": took / limits[by],
+                "times_the_limit": took / limits[by], "main_memory": main,
+                "times_main_memory": None if case.bytes is None else took / (case.bytes / main),
             }  # fmt: skip
 
 
 def text(row: dict[str, Any]) -> str:
     """A line of the table."""
     moved = "" if row["bytes"] is None else f"{row['bytes'] / row['seconds'] / 1e9:.1f}"
+    main = "" if row["bytes"] is None else f"{row['times_main_memory']:.2f}"
     rates = f"{row['flops'] / row['seconds'] / 1e9:.0f} | {moved}"
     return (
         f"| {row['network']} | {row['size']} | {1e3 * row['seconds']:.3g} | {rates} | {1e3 * row['limit']:.3g} "
-        f"| {row['limited_by']} | {row['times_the_limit']:.2f} |"
+        f"| {row['limited_by']} | {row['times_the_limit']:.2f} | {main} |"
     )
 
 
@@ -206,7 +210,8 @@ def main(argv: list[str] | None = None) -> int:
             to = args.out / "learned_inference.json"
             to.write_text(json.dumps({"machine": where, "rows": table}, indent=1) + "\n")
             speed = max(row["multiply_adds"] for row in table) / 1e9
-            note = f"Products and sums in registers: {speed:.0f} GFLOP/s, one thread."
+            main = table[0]["main_memory"] / 1e9
+            note = f"One thread: {speed:.0f} GFLOP/s of products and sums in registers, {main:.0f} GB/s in main memory."
             to.with_suffix(".md").write_text("\n".join([HEAD, *map(text, table), "", note]) + "\n")
     return 0
 
