@@ -63,7 +63,7 @@ class DeepConjugateDirection:
     two points per side, with the same weights on every level; nothing is rectified, and two fields tell each point how
     much of it lies in the domain and of its diagonal in walls. Training starts where this is a multigrid cycle with
     damped Jacobi sweeps. From 64 to 256 points per side the number of iterations grows by a half, where that
-    of conjugate gradients grows by four (``model.card["test"]``).
+    of conjugate gradients grows fourfold (``model.card["test"]``).
 
     Both are demonstrations: `kriss.solve.MIC` and `kriss.solve.black_box_mg` learn nothing; the documentation tells
     which takes less time.
