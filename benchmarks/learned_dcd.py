@@ -118,7 +118,7 @@ def one(A: Any, b: Any, setup: Callable[[], Any], solve: Callable[[Any, Any], An
         "status": result.params["reason"] if left else result.status, "left": left, "iterations": result.iterations,
         "setup": seconds[0], "solve": seconds[1],
         "residual": float(np.linalg.norm(b - A @ result.x)) / norm,
-        "curve": [float(f"{v / norm:.3e}") for v in result.residuals],
+        "curve": [] if left else [float(f"{v / norm:.3e}") for v in result.residuals],
     }  # fmt: skip
 
 
