@@ -5,8 +5,8 @@ loop of products and sums in registers, and of a triad over as much memory, on o
 of the rounds counts. Convolutions are held against the flops; whole networks of search directions are counted by their
 convolutions alone, with every other step in their time, and a chain of convolutions of 4, 8 and 16 channels is measured
 too. Messages are held against the longer of the two limits: bytes are those of the arrays that each pass reads and
-writes, gathered rows once per node and pass. Their last column is what these bytes would take from main memory, by a
-triad over several times the caches.
+writes, gathered rows once per node and pass. The last column is their time over what these bytes would take from main
+memory, by a triad over several times the caches.
 """
 
 from __future__ import annotations

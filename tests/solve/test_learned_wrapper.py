@@ -86,8 +86,10 @@ def test_a_module_that_fails_later_is_left():
     assert result.status == "converged"
 
 
+@pytest.mark.parametrize("own", ["f4", "f8"])
+@pytest.mark.parametrize("size", [1e-29, 1.0, 1e25])
 @pytest.mark.parametrize("wrong", [1, 3])
-def test_errors_with_the_wrong_sign_do_not_end_the_iteration(wrong):
+def test_errors_with_the_wrong_sign_do_not_end_the_iteration(wrong, size, own):
     # the inverse of A, but for the sign on a few of its eigenvectors: after a step the residual points uphill
     w, V = np.linalg.eigh(A.toarray())
     sign = np.where(np.arange(w.size) < wrong, -1.0, 1.0)
@@ -99,13 +101,14 @@ def test_errors_with_the_wrong_sign_do_not_end_the_iteration(wrong):
         seen.append(r @ z)
         return z
 
-    b = V @ np.sqrt(w)  # every eigenvector with the same energy
-    result = Wrapper(module, N * N).solve(A, b, rtol=1e-8, memory=8)
-    assert (result.status, result.params["kept"]) == ("converged", "module")
+    b = size * (V @ np.sqrt(w))  # every eigenvector with the same energy
+    M = Wrapper(module, N * N, dtype=own)
+    result = M.solve(A, b, rtol=1e-8, memory=8)
+    assert (result.status, result.params["kept"], result.params["M"]) == ("converged", "module", "Wrapper")
     assert min(seen) < 0
-    assert result.iterations <= 12
+    assert result.iterations <= 15
     assert result.residuals is None
-    again = Wrapper(module, N * N).solve(A, b, rtol=1e-8, memory=8, residuals=True)
+    again = M.solve(A, b, rtol=1e-8, memory=8, residuals=True)
     assert len(again.residuals) == again.iterations + 1
     assert_array_equal(again.x, result.x)
 

@@ -62,8 +62,8 @@ class DeepConjugateDirection:
     the points per side, as that of conjugate gradients does. In ``recursive`` the branch is the network itself, down to
     two points per side, with the same weights on every level; nothing is rectified, and two fields tell each point how
     much of it lies in the domain and of its diagonal in walls. Training starts where this is a multigrid cycle with
-    damped Jacobi sweeps. From 64 to 256 points per side the number of iterations grows by a half, where that
-    of conjugate gradients grows fourfold (``model.card["test"]``).
+    damped Jacobi sweeps. From 64 to 256 points per side the number of iterations grows by a quarter to a
+    half, where that of conjugate gradients grows three- to fourfold (``model.card["test"]``).
 
     Both are demonstrations: `kriss.solve.MIC` and `kriss.solve.black_box_mg` learn nothing; the documentation tells
     which takes less time.
@@ -280,14 +280,15 @@ class LearnedDirection(_Preconditioner):
         rtol, atol, maxiter, memory, residuals
             As for `kriss.solve.fcg`, whose loop this is: the residual is updated in the working precision of A,
             recomputed at the end, and the iteration resumed if the two disagree about the tolerance. The paper keeps
-            two directions; more help around walls that are thin on the coarse grids.
+            two directions; more help around walls.
 
         Returns
         -------
         SolveResult
             The residual is recomputed from A, b and x. ``params["kept"]`` is ``"network"`` or ``"jacobi"``, and
             ``params["reason"]`` tells why the network was left: the energy that a step along its first direction gains
-            is less than along that of the diagonal, or the iteration met ``r'z < 0`` more than `memory` times, or NaN.
+            is less than along that of the diagonal or the direction does not point downhill (then it is nan), or the
+            iteration met ``r'z < 0`` more than `memory` times, or NaN.
         """
         options: dict[str, Any] = {
             "rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory, "residuals": residuals,

@@ -163,8 +163,8 @@ class Wrapper(_Preconditioner):
         SolveResult
             The residual is recomputed from A, b and x. ``params["kept"]`` is ``"module"`` or ``"jacobi"``, and
             ``params["reason"]`` tells why the module was left: the energy that the step of steepest descent along
-            z = M b gains, ``(b'z)**2 / z'Az``, is less than with the diagonal, or the iteration met ``r'z < 0`` more
-            than `memory` times, which is how many such directions it can keep apart, or NaN or ``r'z = 0``.
+            z = M b gains, ``(b'z)**2 / z'Az``, is less than with the diagonal or z does not point downhill (then it is
+            nan), or the iteration met ``r'z < 0`` more than `memory` times, or NaN or ``r'z = 0``.
         """
         options: dict[str, Any] = {
             "rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory, "residuals": residuals,
@@ -194,15 +194,17 @@ def guarded(M: _Preconditioner, A: object, b: npt.ArrayLike, name: str, **option
             reason = f"with the {name} the iteration ended: {result.status}"
     if reason is not None:
         result = fcg(A, rhs, M=diagonal, **options)
-    kept = name if reason is None else "jacobi"
-    return dataclasses.replace(result, params=MappingProxyType({**result.params, "kept": kept, "reason": reason}))
+    told = {"kept": name if reason is None else "jacobi", "reason": reason}
+    if reason is None:
+        told["M"] = type(M).__name__
+    return dataclasses.replace(result, params=MappingProxyType({**result.params, **told}))
 
 
 class _Downhill(_Preconditioner):
     """M with directions that point uphill turned over, so many times: the step along a line has no sign.
 
-    An error for which M has the wrong sign, as across a wall that coarse grids do not see, is gone after such a step,
-    and stays away as long as its direction is remembered.
+    An error for which M has the wrong sign is gone after such a step, and stays away as long as its direction is
+    remembered.
     """
 
     is_linear = False
@@ -215,8 +217,8 @@ class _Downhill(_Preconditioner):
     def apply(self, r: Array, out: Array) -> Array:
         self._inner.apply(r, out)
         if self._left > 0:
-            with np.errstate(all="ignore"):
-                uphill = float(r @ out) < 0.0
+            with np.errstate(all="ignore"):  # in double precision, as in the iteration
+                uphill = float(r.astype(np.float64, copy=False) @ out.astype(np.float64, copy=False)) < 0.0
             if uphill:
                 np.negative(out, out=out)
                 self._left -= 1
