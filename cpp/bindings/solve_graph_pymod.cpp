@@ -53,16 +53,7 @@ void add_solve_graph(py::module_& m) {
         [](const Index& indptr, const Index& row, const Index& column, const Index& starts, const Index& places,
            const Index& lost, const Index& with, const Real& weight, const Real& fn, const Real& fe, const Real& net,
            int rounds, Real& node, Real& edge, int workers) {
-            const GraphView g{static_cast<index_t>(indptr.size()) - 1,
-                              static_cast<index_t>(row.size()),
-                              indptr.data(),
-                              row.data(),
-                              column.data(),
-                              starts.data(),
-                              places.data(),
-                              lost.data(),
-                              with.data(),
-                              weight.data()};
+            const GraphView g = graph_view(indptr, row, column, starts, places, lost, with, weight);
             expect(g.n >= 0 && rounds >= 0, "rounds must not be negative");
             offsets(indptr, g.n, g.m);
             offsets(starts, g.n, g.m);

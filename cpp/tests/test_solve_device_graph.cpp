@@ -51,18 +51,7 @@ struct Graph {
         }
     }
 
-    GraphView view() const {
-        return {static_cast<index_t>(indptr.size()) - 1,
-                static_cast<index_t>(row.size()),
-                indptr.data(),
-                row.data(),
-                column.data(),
-                starts.data(),
-                places.data(),
-                lost.data(),
-                with.data(),
-                weight.data()};
-    }
+    GraphView view() const { return kriss::graph_view(indptr, row, column, starts, places, lost, with, weight); }
 };
 
 }  // namespace

@@ -29,8 +29,7 @@ KRISS_CASE("one round between two nodes") {
     const std::vector<std::int32_t> indptr = {0, 0, 1}, starts = {0, 1, 1}, lost = {0, 1, 2};
     const std::vector<std::int32_t> row = {1}, column = {0}, places = {0}, with = {1, 0};
     const std::vector<float> weight = {-0.5F, -0.5F};
-    const GraphView g{2,           1,           indptr.data(), row.data(), column.data(), starts.data(), places.data(),
-                      lost.data(), with.data(), weight.data()};
+    const GraphView g = graph_view(indptr, row, column, starts, places, lost, with, weight);
     const int nodes = 2, edges = 3;
     const auto net = some(draw, graph_parameters(nodes, edges, 1), 0.4F);
     const auto fn = some(draw, g.n * nodes, 1.0F), fe = some(draw, g.m * edges, 1.0F);
@@ -134,8 +133,7 @@ KRISS_CASE("nodes of a large graph have the sums of each by itself") {
     const auto m = static_cast<index_t>(row.size());
     KRISS_CHECK(m >= graph_distant);
     const auto weight = some(draw, static_cast<index_t>(with.size()), 0.1F);
-    const GraphView g{n,           m,           indptr.data(), row.data(), column.data(), starts.data(), places.data(),
-                      lost.data(), with.data(), weight.data()};
+    const GraphView g = graph_view(indptr, row, column, starts, places, lost, with, weight);
     const auto net = some(draw, 6 * graph_width * graph_width + 2 * graph_width, 0.3F);
     const auto x = some(draw, n * graph_width, 1.0F), e = some(draw, m * graph_width, 1.0F);
     std::vector<float> all(x.size()), one(x.size());

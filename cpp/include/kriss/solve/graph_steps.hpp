@@ -24,6 +24,22 @@ struct GraphView {
     const float* weight = nullptr;         // (lost[n])
 };
 
+// Of arrays with size() and data(), which must stay.
+template <class Index, class Real>
+GraphView graph_view(const Index& indptr, const Index& row, const Index& column, const Index& starts,
+                     const Index& places, const Index& lost, const Index& with, const Real& weight) {
+    return {static_cast<index_t>(indptr.size()) - 1,
+            static_cast<index_t>(row.size()),
+            indptr.data(),
+            row.data(),
+            column.data(),
+            starts.data(),
+            places.data(),
+            lost.data(),
+            with.data(),
+            weight.data()};
+}
+
 constexpr index_t graph_parameters(int nodes, int edges, int rounds) {
     const index_t square = graph_width * graph_width;
     return (nodes + edges + 2) * graph_width + rounds * (10 * square + 4 * graph_width) + 2 * (graph_width + 1);
