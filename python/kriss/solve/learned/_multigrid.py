@@ -347,9 +347,8 @@ def factored(small: check.Csr, grid: tuple[int, ...], orders: int, net: Array, w
     native = kernels(FAMILY).FactoredBox()
     sides = (1,) * (3 - len(grid)) + grid
     told = native.begin(small.indptr, small.indices, small.data, *sides, workers)
-    while not told[0] and math.prod(sides) > DIRECT_POINTS:
+    while not told[0] and math.prod(native.grids()[-1]) > DIRECT_POINTS:
         told = native.coarsen(net, orders, workers)
-        sides = tuple(n // 2 if n >= 3 else n for n in sides)
     return native, told if told[0] else native.finish(2)
 
 
