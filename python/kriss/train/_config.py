@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from kriss import _validate as check
+from kriss.solve.learned._graph import BASES
 
 
 class CheckpointError(ValueError):
@@ -144,7 +145,7 @@ class GraphConfig:
     tests: int = 4
 
     def __post_init__(self) -> None:
-        check.choice(self.base, "base", ("ict", "matrix"))
+        check.choice(self.base, "base", BASES)
         check.choice(self.loss, "loss", ("likelihood", "residual", "frobenius"))
         _numbers(self, words=("base", "loss"))
         _range(self)

@@ -290,12 +290,9 @@ class LearnedDirection(_Preconditioner):
             is less than along that of the diagonal or the direction does not point downhill (then it is nan), or the
             iteration met ``r'z < 0`` more than `memory` times, or NaN.
         """
-        options: dict[str, Any] = {
-            "rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory, "residuals": residuals,
-        }  # fmt: skip
         unit = copy.copy(self)  # the size of a direction makes no difference, but may leave the range of the dtype
         unit._scale = 1.0
-        return guarded(unit, A, b, "network", **options)
+        return guarded(unit, A, b, "network", memory=memory, rtol=rtol, atol=atol, maxiter=maxiter, residuals=residuals)
 
 
 def _cells(shape: tuple[int, ...], mask: npt.ArrayLike | None, dim: int) -> Array:

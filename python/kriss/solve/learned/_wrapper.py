@@ -166,18 +166,14 @@ class Wrapper(_Preconditioner):
             z = M b gains, ``(b'z)**2 / z'Az``, is less than with the diagonal or z does not point downhill (then it is
             nan), or the iteration met ``r'z < 0`` more than `memory` times, or NaN or ``r'z = 0``.
         """
-        options: dict[str, Any] = {
-            "rtol": rtol, "atol": atol, "maxiter": maxiter, "memory": memory, "residuals": residuals,
-        }  # fmt: skip
-        return guarded(self, A, b, "module", **options)
+        return guarded(self, A, b, "module", memory=memory, rtol=rtol, atol=atol, maxiter=maxiter, residuals=residuals)
 
 
-def guarded(M: _Preconditioner, A: object, b: npt.ArrayLike, name: str, **options: Any) -> SolveResult:
+def guarded(M: _Preconditioner, A: object, b: npt.ArrayLike, name: str, *, memory: int, **options: Any) -> SolveResult:
     """Flexible conjugate gradients with M, called `name`, or with the diagonal of A where that is the better start.
 
-    ``params["kept"]`` and ``params["reason"]`` tell which. `options` are those of `kriss.solve.fcg`.
+    ``params["kept"]`` and ``params["reason"]`` tell which. `memory` and `options` are those of `kriss.solve.fcg`.
     """
-    turns = check.integer(options["memory"], "memory", low=1, high=30)
     matrix = check.csr(A, "A", square=True)
     rhs = check.real_array(b, "b", ndim=1)  # in their own precision, whatever that of M: fcg converts what M is given
     if matrix.shape != M.shape or rhs.shape != (M.shape[0],):
@@ -189,11 +185,11 @@ def guarded(M: _Preconditioner, A: object, b: npt.ArrayLike, name: str, **option
     if not gains[0] >= (1.0 - 1e-8) * gains[1]:  # up to rounding
         reason = f"its first step gains {gains[0]:.3g}, the diagonal's {gains[1]:.3g}"
     else:
-        result = fcg(A, rhs, M=_Downhill(M, turns), **options)
+        result = fcg(A, rhs, M=_Downhill(M, memory), memory=memory, **options)
         if result.status in ("indefinite_preconditioner", "non_finite", "breakdown"):
             reason = f"with the {name} the iteration ended: {result.status}"
     if reason is not None:
-        result = fcg(A, rhs, M=diagonal, **options)
+        result = fcg(A, rhs, M=diagonal, memory=memory, **options)
     told = {"kept": name if reason is None else "jacobi", "reason": reason}
     if reason is None:
         told["M"] = type(M).__name__
